@@ -1,0 +1,315 @@
+/* mem.c - the only file that calls malloc.
+ *
+ * Pools: a thread takes blocks from its own list without a lock. An empty list is refilled from what ended
+ * threads left behind, else from a fresh chunk. Chunks are never given back: they are chained for the life of
+ * the process. */
+#include "engine/base/mem.h"
+#include "engine/base/err.h"
+#include <malloc.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
+enum { CHUNK_BYTES = 16 * 1024, CHUNK_BLOCKS = 64, ARENA_BLOCK_MIN = 256 };
+
+_Thread_local struct mem_block *mem_pools[MEM_POOL_MAX / 8 + 1];
+_Thread_local int64_t *mem_account;
+
+/* malloc(0) may be NULL; one byte may not. */
+static void *heap_new(size_t bytes, bool zeroed)
+{
+    size_t size = bytes ? bytes : 1;
+    void *p = zeroed ? calloc(1, size) : malloc(size);
+    if (UNLIKELY(p == NULL))
+        err_assert_failed("out of memory", __FILE__, __LINE__);
+    return p;
+}
+
+static void count_block(void *p, int sign)
+{
+    if (mem_account && p)
+        mem_count(sign * (int64_t)malloc_usable_size(p));
+}
+
+static size_t product(size_t count, size_t size)
+{
+    size_t bytes;
+    ASSERT(!__builtin_mul_overflow(count, size, &bytes));
+    return bytes;
+}
+
+void *mem_alloc(size_t bytes)
+{
+    void *p = heap_new(bytes, true);
+    count_block(p, 1);
+    return p;
+}
+
+void *mem_array(size_t count, size_t size)
+{
+    return mem_alloc(product(count, size));
+}
+
+void *mem_resize(void *p, size_t count, size_t size)
+{
+    size_t bytes = product(count, size);
+    count_block(p, -1);
+    void *q = realloc(p, bytes ? bytes : 1);
+    if (UNLIKELY(q == NULL))
+        err_assert_failed("out of memory", __FILE__, __LINE__);
+    count_block(q, 1);
+    return q;
+}
+
+void mem_free(void *p)
+{
+    count_block(p, -1);
+    free(p);
+}
+
+char *mem_strdup(const char *s)
+{
+    size_t bytes = strlen(s) + 1;
+    return memcpy(mem_alloc(bytes), s, bytes);
+}
+
+/* ---- pools ---- */
+
+void mem_pool_free_big(void *p)
+{
+    free(p);
+}
+
+#ifdef WEIR_DEBUG
+
+void *mem_pool_refill(size_t class)
+{
+    return heap_new(class * 8, false);
+}
+
+void mem_pool_drain(void)
+{
+}
+
+void *mem_pool_alloc(size_t bytes)
+{
+    mem_count((int64_t)((bytes + 7) / 8 * 8));
+    return memset(heap_new(bytes, false), MEM_POISON, bytes);
+}
+
+void mem_pool_free(void *p, size_t bytes)
+{
+    mem_count(-(int64_t)((bytes + 7) / 8 * 8));
+    free(p);
+}
+
+#else
+
+static pthread_mutex_t left_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct mem_block *chunks;                     /* under left_lock; every chunk begins with its link */
+static struct mem_block *left[MEM_POOL_MAX / 8 + 1]; /* under left_lock; free blocks of ended threads */
+
+/* Cuts a new chunk into a list of blocks. The chunk's first 16 bytes are its link. */
+static struct mem_block *chunk_cut(size_t class)
+{
+    size_t block_bytes = class ? class * 8 : 8;
+    size_t count = CHUNK_BYTES / block_bytes < CHUNK_BLOCKS ? CHUNK_BYTES / block_bytes : CHUNK_BLOCKS;
+    char *chunk = heap_new(16 + count * block_bytes, false);
+    pthread_mutex_lock(&left_lock);
+    ((struct mem_block *)(void *)chunk)->next = chunks;
+    chunks = (struct mem_block *)(void *)chunk;
+    pthread_mutex_unlock(&left_lock);
+
+    struct mem_block *list = NULL;
+    for (size_t i = count; i-- > 0;) {
+        struct mem_block *b = (struct mem_block *)(void *)(chunk + 16 + i * block_bytes);
+        b->next = list;
+        list = b;
+    }
+    return list;
+}
+
+void *mem_pool_refill(size_t class)
+{
+    if (class > MEM_POOL_MAX / 8)
+        return heap_new(class * 8, false);
+    pthread_mutex_lock(&left_lock);
+    struct mem_block *list = left[class];
+    left[class] = NULL;
+    pthread_mutex_unlock(&left_lock);
+    if (!list)
+        list = chunk_cut(class);
+    mem_pools[class] = list->next;
+    return list;
+}
+
+void mem_pool_drain(void)
+{
+    pthread_mutex_lock(&left_lock);
+    for (size_t i = 0; i <= MEM_POOL_MAX / 8; i++) {
+        struct mem_block *last = mem_pools[i];
+        if (!last)
+            continue;
+        while (last->next)
+            last = last->next;
+        last->next = left[i];
+        left[i] = mem_pools[i];
+        mem_pools[i] = NULL;
+    }
+    pthread_mutex_unlock(&left_lock);
+}
+
+#endif
+
+/* ---- arenas ---- */
+
+struct arena_block {
+    struct arena_block *older;
+    char *end;
+    char bytes[];
+};
+
+/* Bytes that nobody may touch until arena_open. */
+static void arena_shut(char *p, size_t bytes)
+{
+#ifdef WEIR_DEBUG
+    arena_open(p, bytes);
+    memset(p, MEM_POISON, bytes);
+#ifdef __SANITIZE_ADDRESS__
+    ASAN_POISON_MEMORY_REGION(p, bytes);
+#endif
+#else
+    (void)p;
+    (void)bytes;
+#endif
+}
+
+void arena_open(void *p, size_t bytes)
+{
+#if defined(WEIR_DEBUG) && defined(__SANITIZE_ADDRESS__)
+    ASAN_UNPOISON_MEMORY_REGION(p, bytes);
+#else
+    (void)p;
+    (void)bytes;
+#endif
+}
+
+void arena_init(struct arena *a, size_t block_bytes)
+{
+    *a = (struct arena){.block_bytes = block_bytes < ARENA_BLOCK_MIN ? ARENA_BLOCK_MIN : block_bytes};
+}
+
+static void block_free(struct arena_block *b)
+{
+    if (b)
+        arena_open(b->bytes, (size_t)(b->end - b->bytes));
+    mem_free(b);
+}
+
+void arena_fini(struct arena *a)
+{
+    while (a->block) {
+        struct arena_block *older = a->block->older;
+        block_free(a->block);
+        a->block = older;
+    }
+    block_free(a->spare);
+    *a = (struct arena){.block_bytes = a->block_bytes};
+}
+
+void *arena_grow(struct arena *a, size_t bytes)
+{
+    size_t room = (bytes + 7) & ~(size_t)7;
+    ASSERT(room >= bytes && room < SIZE_MAX / 2);
+    struct arena_block *b = a->spare;
+    if (b && (size_t)(b->end - b->bytes) >= room) {
+        a->spare = NULL;
+    } else {
+        size_t size = room > a->block_bytes ? room : (a->block_bytes + 7) & ~(size_t)7;
+        b = mem_resize(NULL, sizeof(*b) + size, 1);
+        b->end = b->bytes + size;
+        arena_shut(b->bytes, size);
+    }
+    b->older = a->block;
+    a->block = b;
+    a->at = b->bytes + room;
+    a->end = b->end;
+    arena_open(b->bytes, bytes);
+    return b->bytes;
+}
+
+void *arena_alloc(struct arena *a, size_t bytes)
+{
+    return memset(arena_raw(a, bytes), 0, bytes);
+}
+
+void *arena_array(struct arena *a, size_t count, size_t size)
+{
+    return arena_alloc(a, product(count, size));
+}
+
+char *arena_strndup(struct arena *a, const char *s, size_t len)
+{
+    char *copy = arena_raw(a, len + 1);
+    if (len > 0)
+        memcpy(copy, s, len);
+    copy[len] = '\0';
+    return copy;
+}
+
+char *arena_strdup(struct arena *a, const char *s)
+{
+    return arena_strndup(a, s, strlen(s));
+}
+
+char *arena_vprintf(struct arena *a, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, format, args);
+    ASSERT(len >= 0);
+    char *text = arena_raw(a, (size_t)len + 1);
+    (void)vsnprintf(text, (size_t)len + 1, format, again);
+    va_end(again);
+    return text;
+}
+
+char *arena_printf(struct arena *a, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = arena_vprintf(a, format, args);
+    va_end(args);
+    return text;
+}
+
+struct arena_mark arena_mark(const struct arena *a)
+{
+    return (struct arena_mark){a->block, a->at};
+}
+
+/* The newest block that is let go and not larger than usual becomes the spare, so that pushes which need the
+ * same room again and again do not go to the heap. */
+void arena_reset(struct arena *a, struct arena_mark mark)
+{
+    while (a->block != mark.block) {
+        ASSERT(a->block != NULL); /* a mark of this arena, and not older than an earlier reset */
+        struct arena_block *b = a->block;
+        a->block = b->older;
+        size_t size = (size_t)(b->end - b->bytes);
+        if (a->spare || size > a->block_bytes + 7) {
+            block_free(b);
+        } else {
+            arena_shut(b->bytes, size);
+            a->spare = b;
+        }
+    }
+    a->at = mark.at;
+    a->end = a->block ? a->block->end : NULL;
+    if (a->block)
+        arena_shut(a->at, (size_t)(a->end - a->at));
+}
