@@ -1,0 +1,375 @@
+/* codec.c - state as bytes.
+ *
+ * A value is its type's number and then: string - length and bytes; int, float - 4 bytes; long, double - 8;
+ * bool - 1; object - a kind, then a count and the elements (of a map key and value by turns), or the message
+ * of a failure. The numbers of enum type and enum kind are in saved states: they may not change. */
+#include "engine/data/codec.h"
+#include "engine/base/limits.h"
+#include "engine/base/utf8.h"
+#include "engine/data/object.h"
+
+enum kind { KIND_SET = 1, KIND_LIST = 2, KIND_MAP = 3, KIND_FAILURE = 4 };
+
+_Static_assert(TYPE_NULL == 0 && TYPE_STRING == 1 && TYPE_INT == 2 && TYPE_LONG == 3 && TYPE_FLOAT == 4 &&
+                   TYPE_DOUBLE == 5 && TYPE_BOOL == 6 && TYPE_OBJECT == 7,
+               "saved states hold these numbers");
+
+/* ---- writing ---- */
+
+static void write_little(struct writer *w, uint64_t v, size_t bytes)
+{
+    char little[8];
+    for (size_t i = 0; i < bytes; i++)
+        little[i] = (char)(v >> (8 * i) & 0xFF);
+    buf_add(&w->out, little, bytes);
+}
+
+void write_u8(struct writer *w, uint8_t v)
+{
+    write_little(w, v, 1);
+}
+
+void write_u32(struct writer *w, uint32_t v)
+{
+    write_little(w, v, 4);
+}
+
+void write_i64(struct writer *w, int64_t v)
+{
+    write_little(w, (uint64_t)v, 8);
+}
+
+void write_double(struct writer *w, double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof(bits));
+    write_little(w, bits, 8);
+}
+
+void write_count(struct writer *w, size_t n)
+{
+    uint64_t rest = n;
+    for (; rest >= 0x80; rest >>= 7)
+        write_u8(w, (uint8_t)(rest | 0x80));
+    write_u8(w, (uint8_t)rest);
+}
+
+void write_bytes(struct writer *w, const void *p, size_t len)
+{
+    write_count(w, len);
+    buf_add(&w->out, p, len);
+}
+
+void write_tag(struct writer *w, const char *tag)
+{
+    write_bytes(w, tag, strlen(tag));
+}
+
+static void write_any(struct writer *w, struct value v, int depth);
+
+static void write_object(struct writer *w, const struct object *o, int depth)
+{
+    if (depth > LIMIT_PARSE_DEPTH) {
+        w->out.overflow = true;
+        return;
+    }
+    if (object_is_failure(o)) {
+        const char *message = failure_message(o);
+        write_u8(w, KIND_FAILURE);
+        write_bytes(w, message, strlen(message));
+        return;
+    }
+    if (object_is_list(o)) {
+        write_u8(w, KIND_LIST);
+        write_count(w, list_count(o));
+        for (size_t i = 0; i < list_count(o); i++)
+            write_any(w, list_get(o, i), depth);
+        return;
+    }
+    write_u8(w, object_is_set(o) ? KIND_SET : KIND_MAP);
+    write_count(w, object_count(o));
+    struct value key, v;
+    for (size_t i = 0; object_next(o, &i, &key, &v);) {
+        write_any(w, key, depth);
+        if (object_is_map(o))
+            write_any(w, v, depth);
+    }
+}
+
+static void write_any(struct writer *w, struct value v, int depth)
+{
+    uint32_t bits;
+    write_u8(w, (uint8_t)v.type);
+    switch (v.type) {
+    case TYPE_NULL:
+        break;
+    case TYPE_STRING:
+        write_bytes(w, v.as.s->bytes, v.as.s->len);
+        break;
+    case TYPE_INT:
+        write_u32(w, (uint32_t)v.as.l);
+        break;
+    case TYPE_LONG:
+        write_i64(w, v.as.l);
+        break;
+    case TYPE_FLOAT:
+        memcpy(&bits, &v.as.f, sizeof(bits));
+        write_u32(w, bits);
+        break;
+    case TYPE_DOUBLE:
+        write_double(w, v.as.d);
+        break;
+    case TYPE_BOOL:
+        write_u8(w, v.as.l != 0);
+        break;
+    case TYPE_OBJECT:
+        write_object(w, v.as.o, depth + 1);
+        break;
+    }
+}
+
+void write_value(struct writer *w, struct value v)
+{
+    write_any(w, v, 0);
+}
+
+void write_row(struct writer *w, const struct row *r)
+{
+    write_u8(w, r != NULL);
+    if (!r)
+        return;
+    write_i64(w, r->at_ms);
+    write_count(w, r->count);
+    for (size_t i = 0; i < r->count; i++)
+        write_value(w, row_get(r, i));
+}
+
+/* ---- reading ---- */
+
+/* The next bytes, or NULL and failed; after a failure nothing is left. */
+static const uint8_t *take(struct reader *r, size_t bytes)
+{
+    if (r->failed || (size_t)(r->end - r->at) < bytes) {
+        r->failed = true;
+        r->at = r->end;
+        return NULL;
+    }
+    const uint8_t *p = r->at;
+    r->at += bytes;
+    return p;
+}
+
+static void fail(struct reader *r)
+{
+    r->failed = true;
+    r->at = r->end;
+}
+
+static uint64_t read_little(struct reader *r, size_t bytes)
+{
+    const uint8_t *p = take(r, bytes);
+    uint64_t v = 0;
+    for (size_t i = 0; p && i < bytes; i++)
+        v |= (uint64_t)p[i] << (8 * i);
+    return v;
+}
+
+uint8_t read_u8(struct reader *r)
+{
+    return (uint8_t)read_little(r, 1);
+}
+
+uint32_t read_u32(struct reader *r)
+{
+    return (uint32_t)read_little(r, 4);
+}
+
+int64_t read_i64(struct reader *r)
+{
+    return (int64_t)read_little(r, 8);
+}
+
+double read_double(struct reader *r)
+{
+    uint64_t bits = read_little(r, 8);
+    double v;
+    memcpy(&v, &bits, sizeof(v));
+    return v;
+}
+
+/* Up to nine bytes of seven bits: more than any size that is saved. */
+size_t read_count(struct reader *r, size_t max)
+{
+    uint64_t n = 0;
+    for (unsigned shift = 0;; shift += 7) {
+        uint8_t byte = read_u8(r);
+        if (shift > 56) {
+            fail(r);
+            return 0;
+        }
+        n |= (uint64_t)(byte & 0x7F) << shift;
+        if (!(byte & 0x80))
+            break;
+    }
+    if (n > max || n > (size_t)(r->end - r->at)) {
+        fail(r);
+        return 0;
+    }
+    return (size_t)n;
+}
+
+const void *read_bytes(struct reader *r, size_t *len)
+{
+    *len = read_count(r, SIZE_MAX);
+    const void *p = take(r, *len);
+    if (!p)
+        *len = 0;
+    return p;
+}
+
+bool read_tag(struct reader *r, const char *tag)
+{
+    size_t len;
+    const void *p = read_bytes(r, &len);
+    if (p && len == strlen(tag) && memcmp(p, tag, len) == 0)
+        return true;
+    fail(r);
+    return false;
+}
+
+static struct value read_any(struct reader *r, int depth);
+
+static struct value read_text(struct reader *r)
+{
+    size_t len;
+    const char *p = read_bytes(r, &len);
+    if (!p || len > INT32_MAX || !utf8_valid(p, len)) {
+        fail(r);
+        return VALUE_NULL;
+    }
+    return value_text(text_new(p, len));
+}
+
+static struct object *read_failure(struct reader *r)
+{
+    struct value message = read_text(r);
+    if (is_null(message))
+        return NULL;
+    struct object *o = failure_new(message.as.s->bytes);
+    value_drop(message);
+    return o;
+}
+
+/* A new set, list or map with what could be read; the caller looks at failed. */
+static struct object *read_elements(struct reader *r, enum kind kind, int depth)
+{
+    struct object *o = kind == KIND_LIST ? list_new() : kind == KIND_SET ? set_new() : map_object_new();
+    size_t count = read_count(r, UINT32_MAX);
+    for (size_t i = 0; i < count && !r->failed; i++) {
+        struct value v = read_any(r, depth);
+        if (kind == KIND_LIST) {
+            list_add(o, v);
+        } else if (kind == KIND_SET) {
+            (void)set_add(o, v);
+        } else {
+            struct value under = read_any(r, depth);
+            map_object_put(o, v, under);
+            value_drop(under);
+        }
+        value_drop(v);
+    }
+    return o;
+}
+
+static struct value read_object(struct reader *r, int depth)
+{
+    uint8_t kind = read_u8(r);
+    struct object *o = NULL;
+    if (depth > LIMIT_PARSE_DEPTH || kind < KIND_SET || kind > KIND_FAILURE)
+        fail(r);
+    else if (kind == KIND_FAILURE)
+        o = read_failure(r);
+    else
+        o = read_elements(r, (enum kind)kind, depth);
+    if (!r->failed)
+        return value_object(o);
+    if (o)
+        value_drop(value_object(o));
+    return VALUE_NULL;
+}
+
+static struct value read_float(struct reader *r)
+{
+    uint32_t bits = read_u32(r);
+    float f;
+    memcpy(&f, &bits, sizeof(f));
+    return value_float(f);
+}
+
+static struct value read_bool(struct reader *r)
+{
+    uint8_t byte = read_u8(r);
+    if (byte > 1)
+        fail(r);
+    return value_bool(byte == 1);
+}
+
+static struct value read_any(struct reader *r, int depth)
+{
+    struct value v = VALUE_NULL;
+    uint8_t type = read_u8(r);
+    if (type > TYPE_OBJECT) {
+        fail(r);
+        return v;
+    }
+    switch ((enum type)type) {
+    case TYPE_NULL:
+        break;
+    case TYPE_STRING:
+        return read_text(r);
+    case TYPE_INT:
+        v = value_int((int32_t)read_u32(r));
+        break;
+    case TYPE_LONG:
+        v = value_long(read_i64(r));
+        break;
+    case TYPE_FLOAT:
+        v = read_float(r);
+        break;
+    case TYPE_DOUBLE:
+        v = value_double(read_double(r));
+        break;
+    case TYPE_BOOL:
+        v = read_bool(r);
+        break;
+    case TYPE_OBJECT:
+        return read_object(r, depth + 1);
+    }
+    return r->failed ? VALUE_NULL : v;
+}
+
+struct value read_value(struct reader *r)
+{
+    return read_any(r, 0);
+}
+
+struct row *read_row(struct reader *r)
+{
+    uint8_t there = read_u8(r);
+    if (there > 1)
+        fail(r);
+    if (there != 1)
+        return NULL;
+    int64_t at_ms = read_i64(r);
+    size_t count = read_count(r, UINT16_MAX);
+    if (r->failed)
+        return NULL;
+    struct row *row = row_new(count, at_ms);
+    for (size_t i = 0; i < count; i++)
+        row_set_take(row, i, read_value(r));
+    if (r->failed) {
+        row_unref(row);
+        return NULL;
+    }
+    return row;
+}

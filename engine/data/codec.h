@@ -1,0 +1,39 @@
+/* codec.h - state as bytes: what operators save and load. Little-endian, varints for counts, each part tagged by its writer.
+ *
+ * A reader is hostile until checked: reads past the end or wrong tags set failed and give zeros/NULL; the caller checks once.
+ * A writer's out is the caller's (buf_init, buf_fini); out.overflow tells that the state met out.max_bytes or nests deeper
+ * than LIMIT_PARSE_DEPTH, and must not be saved. */
+#ifndef WEIR_DATA_CODEC_H
+#define WEIR_DATA_CODEC_H
+
+#include "engine/data/row.h"
+
+struct writer {
+    struct buf out;
+};
+struct reader {
+    const uint8_t *at, *end;
+    bool failed;
+};
+
+void write_u8(struct writer *w, uint8_t v);
+void write_u32(struct writer *w, uint32_t v);
+void write_i64(struct writer *w, int64_t v);
+void write_double(struct writer *w, double v);
+void write_count(struct writer *w, size_t n); /* varint */
+void write_bytes(struct writer *w, const void *p, size_t len); /* with its length */
+void write_value(struct writer *w, struct value v);
+void write_row(struct writer *w, const struct row *r); /* r may be NULL */
+void write_tag(struct writer *w, const char *tag);
+
+uint8_t read_u8(struct reader *r);
+uint32_t read_u32(struct reader *r);
+int64_t read_i64(struct reader *r);
+double read_double(struct reader *r);
+size_t read_count(struct reader *r, size_t max); /* more than max, or than bytes left: failed, 0 */
+const void *read_bytes(struct reader *r, size_t *len); /* borrowed from the input */
+struct value read_value(struct reader *r); /* owned by the caller */
+struct row *read_row(struct reader *r);    /* refs 1, or NULL */
+bool read_tag(struct reader *r, const char *tag); /* false and failed when another stands there */
+
+#endif
