@@ -1,0 +1,34 @@
+/* ast.c - finding annotations and their elements: names compare ignoring the case of ASCII letters. */
+#include "engine/lang/ast.h"
+
+static char lower(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+}
+
+static bool same(const char *a, const char *b)
+{
+    while (*a && lower(*a) == lower(*b)) {
+        a++;
+        b++;
+    }
+    return lower(*a) == lower(*b);
+}
+
+const struct ast_annotation *ast_find_annotation(const struct ast_annotation *list, const char *name)
+{
+    for (; list; list = list->next)
+        if (same(list->name.text, name))
+            return list;
+    return NULL;
+}
+
+const struct ast_element *ast_find_element(const struct ast_annotation *a, const char *key)
+{
+    if (!a)
+        return NULL;
+    for (const struct ast_element *e = a->elements; e; e = e->next)
+        if (e->key.text && same(e->key.text, key))
+            return e;
+    return NULL;
+}
