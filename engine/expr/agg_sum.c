@@ -1,0 +1,245 @@
+/* agg_sum.c - sum avg count stdDev and or (spec 03 section 6): aggregators whose state is a few numbers.
+ *
+ * Laws: a null argument leaves sum, avg and stdDev as they are; sums of double keep their rounding residue;
+ * removal from a sum of longs is computed in double and truncated, which the language's users see beyond
+ * 2^53. */
+#include "engine/base/num.h"
+#include "engine/expr/agg.h"
+#include <math.h>
+
+struct total {
+    double sum;
+    int64_t count;
+};
+struct long_total {
+    int64_t sum;
+    int64_t count;
+};
+struct count {
+    int64_t count;
+};
+struct deviation {
+    double sum, mean, m2;
+    int64_t count;
+};
+struct truths {
+    int64_t yes, no;
+};
+
+static bool total_is_empty(const void *state)
+{
+    const struct total *t = state;
+    return t->count == 0 && t->sum == 0;
+}
+static const struct agg_type total_type = {
+    .name = "total", .size = sizeof(struct total), .is_empty = total_is_empty};
+static const struct agg_type long_total_type = {.name = "long total", .size = sizeof(struct long_total)};
+static const struct agg_type count_type = {.name = "count", .size = sizeof(struct count)};
+static const struct agg_type deviation_type = {.name = "deviation", .size = sizeof(struct deviation)};
+static const struct agg_type truths_type = {.name = "truths", .size = sizeof(struct truths)};
+
+/* The slow path of an argument that should be a number of type to: false when there is nothing to add (null,
+ * or the event failed). */
+static __attribute__((noinline)) bool argument_convert(const struct expr *e, struct frame *f, struct value *v,
+                                                       enum type to)
+{
+    if (is_null(*v))
+        return false;
+    if (number_convert(v, to))
+        return true;
+    fail_operand(f, e, *v, "a number");
+    return false;
+}
+
+/* ---- sum and avg over double ---- */
+
+/* True: v was added. */
+static inline bool total_update(const struct expr *e, struct frame *f, struct total *t, struct value v)
+{
+    if (UNLIKELY(v.type != TYPE_DOUBLE) && !argument_convert(e, f, &v, TYPE_DOUBLE))
+        v = VALUE_NULL;
+    if (UNLIKELY(f->env->failed))
+        return false;
+    if (UNLIKELY(f->kind == EVENT_RESET)) {
+        agg_state_reset(e, f);
+    } else if (LIKELY(v.type == TYPE_DOUBLE)) {
+        if (f->kind == EVENT_CURRENT) {
+            t->sum += v.as.d;
+            t->count++;
+            return true;
+        } else if (f->kind == EVENT_EXPIRED) {
+            t->sum -= v.as.d;
+            t->count--;
+        }
+    }
+    return false;
+}
+/* More may have been removed than added (joins, spec 05): an addition shows the sum even when the count comes
+ * to 0. */
+static inline struct value sum_result(const struct total *t, bool added)
+{
+    return added || t->count ? value_double(t->sum) : VALUE_NULL;
+}
+static inline struct value avg_result(const struct total *t, bool added)
+{
+    (void)added;
+    return t->count ? value_double(t->sum / (double)t->count) : VALUE_NULL;
+}
+
+#define TOTAL_NODE(name, load, result)                                     \
+    static struct value eval_##name(const struct expr *e, struct frame *f) \
+    {                                                                      \
+        struct value v = load(e->left, f);                                 \
+        struct total *t = agg_state(e, f);                                 \
+        bool added = total_update(e, f, t, v);                             \
+        return result(t, added);                                           \
+    }
+TOTAL_NODE(sum_double, load_any, sum_result)
+TOTAL_NODE(sum_double_attr, load_attr, sum_result)
+TOTAL_NODE(avg, load_any, avg_result)
+TOTAL_NODE(avg_attr, load_attr, avg_result)
+
+/* ---- sum over int and long ---- */
+
+static inline struct value sum_long(const struct expr *e, struct frame *f, struct value v)
+{
+    struct long_total *t = agg_state(e, f);
+    bool there = LIKELY(v.type == TYPE_INT || v.type == TYPE_LONG) || argument_convert(e, f, &v, TYPE_LONG);
+    if (UNLIKELY(f->env->failed))
+        return VALUE_NULL;
+    if (f->kind == EVENT_RESET) {
+        agg_state_reset(e, f);
+    } else if (there) {
+        if (f->kind == EVENT_CURRENT) {
+            t->sum = (int64_t)((uint64_t)t->sum + (uint64_t)v.as.l);
+            t->count++;
+            return value_long(t->sum);
+        } else if (f->kind == EVENT_EXPIRED) {
+            t->sum = num_double_to_long((double)t->sum - (double)v.as.l);
+            t->count--;
+        }
+    }
+    return t->count ? value_long(t->sum) : VALUE_NULL;
+}
+static struct value eval_sum_long(const struct expr *e, struct frame *f)
+{
+    return sum_long(e, f, load_any(e->left, f));
+}
+static struct value eval_sum_long_attr(const struct expr *e, struct frame *f)
+{
+    return sum_long(e, f, load_attr(e->left, f));
+}
+
+/* ---- count: events, nulls included ---- */
+
+static inline struct value count_event(const struct expr *e, struct frame *f)
+{
+    struct count *t = agg_state(e, f);
+    if (UNLIKELY(f->env->failed))
+        return VALUE_NULL;
+    if (f->kind == EVENT_CURRENT)
+        t->count++;
+    else if (f->kind == EVENT_EXPIRED)
+        t->count--;
+    else if (f->kind == EVENT_RESET)
+        t->count = 0;
+    return value_long(t->count);
+}
+static struct value eval_count(const struct expr *e, struct frame *f)
+{
+    if (e->left && !(e->left->flags & EXPR_PURE)) /* it may fail, or aggregate itself */
+        load_any(e->left, f);
+    return count_event(e, f);
+}
+static struct value eval_count_attr(const struct expr *e, struct frame *f)
+{
+    return count_event(e, f);
+}
+
+/* ---- stdDev ---- */
+
+static void deviation_add(struct deviation *t, double x)
+{
+    t->count++;
+    if (t->count == 1) {
+        t->sum = t->mean = x;
+        t->m2 = 0;
+        return;
+    }
+    double old = t->mean;
+    t->sum += x;
+    t->mean = t->sum / (double)t->count;
+    t->m2 += (x - old) * (x - t->mean);
+}
+static void deviation_remove(struct deviation *t, double x)
+{
+    t->count--;
+    if (t->count == 0) {
+        memset(t, 0, sizeof(*t));
+        return;
+    }
+    double old = t->mean;
+    t->sum -= x;
+    t->mean = t->sum / (double)t->count;
+    t->m2 -= (x - old) * (x - t->mean);
+}
+static struct value eval_deviation(const struct expr *e, struct frame *f)
+{
+    struct value v = load_any(e->left, f);
+    struct deviation *t = agg_state(e, f);
+    bool there = argument_convert(e, f, &v, TYPE_DOUBLE);
+    if (f->env->failed)
+        return VALUE_NULL;
+    if (f->kind == EVENT_RESET)
+        agg_state_reset(e, f);
+    else if (there && f->kind == EVENT_CURRENT)
+        deviation_add(t, v.as.d);
+    else if (there && f->kind == EVENT_EXPIRED)
+        deviation_remove(t, v.as.d);
+    if (t->count == 0)
+        return VALUE_NULL;
+    return value_double(t->count == 1 ? 0.0 : sqrt(t->m2 / (double)t->count));
+}
+
+/* ---- and, or ---- */
+
+static struct truths *truths_update(const struct expr *e, struct frame *f)
+{
+    struct value v = load_any(e->left, f);
+    struct truths *t = agg_state(e, f);
+    if (f->env->failed)
+        return NULL;
+    if (f->kind == EVENT_RESET) {
+        agg_state_reset(e, f);
+        return t;
+    }
+    if (v.type != TYPE_BOOL) {
+        fail_operand(f, e, v, "a bool");
+        return NULL;
+    }
+    int64_t *side = v.as.l ? &t->yes : &t->no;
+    *side += f->kind == EVENT_CURRENT ? 1 : f->kind == EVENT_EXPIRED ? -1 : 0;
+    return t;
+}
+static struct value eval_and(const struct expr *e, struct frame *f)
+{
+    struct truths *t = truths_update(e, f);
+    return t ? value_bool(t->yes > 0 && t->no == 0) : VALUE_NULL;
+}
+static struct value eval_or(const struct expr *e, struct frame *f)
+{
+    struct truths *t = truths_update(e, f);
+    return t ? value_bool(t->yes > 0) : VALUE_NULL;
+}
+
+/* Rows: agg.h. */
+const struct aggregator agg_numbers[] = {
+    {NULL, "and", "b", TYPE_BOOL, &truths_type, eval_and, NULL, NULL},
+    {NULL, "avg", "n", TYPE_DOUBLE, &total_type, eval_avg, eval_avg_attr, NULL},
+    {NULL, "count", "?a", TYPE_LONG, &count_type, eval_count, eval_count_attr, NULL},
+    {NULL, "or", "b", TYPE_BOOL, &truths_type, eval_or, NULL, NULL},
+    {NULL, "stdDev", "n", TYPE_DOUBLE, &deviation_type, eval_deviation, NULL, NULL},
+    {NULL, "sum", "w", TYPE_LONG, &long_total_type, eval_sum_long, eval_sum_long_attr, NULL},
+    {NULL, "sum", "r", TYPE_DOUBLE, &total_type, eval_sum_double, eval_sum_double_attr, NULL},
+    {0},
+};

@@ -1,0 +1,71 @@
+/* regex.c - compiling and matching through PCRE2, with all of its memory in our arenas. */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "engine/expr/regex.h"
+#include <pcre2.h>
+#include <stdio.h>
+
+enum { LIMIT_PATTERN_BYTES = 64 * 1024, LIMIT_STEPS = 5 * 1000 * 1000, LIMIT_HEAP_KIB = 32 * 1024 };
+
+static void *arena_for_pcre(size_t bytes, void *arena)
+{
+    return arena_raw(arena, bytes);
+}
+static void no_free(void *p, void *arena) /* it ends with the arena */
+{
+    (void)p;
+    (void)arena;
+}
+
+struct regex *regex_new(struct arena *a, const char *pattern, size_t len, char *error, size_t error_size)
+{
+    struct buf translated;
+    if (len > LIMIT_PATTERN_BYTES) {
+        snprintf(error, error_size, "it is longer than %d bytes", LIMIT_PATTERN_BYTES);
+        return NULL;
+    }
+    buf_init(&translated, (size_t)LIMIT_PATTERN_BYTES * 64);
+    struct regex *r = NULL;
+    if (!regex_translate(pattern, len, &translated, error, error_size))
+        goto out;
+    pcre2_general_context *memory = pcre2_general_context_create(arena_for_pcre, no_free, a);
+    pcre2_compile_context *context = pcre2_compile_context_create(memory);
+    pcre2_set_newline(context, PCRE2_NEWLINE_ANY);
+    int code = 0;
+    size_t at = 0;
+    pcre2_code *compiled =
+        pcre2_compile((PCRE2_SPTR)(translated.bytes ? translated.bytes : ""), translated.len,
+                      PCRE2_UTF | PCRE2_MATCH_INVALID_UTF, &code, &at, context);
+    if (!compiled) {
+        pcre2_get_error_message(code, (PCRE2_UCHAR *)error, error_size);
+        goto out;
+    }
+    r = arena_alloc(a, sizeof(*r));
+    r->code = compiled;
+    r->match = pcre2_match_data_create_from_pattern(compiled, memory);
+    pcre2_pattern_info(compiled, PCRE2_INFO_CAPTURECOUNT, &r->groups);
+    r->places = (size_t *)pcre2_get_ovector_pointer(r->match);
+out:
+    buf_fini(&translated);
+    return r;
+}
+
+int regex_match(struct regex *r, const char *s, size_t len, size_t start, enum regex_how how)
+{
+    static _Thread_local pcre2_match_context *limits; /* one a thread, for its life */
+    if (!limits) {
+        limits = pcre2_match_context_create(NULL);
+        pcre2_set_match_limit(limits, LIMIT_STEPS);
+        pcre2_set_heap_limit(limits, LIMIT_HEAP_KIB);
+    }
+    uint32_t options = how == REGEX_FIND     ? 0
+                       : how == REGEX_PREFIX ? PCRE2_ANCHORED
+                                             : PCRE2_ANCHORED | PCRE2_ENDANCHORED;
+    int rc = pcre2_match(r->code, (PCRE2_SPTR)s, len, start, options, r->match, limits);
+    return rc >= 0 ? 1 : rc == PCRE2_ERROR_NOMATCH ? 0 : -1;
+}
+
+int regex_group(const struct regex *r, const char *name)
+{
+    int n = pcre2_substring_number_from_name(r->code, (PCRE2_SPTR)name);
+    return n < 0 ? -1 : n;
+}
