@@ -1,0 +1,102 @@
+/* external_time.c - window.externalTime(attribute, span): as time, by a column instead of the clock (spec 04
+ * section 2.7).
+ *
+ * Laws: (1) the front row leaves while the arriving event's time >= its time + span_ms; the first that is not
+ * due stops this; (2) an expired row is stamped with the arriving event's time; (3) a smaller time expires
+ * nothing; (4) no timers. */
+#include "engine/window/window.h"
+
+struct external_time_plan {
+    struct op_plan op;
+    int64_t span_ms;
+    int attribute;
+};
+struct external_time {
+    struct op op;
+    struct queue rows;
+};
+
+static const struct external_time_plan *plan_of(const struct op *op)
+{
+    return (const struct external_time_plan *)(const void *)op->plan;
+}
+
+static int external_time_push(struct op *op, const struct batch *in)
+{
+    struct external_time *w = (struct external_time *)op;
+    const struct external_time_plan *p = plan_of(op);
+    struct batch out;
+    batch_init(&out, op->env->scratch, in->count * 2);
+    out.is_batch = in->is_batch;
+    for (uint32_t i = 0; i < in->count; i++) {
+        const struct event *e = &in->events[i];
+        int64_t time_ms;
+        if (!window_time_of(op, e->row, p->attribute, &time_ms))
+            return window_fail(&out);
+        while (w->rows.count) {
+            int64_t row_ms = row_get(queue_at(&w->rows, 0), (size_t)p->attribute).as.l;
+            if (!time_is_due(row_ms, p->span_ms, time_ms))
+                break;
+            batch_add(&out, queue_take(&w->rows), time_ms, EVENT_EXPIRED);
+        }
+        if (e->kind == EVENT_CURRENT)
+            window_hold(&w->rows, e);
+        window_pass(&out, e);
+    }
+    return window_emit(op, &out);
+}
+
+static void external_time_save(const struct op *op, struct writer *w)
+{
+    write_tag(w, "window.externalTime");
+    queue_save(&((const struct external_time *)op)->rows, w);
+}
+
+static int external_time_load(struct op *op, struct reader *r)
+{
+    read_tag(r, "window.externalTime");
+    return queue_load(&((struct external_time *)op)->rows, r);
+}
+
+static void external_time_close(struct op *op)
+{
+    queue_fini(&((struct external_time *)op)->rows);
+}
+
+static struct queue *external_time_content(struct op *op)
+{
+    return &((struct external_time *)op)->rows;
+}
+
+static void external_time_explain(const struct op_plan *plan, struct buf *out)
+{
+    const struct external_time_plan *p = (const struct external_time_plan *)(const void *)plan;
+    buf_printf(out, "(%s, %lld ms)", plan->in->attributes[p->attribute].name, (long long)p->span_ms);
+}
+
+static const struct op_type external_time_type = {
+    .name = "window.externalTime",
+    .size = sizeof(struct external_time),
+    .push = external_time_push,
+    .save = external_time_save,
+    .load = external_time_load,
+    .close = external_time_close,
+    .content = external_time_content,
+    .content_is_stable = true,
+    .explain = external_time_explain,
+};
+
+static struct op_plan *external_time_plan(struct window_ctx *c, const struct ast_expr *call)
+{
+    int attribute;
+    int64_t span_ms;
+    if (!window_arg_count(c, call, 2, 2) || !window_arg_attr(c, call, 0, TYPE_LONG, &attribute) ||
+        !window_arg_duration(c, call, 1, &span_ms))
+        return NULL;
+    struct external_time_plan *p = window_plan_new(c, call, &external_time_type, sizeof *p);
+    p->attribute = attribute;
+    p->span_ms = span_ms;
+    return &p->op;
+}
+
+const struct window_type window_external_time = {NULL, "externalTime", true, external_time_plan};

@@ -1,0 +1,19 @@
+/* handler.h - stream functions and processors: '#name(args)' before or behind a window (spec 03 section 8;
+ * 20). A line in handlers.c names each. */
+#ifndef WEIR_WINDOW_HANDLER_H
+#define WEIR_WINDOW_HANDLER_H
+
+#include "engine/window/window.h"
+
+struct handler_type {
+    const char *space, *name;
+    /* ec compiles the arguments over c->in; *out is the schema behind it (unchanged: c->in). NULL after
+     * reporting. */
+    struct op_plan *(*plan)(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec,
+                            const struct schema **out);
+};
+const struct handler_type *handler_find(const char *space, const char *name);
+
+extern const struct handler_type handler_log, handler_pol2cart, handler_deduplicate, handler_kslack;
+
+#endif

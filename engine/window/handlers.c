@@ -1,0 +1,21 @@
+/* handlers.c - the table of stream functions and processors. A new one: its struct in handler.h, a line here.
+ */
+#include "engine/window/handler.h"
+
+static const struct handler_type *const handlers[] = {
+    &handler_log,
+    &handler_pol2cart,
+    &handler_deduplicate,
+    &handler_kslack,
+};
+
+const struct handler_type *handler_find(const char *space, const char *name)
+{
+    for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
+        const struct handler_type *h = handlers[i];
+        bool same_space = space && h->space ? strcmp(space, h->space) == 0 : !space && !h->space;
+        if (same_space && strcmp(name, h->name) == 0)
+            return h;
+    }
+    return NULL;
+}

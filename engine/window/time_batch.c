@@ -1,0 +1,204 @@
+/* time_batch.c - window.timeBatch(span [, start] [, stream.current.event]) (spec 04 sections 2.5, 2.17).
+ *
+ * Laws: (1) the first event sets next; a chunk or timer with now >= next adds span once, asks for a timer at
+ * the new next, takes the chunk's events in and then flushes; (2) a flush is the last flushed batch as
+ * expired, a RESET with the batch's first row, the batch; an empty batch still expires the last one; (3) next
+ * belongs to all copies of the query in a partition, the timer to the copy whose turn set it. */
+#include "engine/window/window.h"
+
+struct time_batch_plan {
+    struct op_plan op;
+    int64_t span_ms, start_ms;
+    bool has_start, streams, expires, keeps;
+};
+struct time_batch_shared {
+    bool is_set;
+    int64_t next_ms;
+};
+struct time_batch {
+    struct op op;
+    struct queue batch;    /* being collected; empty when streaming */
+    struct queue released; /* last flushed, or streaming: passed since the last flush; if keeps */
+    struct row *first;     /* of the batch, for the RESET; counted */
+    int64_t first_ms;
+    struct dues dues;
+};
+
+static const struct time_batch_plan *plan_of(const struct op *op)
+{
+    return (const struct time_batch_plan *)(const void *)op->plan;
+}
+
+/* Moves next on; is it time to flush? */
+static bool tick(struct time_batch *w)
+{
+    const struct time_batch_plan *p = plan_of(&w->op);
+    struct time_batch_shared *s = w->op.shared;
+    int64_t now_ms = op_now(&w->op);
+    if (!s->is_set) {
+        s->is_set = true;
+        s->next_ms = time_add(now_ms, p->span_ms);
+        if (p->has_start)
+            s->next_ms = time_sub(s->next_ms, time_sub(now_ms, p->start_ms) % p->span_ms);
+        dues_request(&w->dues, &w->op, s->next_ms);
+    }
+    if (now_ms < s->next_ms)
+        return false;
+    s->next_ms = time_add(s->next_ms, p->span_ms);
+    dues_request(&w->dues, &w->op, s->next_ms);
+    return true;
+}
+
+static void take(struct time_batch *w, const struct batch *in, struct batch *b)
+{
+    const struct time_batch_plan *p = plan_of(&w->op);
+    for (uint32_t i = 0; i < in->count; i++) {
+        const struct event *e = &in->events[i];
+        if (e->kind != EVENT_CURRENT)
+            continue;
+        if (!w->first) {
+            w->first = row_ref(e->row);
+            w->first_ms = e->at_ms;
+        }
+        if (!p->streams) {
+            window_hold(&w->batch, e);
+            continue;
+        }
+        chunk_pass(b, e);
+        if (p->keeps)
+            window_hold(&w->released, e);
+    }
+}
+
+static void flush(struct time_batch *w, struct batch *b)
+{
+    const struct time_batch_plan *p = plan_of(&w->op);
+    if (p->expires)
+        window_expire_all(&w->released, b, op_now(&w->op));
+    if (w->first) {
+        batch_add(b, w->first, w->first_ms, EVENT_RESET); /* our reference goes with it */
+        w->first = NULL;
+    }
+    chunk_release(b, &w->batch, p->keeps ? &w->released : NULL);
+}
+
+static int turn(struct time_batch *w, const struct batch *in, bool is_due)
+{
+    struct chunks chunks = {NULL, NULL};
+    struct batch *b = NULL;
+    if (is_due || plan_of(&w->op)->streams)
+        b = chunks_add(&chunks, &w->op, 16);
+    if (in)
+        take(w, in, b);
+    if (is_due)
+        flush(w, b);
+    return chunks_emit(&chunks, &w->op);
+}
+
+static int time_batch_push(struct op *op, const struct batch *in)
+{
+    struct time_batch *w = (struct time_batch *)op;
+    return turn(w, in, tick(w));
+}
+
+static int time_batch_due(struct op *op, int64_t due_ms)
+{
+    struct time_batch *w = (struct time_batch *)op;
+    dues_fired(&w->dues, due_ms);
+    return turn(w, NULL, tick(w));
+}
+
+static void time_batch_save(const struct op *op, struct writer *w)
+{
+    const struct time_batch *b = (const struct time_batch *)op;
+    const struct time_batch_shared *s = op->shared;
+    write_tag(w, "window.timeBatch");
+    queue_save(&b->batch, w);
+    queue_save(&b->released, w);
+    write_row(w, b->first);
+    write_i64(w, b->first_ms);
+    write_u8(w, s->is_set);
+    write_i64(w, s->next_ms);
+    dues_save(&b->dues, w);
+}
+
+static int time_batch_load(struct op *op, struct reader *r)
+{
+    struct time_batch *b = (struct time_batch *)op;
+    struct time_batch_shared *s = op->shared;
+    read_tag(r, "window.timeBatch");
+    queue_load(&b->batch, r);
+    queue_load(&b->released, r);
+    b->first = read_row(r);
+    b->first_ms = read_i64(r);
+    s->is_set = read_u8(r) != 0; /* the same in every copy */
+    s->next_ms = read_i64(r);
+    dues_load(&b->dues, op, r);
+    return window_loaded(r);
+}
+
+static void time_batch_close(struct op *op)
+{
+    struct time_batch *b = (struct time_batch *)op;
+    queue_fini(&b->batch);
+    queue_fini(&b->released);
+    dues_fini(&b->dues);
+    if (b->first)
+        row_unref(b->first);
+}
+
+static struct queue *time_batch_content(struct op *op)
+{
+    return &((struct time_batch *)op)->released;
+}
+
+static void time_batch_explain(const struct op_plan *plan, struct buf *out)
+{
+    const struct time_batch_plan *p = (const struct time_batch_plan *)(const void *)plan;
+    buf_printf(out, "(%lld ms", (long long)p->span_ms);
+    if (p->has_start)
+        buf_printf(out, ", %lld", (long long)p->start_ms);
+    buf_add_str(out, p->streams ? ", true)" : ")");
+}
+
+static const struct op_type time_batch_type = {
+    .name = "window.timeBatch",
+    .size = sizeof(struct time_batch),
+    .shared_size = sizeof(struct time_batch_shared),
+    .push = time_batch_push,
+    .due = time_batch_due,
+    .save = time_batch_save,
+    .load = time_batch_load,
+    .close = time_batch_close,
+    .content = time_batch_content,
+    .explain = time_batch_explain,
+};
+
+/* (span) (span, start) (span, streams) (span, start, streams) */
+static struct op_plan *time_batch_plan(struct window_ctx *c, const struct ast_expr *call)
+{
+    struct time_batch_plan p = {.expires = c->expired_wanted, .keeps = c->expired_wanted || c->has_find};
+    if (!window_arg_count(c, call, 1, 3) || !window_arg_duration(c, call, 0, &p.span_ms))
+        return NULL;
+    if (p.span_ms <= 0) {
+        window_arg_wrong(c, call, 0, "must be greater than 0");
+        return NULL;
+    }
+    p.has_start = call->arg_count == 3 || (call->arg_count == 2 && !window_arg_is(call, 1, TYPE_BOOL));
+    if (p.has_start && !window_arg_is(call, 1, TYPE_INT) && !window_arg_is(call, 1, TYPE_LONG)) {
+        window_arg_wrong(c, call, 1,
+                         call->arg_count == 2 ? "must be a constant start time, or true or false"
+                                              : "must be a constant start time");
+        return NULL;
+    }
+    if (p.has_start)
+        p.start_ms = window_arg(call, 1)->literal.as.l;
+    if (call->arg_count > 1 + p.has_start && !window_arg_bool(c, call, 1 + p.has_start, &p.streams))
+        return NULL;
+    struct time_batch_plan *plan = window_plan_new(c, call, &time_batch_type, sizeof *plan);
+    p.op = plan->op;
+    *plan = p;
+    return &plan->op;
+}
+
+const struct window_type window_time_batch = {NULL, "timeBatch", false, time_batch_plan};
