@@ -1,0 +1,98 @@
+/* engine.h - the whole door of the engine: text -> plan -> running app. No sockets, no threads, no clock.
+ *
+ * A pure function of what it is given: same text, same sends, same times, same seed: same output, bit for bit. Everything of one app happens on the
+ * thread that calls; the caller serialises. Rows that go in are borrowed; rows that come out are borrowed until the callback returns.
+ *
+ *     struct compile c;
+ *     engine_compile(&c, text, len, NULL);            errors, all of them, are in c.diags
+ *     if (c.plan) {
+ *         struct app *app = app_new(c.plan, &host);   takes the plan
+ *         app_start(app, now_ms);
+ *         app_advance(app, now_ms);                   before every event: the event's time
+ *         app_send(app, stream, events, count, false);
+ *         app_free(app);
+ *     }
+ *     compile_fini(&c); */
+#ifndef WEIR_ENGINE_H
+#define WEIR_ENGINE_H
+
+#include "engine/base/diag.h"
+#include "engine/data/batch.h"
+#include "engine/data/codec.h"
+#include "engine/data/schema.h"
+#include "engine/expr/expr.h"
+#include "engine/lang/ast.h"
+
+struct plan;
+struct app;
+
+struct engine_options {
+    const char *(*variable)(void *user, const char *name); /* ${NAME}; NULL: every variable is missing */
+    void *user;
+};
+struct compile {
+    struct arena arena;  /* diagnostics */
+    struct diags diags;  /* its text is the app's after ${} substitution */
+    struct plan *plan;   /* NULL when refused; owned by the compile until app_new takes it */
+};
+/* text is copied. */
+void engine_compile(struct compile *c, const char *text, size_t len, const struct engine_options *options);
+void compile_fini(struct compile *c);
+
+/* ---- what a plan tells (ports, explain) ---- */
+const char *plan_name(const struct plan *p); /* @app:name, or NULL */
+bool plan_is_playback(const struct plan *p);
+const struct ast_app *plan_ast(const struct plan *p);
+struct arena *plan_arena(struct plan *p);
+/* Every stream there is: defined, inferred, triggers, fault streams ("!S"); inner streams are not listed. Numbers are those of app_send. */
+uint32_t plan_stream_count(const struct plan *p);
+const struct schema *plan_stream(const struct plan *p, uint32_t stream);
+const struct ast_definition *plan_stream_definition(const struct plan *p, uint32_t stream); /* NULL when inferred */
+int plan_find_stream(const struct plan *p, const char *id); /* or -1 */
+void plan_explain(const struct plan *p, struct buf *out);
+
+/* ---- the running app ---- */
+struct app_host {
+    void *user;
+    /* Called after the queries that read the stream, for streams with has_sinks: spec 03 section 1. ERR_EVENT (after expr_fail) fails the
+     * event as a failing query would. May be NULL. */
+    int (*sink)(void *user, uint32_t stream, const struct batch *b);
+    bool (*has_sinks)(void *user, uint32_t stream); /* asked once by app_new */
+    /* Everything that reached a stream, after its receivers; NULL: nobody looks. */
+    void (*stream)(void *user, uint32_t stream, const struct batch *b);
+    /* Every call of a query callback (named queries): at_ms as in cases/README, rows by kind in b. */
+    void (*query)(void *user, const char *name, int64_t at_ms, const struct batch *b);
+    /* An event failed: logged here, once, whatever @OnError then does. stream is UINT32_MAX for a timer, a window, an inner stream. */
+    void (*failure)(void *user, uint32_t stream, const char *words);
+    uint64_t seed; /* for UUID() and random functions */
+};
+struct app *app_new(struct plan *plan, const struct app_host *host); /* takes plan; host is copied */
+void app_free(struct app *app);
+const struct plan *app_plan(const struct app *app);
+const char *app_name(const struct app *app);
+struct expr_env *app_env(struct app *app);
+int64_t app_now(const struct app *app);
+
+/* The clock stands at now_ms, triggers 'start' fire. With resume, they don't (a state is going to be loaded). ERR_INVALID: a cron expression is wrong. */
+int app_start(struct app *app, int64_t now_ms, bool resume, struct err *e);
+/* Time passes: the only way. An earlier now_ms is ignored. */
+void app_advance(struct app *app, int64_t now_ms);
+/* The due time of the earliest timer, or INT64_MAX. */
+int64_t app_next_due(const struct app *app);
+/* events enter the stream as one chunk. is_batch: they were sent as an array (spec 21 section 0). Playback: the caller advanced to the last one's time. */
+void app_send(struct app *app, uint32_t stream, const struct event *events, uint32_t count, bool is_batch);
+
+/* On-demand query (spec 08). Rows are in result until the next call on the app. ERR_INVALID: refused, words in e. */
+struct result {
+    const struct schema *schema; /* NULL for writes */
+    struct row **rows;           /* borrowed */
+    uint32_t count;
+    bool is_ordered; /* it has an order by */
+};
+int app_query(struct app *app, const char *text, size_t len, struct result *result, struct err *e);
+
+/* State, whole: for tests, and the first form of the durable store. load wants a started (resume) app of the same text. */
+void app_save(struct app *app, struct writer *w);
+int app_load(struct app *app, struct reader *r, struct err *e);
+
+#endif

@@ -1,0 +1,311 @@
+/* app.c - the running app: made from a plan, fed, asked, saved (engine.h). */
+#include "engine/run/app.h"
+#include "engine/base/log.h"
+#include <inttypes.h>
+
+enum { SCRATCH_BLOCK = 16 * 1024, STATE_FORMAT = 1 };
+
+/* What a named window publishes: the end of its chain. RESET and TIMER events are not published (spec 04 section 4). */
+struct window_output {
+    struct op op;
+    struct stream *stream;
+};
+
+static int window_output_push(struct op *op, const struct batch *in)
+{
+    struct window_output *o = (struct window_output *)op;
+    const struct plan_element *e = o->stream->plan;
+    struct batch out;
+    batch_init(&out, op->env->scratch, in->count);
+    out.is_batch = in->is_batch;
+    for (uint32_t i = 0; i < in->count; i++) {
+        const struct event *v = &in->events[i];
+        if ((v->kind == EVENT_CURRENT && e->publishes_current) || (v->kind == EVENT_EXPIRED && e->publishes_expired))
+            batch_add(&out, v->row, v->at_ms, v->kind);
+    }
+    if (out.count)
+        stream_publish(o->stream, &out);
+    return 0;
+}
+
+static const struct op_type op_window_output = {.name = "window output", .size = sizeof(struct window_output), .push = window_output_push};
+static const struct op_plan window_output_plan = {.type = &op_window_output, .scheduler = -1};
+
+static void windows_open(struct app *app)
+{
+    for (int i = 0; i < app->plan->window_count; i++) {
+        const struct plan_element *e = app->plan->windows[i];
+        app->window_streams[i] = stream_new(app, e);
+        struct op *window = op_new(app, e->window, NULL);
+        struct window_output *out = (struct window_output *)op_new(app, &window_output_plan, NULL);
+        out->stream = app->window_streams[i];
+        window->next = &out->op;
+        if (window->type->open)
+            window->type->open(window);
+        app->windows[i] = window;
+    }
+}
+
+static void items_open(struct app *app)
+{
+    for (int i = 0; i < app->plan->aggregation_count; i++) {
+        app->aggregations[i] = aggregation_new(app, app->plan->aggregations[i]);
+    }
+    int queries = 0, partitions = 0;
+    for (const struct plan_item *i = app->plan->items; i; i = i->next) {
+        queries += i->query != NULL;
+        partitions += i->partition != NULL;
+    }
+    app->queries = mem_array((size_t)queries + 1, sizeof(struct query *));
+    app->partitions = mem_array((size_t)partitions + 1, sizeof(struct op *));
+    for (const struct plan_item *i = app->plan->items; i; i = i->next) {
+        if (i->query) {
+            struct query *q = query_new(app, i->query, NULL, NULL);
+            app->queries[app->query_count++] = q;
+            query_subscribe(q);
+        } else {
+            app->partitions[app->partition_count++] = partition_new(app, i->partition);
+        }
+    }
+}
+
+struct app *app_new(struct plan *plan, const struct app_host *host)
+{
+    struct app *app = mem_alloc(sizeof(*app));
+    app->plan = plan;
+    app->host = *host;
+    app->playback = plan->playback;
+    arena_init(&app->scratch, SCRATCH_BLOCK);
+    arena_init(&app->result, SCRATCH_BLOCK);
+    arena_raw(&app->scratch, 8);
+    app->scratch_mark = arena_mark(&app->scratch);
+    app->name = mem_strdup(plan->name ? plan->name : "app");
+    app->env.scratch = &app->scratch;
+    app->env.app_name = app->name;
+    app->env.random_state = host->seed;
+    app->env.now_ms = INT64_MIN;
+    app->timers = timers_new(app);
+    app->shared = mem_array((size_t)plan->op_count + 1, sizeof(void *));
+    app->streams = mem_array((size_t)plan->stream_count + 1, sizeof(struct stream *));
+    app->windows = mem_array((size_t)plan->window_count + 1, sizeof(struct op *));
+    app->window_streams = mem_array((size_t)plan->window_count + 1, sizeof(struct stream *));
+    app->tables = mem_array((size_t)plan->table_count + 1, sizeof(struct table *));
+    app->aggregations = mem_array((size_t)plan->aggregation_count + 1, sizeof(struct aggregation *));
+    for (int i = 0; i < plan->stream_count; i++) {
+        if (!plan->streams[i]->is_inner)
+            app->streams[i] = stream_new(app, plan->streams[i]);
+    }
+    for (int i = 0; i < plan->table_count; i++)
+        app->tables[i] = table_new(app, plan->tables[i]);
+    windows_open(app);
+    items_open(app);
+    int triggers = 0;
+    for (const struct plan_trigger *t = plan->triggers; t; t = t->next)
+        triggers++;
+    app->triggers = mem_array((size_t)triggers + 1, sizeof(struct op *));
+    for (const struct plan_trigger *t = plan->triggers; t; t = t->next)
+        app->triggers[app->trigger_count++] = trigger_new(app, t);
+    return app;
+}
+
+void app_free(struct app *app)
+{
+    if (!app)
+        return;
+    for (int i = 0; i < app->trigger_count; i++)
+        op_free(app->triggers[i]);
+    for (int i = app->partition_count; i > 0; i--)
+        partition_free(app->partitions[i - 1]);
+    for (int i = app->query_count; i > 0; i--)
+        query_free(app->queries[i - 1], NULL);
+    for (int i = 0; i < app->plan->aggregation_count; i++)
+        aggregation_free(app->aggregations[i]);
+    for (int i = 0; i < app->plan->window_count; i++) {
+        struct op *out = app->windows[i]->next;
+        op_free(app->windows[i]);
+        op_free(out);
+        stream_free(app->window_streams[i]);
+    }
+    for (int i = 0; i < app->plan->table_count; i++)
+        table_free(app->tables[i]);
+    for (int i = 0; i < app->plan->stream_count; i++)
+        stream_free(app->streams[i]);
+    for (int i = 0; i < app->plan->op_count; i++)
+        mem_free(app->shared[i]);
+    timers_free(app->timers);
+    expr_env_release(&app->env);
+    mem_free(app->env.loose);
+    arena_fini(&app->scratch);
+    arena_fini(&app->result);
+    mem_free(app->triggers);
+    mem_free(app->partitions);
+    mem_free(app->queries);
+    mem_free(app->aggregations);
+    mem_free(app->tables);
+    mem_free(app->window_streams);
+    mem_free(app->windows);
+    mem_free(app->streams);
+    mem_free(app->shared);
+    mem_free(app->name);
+    plan_free(app->plan);
+    mem_free(app);
+}
+
+const struct plan *app_plan(const struct app *app)
+{
+    return app->plan;
+}
+
+const char *app_name(const struct app *app)
+{
+    return app->name;
+}
+
+struct expr_env *app_env(struct app *app)
+{
+    return &app->env;
+}
+
+int64_t app_now(const struct app *app)
+{
+    return app->env.now_ms;
+}
+
+void app_leave(struct app *app)
+{
+    if (--app->depth > 0)
+        return;
+    if (UNLIKELY(app->env.loose_count))
+        expr_env_release(&app->env);
+    arena_reset(&app->scratch, app->scratch_mark);
+}
+
+static int ops_start(struct app *app, struct err *e)
+{
+    int rc = 0;
+    for (int i = 0; i < app->plan->window_count && rc == 0; i++) {
+        if (app->windows[i]->type->start)
+            rc = app->windows[i]->type->start(app->windows[i], e);
+    }
+    for (int i = 0; i < app->query_count && rc == 0; i++)
+        rc = query_start(app->queries[i], e);
+    return rc;
+}
+
+/* An app that could not start stays as it is: time does not pass and events do nothing (spec 10 section 1). */
+int app_start(struct app *app, int64_t now_ms, bool resume, struct err *e)
+{
+    app->env.now_ms = now_ms;
+    app->started = true;
+    int rc = resume ? 0 : ops_start(app, e);
+    if (rc == 0)
+        rc = trigger_start(app, resume, e);
+    if (rc < 0)
+        app->started = false;
+    return rc;
+}
+
+void app_advance(struct app *app, int64_t now_ms)
+{
+    if (app->started)
+        timers_advance(app, now_ms);
+}
+
+int64_t app_next_due(const struct app *app)
+{
+    return app->started ? timers_next(app->timers) : INT64_MAX;
+}
+
+void app_each_op(struct app *app, void (*visit)(struct op *op, void *user), void *user)
+{
+    for (int i = 0; i < app->plan->window_count; i++)
+        visit(app->windows[i], user);
+    for (int i = 0; i < app->query_count; i++) {
+        const struct query *q = app->queries[i];
+        for (int k = 0; k < q->plan->op_count; k++)
+            visit(q->ops[k], user);
+    }
+    for (int i = 0; i < app->partition_count; i++)
+        partition_each_op(app->partitions[i], visit, user);
+    for (int i = 0; i < app->trigger_count; i++)
+        visit(app->triggers[i], user);
+}
+
+void app_send(struct app *app, uint32_t stream, const struct event *events, uint32_t count, bool is_batch)
+{
+    ASSERT(stream < (uint32_t)app->plan->stream_count && app->streams[stream]);
+    if (!app->started)
+        return;
+    struct batch b = {.events = (struct event *)(uintptr_t)events, .count = count, .cap = count, .scratch = &app->scratch, .is_batch = is_batch};
+    app_enter(app);
+    stream_publish(app->streams[stream], &b);
+    app_leave(app);
+}
+
+/* ---- state ---- */
+
+void app_save(struct app *app, struct writer *w)
+{
+    write_tag(w, "weir-state");
+    write_u32(w, STATE_FORMAT);
+    write_i64(w, app->env.now_ms);
+    write_i64(w, (int64_t)app->env.random_state);
+    for (int i = 0; i < app->plan->table_count; i++)
+        table_save(app->tables[i], w);
+    for (int i = 0; i < app->plan->window_count; i++) {
+        write_tag(w, app->plan->windows[i]->schema->id);
+        if (app->windows[i]->type->save)
+            app->windows[i]->type->save(app->windows[i], w);
+    }
+    for (int i = 0; i < app->plan->aggregation_count; i++)
+        aggregation_save(app->aggregations[i], w);
+    for (int i = 0; i < app->query_count; i++)
+        query_save(app->queries[i], w);
+    for (int i = 0; i < app->partition_count; i++)
+        partition_save(app->partitions[i], w);
+    for (int i = 0; i < app->trigger_count; i++)
+        app->triggers[i]->type->save(app->triggers[i], w);
+    timers_save(app->timers, w);
+    write_tag(w, "end");
+}
+
+static int load_parts(struct app *app, struct reader *r)
+{
+    int rc = 0;
+    for (int i = 0; i < app->plan->table_count && rc == 0; i++)
+        rc = table_load(app->tables[i], r);
+    for (int i = 0; i < app->plan->window_count && rc == 0; i++) {
+        if (!read_tag(r, app->plan->windows[i]->schema->id))
+            return ERR_STATE;
+        if (app->windows[i]->type->load)
+            rc = app->windows[i]->type->load(app->windows[i], r);
+    }
+    for (int i = 0; i < app->plan->aggregation_count && rc == 0; i++)
+        rc = aggregation_load(app->aggregations[i], r);
+    for (int i = 0; i < app->query_count && rc == 0; i++)
+        rc = query_load(app->queries[i], r);
+    for (int i = 0; i < app->partition_count && rc == 0; i++)
+        rc = partition_load(app->partitions[i], r);
+    for (int i = 0; i < app->trigger_count && rc == 0; i++)
+        rc = app->triggers[i]->type->load(app->triggers[i], r);
+    if (rc == 0)
+        rc = timers_load(app->timers, r);
+    if (rc == 0 && !read_tag(r, "end"))
+        rc = ERR_STATE;
+    return r->failed ? ERR_STATE : rc;
+}
+
+int app_load(struct app *app, struct reader *r, struct err *e)
+{
+    if (!read_tag(r, "weir-state"))
+        return err_set(e, ERR_STATE, "this is no saved state of an app");
+    uint32_t format = read_u32(r);
+    if (format != STATE_FORMAT)
+        return err_set(e, ERR_STATE, "the state has format %" PRIu32 "; this program reads format %d", format, STATE_FORMAT);
+    app->env.now_ms = read_i64(r);
+    app->env.random_state = (uint64_t)read_i64(r);
+    int rc = load_parts(app, r);
+    if (rc < 0)
+        return err_set(e, ERR_STATE, "the saved state does not fit the app '%s'", app->name);
+    return 0;
+}

@@ -1,0 +1,118 @@
+/* app.h - the running app (private to engine/run). Made from a plan; owns everything that moves.
+ *
+ * Laws: (1) one thread; (2) time passes only in app_advance; (3) scratch is reset when no push is under way: at the end of app_send, of
+ * each timer, of each query; (4) a stream's receivers are called in order of subscription, depth first; the first that fails stops the rest. */
+#ifndef WEIR_RUN_APP_H
+#define WEIR_RUN_APP_H
+
+#include "engine/plan/plan.h"
+
+struct partition; /* one key's copy of the queries of a partition */
+
+/* A stream (or inner stream) at work. */
+struct stream {
+    struct app *app;
+    const struct plan_element *plan;
+    struct op **receivers; /* in order of subscription */
+    uint32_t receiver_count, receiver_cap;
+    bool has_sinks;
+    uint64_t events; /* counted for metrics */
+};
+
+struct query {
+    struct app *app;
+    const struct plan_query *plan;
+    struct partition *partition; /* or NULL */
+    struct op **ops;             /* by op_plan.index */
+};
+
+struct timers; /* timer.c */
+struct table;  /* table.c */
+struct aggregation;
+
+struct app {
+    struct plan *plan;
+    struct app_host host;
+    struct expr_env env;
+    struct arena scratch;
+    struct arena_mark scratch_mark; /* what app_leave resets to: the first block stays */
+    char *name;
+    bool playback, started;
+    int depth; /* of pushes under way */
+    struct stream **streams;     /* by number; NULL for inner streams */
+    struct op **windows;         /* named windows, by number; their output op publishes to window_streams */
+    struct stream **window_streams; /* what 'from W' reads */
+    struct table **tables;
+    struct aggregation **aggregations;
+    struct query **queries;      /* those outside partitions, in order */
+    int query_count;
+    struct op **partitions;      /* partition receivers: partition.c */
+    int partition_count;
+    struct timers *timers;
+    void **shared;               /* by op_plan.number */
+    struct op **triggers;
+    int trigger_count;
+    struct arena result;         /* of the last app_query */
+};
+
+/* stream.c */
+struct stream *stream_new(struct app *app, const struct plan_element *plan);
+void stream_free(struct stream *s);
+void stream_subscribe(struct stream *s, struct op *receiver);
+void stream_unsubscribe(struct stream *s, struct op *receiver);
+/* All events of b must be CURRENT (a named window's stream: any but RESET and TIMER). Failures end here: spec 10 section 6. */
+void stream_publish(struct stream *s, const struct batch *b);
+
+/* query.c: one running copy. Its receivers are subscribed by the caller with query_subscribe. Operators that model (or NULL) has are not made but
+ * taken from it. */
+struct query *query_new(struct app *app, const struct plan_query *plan, struct partition *partition, const struct query *model);
+void query_subscribe(struct query *q);
+int query_start(struct query *q, struct err *e);
+void query_free(struct query *q, const struct query *model);
+void query_save(const struct query *q, struct writer *w);
+int query_load(struct query *q, struct reader *r);
+/* The stream an element stands for, seen from partition (inner streams); NULL for what is none. */
+struct stream *app_stream_of(struct app *app, const struct plan_element *e, struct partition *partition);
+
+/* One operator instance alone (named windows, triggers). */
+struct op *op_new(struct app *app, const struct op_plan *plan, struct query *query);
+void op_free(struct op *op);
+
+/* The end of a push: releases scratch when nothing is under way. */
+static inline void app_enter(struct app *app)
+{
+    app->depth++;
+}
+void app_leave(struct app *app);
+
+/* timer.c */
+struct timers *timers_new(struct app *app);
+void timers_free(struct timers *t);
+void timers_advance(struct app *app, int64_t now_ms);
+int64_t timers_next(const struct timers *t);
+/* After all operators: the order in which requests were made. */
+void timers_save(struct timers *t, struct writer *w);
+int timers_load(struct timers *t, struct reader *r);
+/* Every operator that may ask for timers, in an order that a saved and loaded app shares. */
+void app_each_op(struct app *app, void (*visit)(struct op *op, void *user), void *user);
+
+/* plugged-in rooms: each file of run implements its part, called by app.c in this order */
+int trigger_start(struct app *app, bool resume, struct err *e); /* trigger.c */
+struct op *trigger_new(struct app *app, const struct plan_trigger *t);
+void partition_save(const struct op *p, struct writer *w);      /* partition.c */
+int partition_load(struct op *p, struct reader *r);
+struct op *partition_new(struct app *app, const struct plan_partition *plan);
+void partition_free(struct op *p);
+void partition_each_op(struct op *p, void (*visit)(struct op *op, void *user), void *user);
+struct stream *partition_stream(struct partition *p, const struct plan_element *e);
+struct table *table_new(struct app *app, const struct plan_element *e); /* table.c */
+void table_free(struct table *t);
+void table_save(const struct table *t, struct writer *w);
+int table_load(struct table *t, struct reader *r);
+struct aggregation *aggregation_new(struct app *app, const struct plan_element *e); /* aggregate.c */
+void aggregation_free(struct aggregation *a);
+void aggregation_save(const struct aggregation *a, struct writer *w);
+int aggregation_load(struct aggregation *a, struct reader *r);
+struct op *aggregation_receiver(struct aggregation *a); /* subscribed to its stream before any query */
+
+#endif

@@ -1,0 +1,194 @@
+/* groups.c - see groups.h. */
+#include "engine/run/groups.h"
+
+static uint32_t key_hash(struct value v)
+{
+    if (v.type == TYPE_STRING)
+        return text_hash(v.as.s);
+    return value_hash(v);
+}
+
+static bool is_null_text(struct value v)
+{
+    return v.type == TYPE_STRING && v.as.s->len == 4 && memcmp(v.as.s->bytes, "null", 4) == 0;
+}
+
+static struct value key_value(struct value v)
+{
+    return UNLIKELY(is_null_text(v)) ? VALUE_NULL : v;
+}
+
+static bool key_same(struct value a, struct value b)
+{
+    if (a.type != b.type)
+        return false;
+    if (a.type == TYPE_STRING)
+        return text_equal(a.as.s, b.as.s);
+    return value_same(a, b);
+}
+
+void groups_init(struct groups *g, int key_count)
+{
+    *g = (struct groups){.key_count = key_count};
+}
+
+static void group_free(struct groups *g, const struct agg_layout *l, struct group *group)
+{
+    for (int i = 0; i < g->key_count; i++)
+        value_drop(group->keys[i]);
+    agg_block_free(l, group->agg);
+    mem_pool_free(group, sizeof(*group) + (size_t)g->key_count * sizeof(struct value));
+}
+
+void groups_fini(struct groups *g, const struct agg_layout *l)
+{
+    for (uint32_t i = 0; i < g->count; i++)
+        group_free(g, l, g->all[i]);
+    mem_free(g->all);
+    mem_free(g->slots);
+    *g = (struct groups){.key_count = g->key_count};
+}
+
+static void slot_put(struct groups *g, const struct group *group)
+{
+    uint32_t mask = g->slot_count - 1;
+    uint32_t i = group->hash & mask;
+    while (g->slots[i])
+        i = (i + 1) & mask;
+    g->slots[i] = group->place + 1;
+}
+
+static void groups_widen(struct groups *g)
+{
+    uint32_t cap = g->cap ? g->cap * 2 : 8;
+    g->all = mem_resize(g->all, cap, sizeof(struct group *));
+    g->cap = cap;
+    mem_free(g->slots);
+    g->slot_count = cap * 2;
+    g->slots = mem_array(g->slot_count, sizeof(uint32_t));
+    for (uint32_t i = 0; i < g->count; i++)
+        slot_put(g, g->all[i]);
+}
+
+static struct group *group_add(struct groups *g, const struct agg_layout *l, const struct value *keys, uint32_t hash)
+{
+    if (g->count == g->cap)
+        groups_widen(g);
+    struct group *group = mem_pool_alloc(sizeof(*group) + (size_t)g->key_count * sizeof(struct value));
+    *group = (struct group){.hash = hash, .number = g->next_number++, .place = g->count};
+    group->agg = agg_block_new(l);
+    for (int i = 0; i < g->key_count; i++)
+        group->keys[i] = value_keep(key_value(keys[i]));
+    g->all[g->count++] = group;
+    slot_put(g, group);
+    return group;
+}
+
+struct group *groups_need(struct groups *g, const struct agg_layout *l, const struct value *keys)
+{
+    uint32_t hash = 0;
+    for (int i = 0; i < g->key_count; i++)
+        hash = hash * 31 + key_hash(key_value(keys[i]));
+    hash *= 0x9E3779B1u;
+    hash ^= hash >> 15;
+    if (LIKELY(g->slot_count)) {
+        uint32_t mask = g->slot_count - 1;
+        for (uint32_t at = hash & mask; g->slots[at]; at = (at + 1) & mask) {
+            struct group *group = g->all[g->slots[at] - 1];
+            if (group->hash != hash)
+                continue;
+            int i = 0;
+            while (i < g->key_count && key_same(group->keys[i], key_value(keys[i])))
+                i++;
+            if (i == g->key_count)
+                return group;
+        }
+    }
+    return group_add(g, l, keys, hash);
+}
+
+static uint32_t slot_of(const struct groups *g, const struct group *group)
+{
+    uint32_t mask = g->slot_count - 1;
+    uint32_t at = group->hash & mask;
+    while (g->slots[at] != group->place + 1)
+        at = (at + 1) & mask;
+    return at;
+}
+
+/* Deletion by moving later entries of the run back, so that no marks are left. */
+static void slot_remove(struct groups *g, uint32_t at)
+{
+    uint32_t mask = g->slot_count - 1;
+    g->slots[at] = 0;
+    for (uint32_t next = (at + 1) & mask; g->slots[next]; next = (next + 1) & mask) {
+        uint32_t home = g->all[g->slots[next] - 1]->hash & mask;
+        if (((next - home) & mask) < ((next - at) & mask))
+            continue;
+        g->slots[at] = g->slots[next];
+        g->slots[next] = 0;
+        at = next;
+    }
+}
+
+void groups_forget(struct groups *g, const struct agg_layout *l, struct group *group)
+{
+    slot_remove(g, slot_of(g, group));
+    struct group *last = g->all[g->count - 1];
+    if (last != group) {
+        uint32_t at = slot_of(g, last);
+        last->place = group->place;
+        g->all[last->place] = last;
+        g->slots[at] = last->place + 1;
+    }
+    g->count--;
+    group_free(g, l, group);
+}
+
+void groups_reset(struct groups *g, const struct agg_layout *l, bool keep)
+{
+    for (uint32_t i = g->count; i > 0; i--) {
+        struct group *group = g->all[i - 1];
+        if (!group->used && !keep) {
+            groups_forget(g, l, group);
+            continue;
+        }
+        group->used = false;
+        agg_block_reset(l, group->agg);
+    }
+}
+
+void groups_save(const struct groups *g, const struct agg_layout *l, struct writer *w)
+{
+    write_u32(w, g->next_number);
+    write_count(w, g->count);
+    for (uint32_t i = 0; i < g->count; i++) {
+        const struct group *group = g->all[i];
+        for (int k = 0; k < g->key_count; k++)
+            write_value(w, group->keys[k]);
+        write_u32(w, group->number);
+        write_u8(w, group->used);
+        agg_block_save(l, group->agg, w);
+    }
+}
+
+int groups_load(struct groups *g, const struct agg_layout *l, struct reader *r)
+{
+    uint32_t next = read_u32(r);
+    size_t count = read_count(r, UINT32_MAX);
+    struct value *keys = mem_array((size_t)g->key_count + 1, sizeof(*keys));
+    int rc = 0;
+    for (size_t i = 0; i < count && rc == 0 && !r->failed; i++) {
+        for (int k = 0; k < g->key_count; k++)
+            keys[k] = read_value(r);
+        struct group *group = groups_need(g, l, keys);
+        for (int k = 0; k < g->key_count; k++)
+            value_drop(keys[k]);
+        group->number = read_u32(r);
+        group->used = read_u8(r);
+        rc = agg_block_load(l, group->agg, r);
+    }
+    g->next_number = next;
+    mem_free(keys);
+    return r->failed ? ERR_STATE : rc;
+}

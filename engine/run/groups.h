@@ -1,0 +1,36 @@
+/* groups.h - the groups of a 'group by': key values to aggregator states (spec 03 sections 4, 6). Open addressing; groups in order of first sight.
+ *
+ * A null key and the string 'null' are one group, as the language has it. A group whose aggregators are as new is forgotten unless numbers must last. */
+#ifndef WEIR_RUN_GROUPS_H
+#define WEIR_RUN_GROUPS_H
+
+#include "engine/expr/expr.h"
+
+struct group {
+    char *agg;       /* block of states; owned */
+    uint32_t hash;
+    uint32_t number; /* unique in this selector's life */
+    uint64_t chunk;  /* the selector's: chunk that remembered a row of this group */
+    uint32_t slot;   /* of that row */
+    uint32_t place;  /* in groups.all */
+    bool used;       /* since the last reset */
+    struct value keys[];
+};
+struct groups {
+    struct group **all; /* count of them; order of first sight until one is forgotten */
+    uint32_t *slots;    /* place + 1; 0: empty */
+    uint32_t count, cap, slot_count, next_number;
+    int key_count;
+};
+
+void groups_init(struct groups *g, int key_count);
+void groups_fini(struct groups *g, const struct agg_layout *l);
+/* keys are borrowed. A new group gets a new block. */
+struct group *groups_need(struct groups *g, const struct agg_layout *l, const struct value *keys);
+void groups_forget(struct groups *g, const struct agg_layout *l, struct group *group);
+/* RESET: all states begin again; groups not used since the last one are forgotten unless keep. */
+void groups_reset(struct groups *g, const struct agg_layout *l, bool keep);
+void groups_save(const struct groups *g, const struct agg_layout *l, struct writer *w);
+int groups_load(struct groups *g, const struct agg_layout *l, struct reader *r);
+
+#endif

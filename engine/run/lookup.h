@@ -1,0 +1,25 @@
+/* lookup.h - finding the rows of a table or an aggregation that fit a condition: for joins, 'in', update, delete, on-demand queries.
+ *
+ * A lookup is compiled once (it decides then whether a key, an index or a scan finds the rows; explain tells) and asked for every event. */
+#ifndef WEIR_RUN_LOOKUP_H
+#define WEIR_RUN_LOOKUP_H
+
+#include "engine/plan/plan.h"
+
+struct lookup {
+    /* The rows of the thing for which the condition is true, in its order, given the other slots of f->rows; in scratch, borrowed. f->rows is restored.
+     * ERR_EVENT when the condition failed. */
+    int (*rows)(const struct lookup *l, struct app *app, struct frame *f, struct row ***rows, uint32_t *count);
+    const char *how; /* "primary key (k)", "index (a)", "scan": for explain */
+};
+
+/* table: plan_table.c. scope has the table as the source with slot; on may be NULL (all rows). NULL after reporting. */
+const struct lookup *table_lookup(struct planner *p, const struct plan_element *table, const struct scope *scope, uint16_t slot,
+                                  const struct ast_expr *on);
+/* aggregation: plan_aggregation.c. Rows are of *schema (AGG_TIMESTAMP first). scope's source gets that schema before. */
+const struct schema *aggregation_lookup_schema(struct planner *p, const struct plan_element *aggregation);
+const struct lookup *aggregation_lookup(struct planner *p, const struct plan_element *aggregation, const struct scope *scope, uint16_t slot,
+                                        const struct ast_expr *on, const struct ast_expr *from, const struct ast_expr *to, const struct ast_expr *per,
+                                        struct span at);
+
+#endif

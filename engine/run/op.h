@@ -1,0 +1,94 @@
+/* op.h - one operator of a running query. A query is a chain of them: filter, stream function, window, selector, rate limit,
+ * output. Batches travel; each operator knows only the next one.
+ *
+ * Plan and instance: an op_plan is made once by compile, immutable, in the app's arena; a struct op is made from it for every running
+ * copy of the query (one, or one for each partition key). So an instance holds state only.
+ *
+ * Laws
+ * (1) push: in is borrowed, its rows too. An operator never changes in; it makes its own batch in the scratch arena.
+ * (2) A row an operator holds is ref'd; a row it lets go is unref'd after the push that carries it returned.
+ * (3) push and due return 0, or ERR_EVENT when an event failed (words in env.failure): the caller stops and passes it on at once. State that was
+ *     changed before stays changed (spec 02 section 8).
+ * (4) Time passes only through due. timer_request(op, due_ms) asks; a request for a moment that is past fires at the next clock movement.
+ * (5) save writes all an instance needs to go on exactly; load gets a freshly opened instance. Pending timers are the op's to save and request
+ *     again, with the due times they had; timers.c keeps their order when load requests them in the saved order.
+ * (6) close frees all; it must work on an instance right after open. */
+#ifndef WEIR_RUN_OP_H
+#define WEIR_RUN_OP_H
+
+#include "engine/data/batch.h"
+#include "engine/data/codec.h"
+#include "engine/expr/expr.h"
+
+struct app;
+struct query;
+struct queue;
+struct op;
+struct op_plan;
+struct op_timers;
+
+struct op_type {
+    const char *name; /* "filter", "window.length" */
+    size_t size;      /* of the instance, zeroed before open */
+    size_t shared_size; /* of op->shared: one zeroed block for all instances of the plan (spec 04 section 2.17), owned by the app */
+    void (*open)(struct op *op);  /* may be NULL; op->plan is set */
+    /* At app_start, before any event; for a copy made later (a partition's key) right after open. A loaded instance may be started too: it goes on
+     * as it was. An error refuses the start. May be NULL. */
+    int (*start)(struct op *op, struct err *e);
+    int (*push)(struct op *op, const struct batch *in);
+    int (*due)(struct op *op, int64_t due_ms); /* NULL: never asks for timers */
+    bool own_moments; /* its timers fire at their own moments in playback too, as triggers do (window.cron): no scheduler */
+    void (*save)(const struct op *op, struct writer *w); /* NULL: no state */
+    int (*load)(struct op *op, struct reader *r);
+    void (*close)(struct op *op); /* may be NULL */
+    /* Windows only: the events that joins and on-demand queries see, oldest first, at this moment (spec 04 section 3). NULL: always empty.
+     * The queue is the window's own, borrowed; or lies in scratch. */
+    struct queue *(*content)(struct op *op);
+    bool content_is_stable; /* content is always the same queue, and it tells its indexes of every row: a join may index it */
+    /* Appends what explain prints behind the name: parameters, bounds. May be NULL. */
+    void (*explain)(const struct op_plan *plan, struct buf *out);
+};
+
+struct op_plan {
+    const struct op_type *type;
+    struct op_plan *next;
+    int scheduler; /* number of its scheduler in the app, in creation order (spec 03 section 2); -1: none. Set by plan */
+    int index;     /* of its instance in query->ops; set by plan_add_op */
+    int number;    /* in the app; for op->shared; set by plan_add_op */
+    const struct schema *in, *out; /* rows it gets and hands on (NULL for joins' and patterns' frames) */
+    struct span span;
+};
+
+struct op {
+    const struct op_type *type;
+    const struct op_plan *plan;
+    struct op *next;
+    struct app *app;
+    struct query *query;   /* its query instance; NULL for a named window */
+    struct expr_env *env;  /* the app's */
+    void *shared;          /* type->shared_size bytes, or NULL */
+    struct op_timers *timers; /* timer.c's; NULL until the first request */
+};
+
+static inline int op_push(struct op *op, const struct batch *b)
+{
+    return op->type->push(op, b);
+}
+/* Hands b to the operator behind op; an empty batch is not handed on. */
+static inline int op_next(struct op *op, const struct batch *b)
+{
+    return b->count ? op->next->type->push(op->next, b) : 0;
+}
+static inline int64_t op_now(const struct op *op)
+{
+    return op->env->now_ms;
+}
+
+/* timer.c */
+void timer_request(struct op *op, int64_t due_ms);
+/* As timer_request, but among requests for the same moment it stands where the operator's first one stood. */
+void timer_repeat(struct op *op, int64_t due_ms);
+/* As timer_request; due gets called with due_ms and user can be told apart by the op itself. Cancels all requests of op: */
+void timer_cancel(struct op *op);
+
+#endif

@@ -1,0 +1,83 @@
+/* output.c - see output.h. What was expired becomes current on entering a stream or a named window (spec 03 section 3.1). */
+#include "engine/run/output.h"
+#include "engine/run/app.h"
+
+void output_callback(struct op *op, const struct batch *in, bool current_wanted, bool expired_wanted)
+{
+    struct app *app = op->app;
+    const struct plan_query *q = op->query->plan;
+    if (!app->host.query || !q->is_named || in->count == 0)
+        return;
+    struct batch seen;
+    batch_init(&seen, &app->scratch, in->count);
+    for (uint32_t i = 0; i < in->count; i++) {
+        const struct event *e = &in->events[i];
+        if ((e->kind == EVENT_CURRENT && current_wanted) || (e->kind == EVENT_EXPIRED && expired_wanted))
+            batch_add(&seen, e->row, e->at_ms, e->kind);
+    }
+    if (seen.count)
+        app->host.query(app->host.user, q->name, in->events[in->count - 1].at_ms, &seen);
+}
+
+const struct batch *output_rows(struct op *op, const struct batch *in, bool current_wanted, bool expired_wanted, struct batch *out)
+{
+    uint32_t i = 0;
+    while (i < in->count && in->events[i].kind == EVENT_CURRENT && current_wanted)
+        i++;
+    if (i == in->count)
+        return in;
+    batch_init(out, op->env->scratch, in->count);
+    out->is_batch = in->is_batch || in->count > 1;
+    for (i = 0; i < in->count; i++) {
+        const struct event *e = &in->events[i];
+        if ((e->kind == EVENT_CURRENT && current_wanted) || (e->kind == EVENT_EXPIRED && expired_wanted))
+            batch_add(out, e->row, e->at_ms, EVENT_CURRENT)->group = e->group;
+    }
+    return out;
+}
+
+struct output {
+    struct op op;
+    struct stream *stream;
+    struct op *window;
+};
+
+static void output_open(struct op *op)
+{
+    struct output *o = (struct output *)op;
+    const struct output_plan *p = (const struct output_plan *)op->plan;
+    if (p->target->kind == ELEMENT_WINDOW)
+        o->window = op->app->windows[p->target->number];
+    else
+        o->stream = app_stream_of(op->app, p->target, op->query->partition);
+}
+
+static int output_push(struct op *op, const struct batch *in)
+{
+    struct output *o = (struct output *)op;
+    const struct output_plan *p = (const struct output_plan *)op->plan;
+    struct batch space;
+    if (UNLIKELY(op->app->host.query != NULL))
+        output_callback(op, in, p->current_wanted, p->expired_wanted);
+    const struct batch *rows = output_rows(op, in, p->current_wanted, p->expired_wanted, &space);
+    if (rows->count == 0)
+        return 0;
+    if (o->window)
+        return op_push(o->window, rows);
+    stream_publish(o->stream, rows);
+    return 0;
+}
+
+static void output_explain(const struct op_plan *plan, struct buf *out)
+{
+    const struct output_plan *p = (const struct output_plan *)plan;
+    buf_printf(out, " %s", p->target->schema->id);
+}
+
+const struct op_type op_output = {
+    .name = "insert into",
+    .size = sizeof(struct output),
+    .open = output_open,
+    .push = output_push,
+    .explain = output_explain,
+};

@@ -1,0 +1,197 @@
+/* pattern.h - patterns and sequences at work (spec 06). Plans: made by plan_pattern.c. Machine: pattern.c; its timers: pattern_absent.c; its state
+ * as bytes: pattern_state.c; what it holds: partial.h.
+ *
+ * One op_pattern for each running copy of the query holds all state. An op_pattern_input stands before it for each stream it reads, an op_pattern_timer beside it
+ * for each absent element that waits for a time: they hold nothing. What is complete goes to the selector, one match a batch, its rows in the frame below.
+ *
+ * Frame of a query (event.rows): one row for each node by number (of a counted element the first); then PATTERN_EXTRA_CURRENT, the event a
+ * filter looks at; PATTERN_EXTRA_NOTHING, always NULL; then one for each other view that some expression asked for: e1[2], e1[last], or the whole list of a
+ * counted element, where a struct chain pointer stands in place of the row (only its own node of expression reads it). */
+#ifndef WEIR_RUN_PATTERN_H
+#define WEIR_RUN_PATTERN_H
+
+#include "engine/plan/plan.h"
+#include "engine/run/partial.h"
+
+enum node_kind { NODE_PLAIN, NODE_COUNT, NODE_LOGICAL, NODE_ABSENT, NODE_LOGICAL_ABSENT };
+enum { NODE_NONE = -1, NODE_NO_WAIT = -1 };
+
+enum { PATTERN_EXTRA_CURRENT, PATTERN_EXTRA_NOTHING, PATTERN_EXTRA_VIEWS };
+enum view_kind { VIEW_AT, VIEW_LAST, VIEW_LIST };
+struct pattern_view {
+    uint16_t node;
+    enum view_kind kind;
+    uint32_t index; /* from the first, or back from the last */
+};
+
+/* A handler of an element: a condition, or a stream function (its output columns are null in patterns: spec 06 section 2). */
+struct pattern_step {
+    struct pattern_step *next;
+    struct expr *condition; /* or NULL */
+    const struct op_plan *function; /* ends in an op_pattern_tap */
+};
+
+/* 'own == of': attribute own_at of the event that comes, attribute of_at of an event the partial match has had all along. */
+struct pattern_key {
+    bool is_there;
+    uint16_t own_at, of_at, of_node;
+    uint32_t of_index;
+    enum type own_type, of_type;
+};
+
+struct pattern_node_plan {
+    enum node_kind kind;
+    uint16_t number; /* its slot */
+    bool is_or;      /* logical: 'or' */
+    bool is_start, is_last;
+    /* Numbers of nodes, or NODE_NONE: the links of spec 06 section 4. */
+    int16_t next, every, in_every, look, partner, callback;
+    int32_t min, max; /* counted; max INT32_MAX: no bound */
+    int64_t wait_ms;  /* absent; NODE_NO_WAIT: no 'for' */
+    const struct plan_element *element;
+    const struct schema *schema; /* with the columns of its functions */
+    const char *id, *ref;        /* ref or NULL */
+    struct pattern_step *steps;
+    struct agg_layout *aggs;     /* of its conditions */
+    uint16_t *uses;              /* frame rows its conditions look at */
+    int use_count;
+    struct pattern_key key;
+    int16_t watchers[3];         /* keyed nodes for which a wait is stale once this slot is filled */
+    int watcher_count;
+    const struct op_plan *timer; /* absent with wait_ms */
+};
+struct pattern_element_plan {
+    int16_t first, last; /* the same, or of a logical element its left and its right node */
+};
+
+struct pattern_input_plan {
+    struct op_plan op; /* op_pattern_input */
+    const struct pattern_plan *pattern;
+    uint16_t *nodes; /* those that listen to the stream, by number */
+    int node_count;
+    bool is_heard; /* what its nodes return is emitted (spec 06 section 4 step 3) */
+};
+struct pattern_timer_plan {
+    struct op_plan op; /* op_pattern_timer */
+    const struct pattern_plan *pattern;
+    uint16_t node;
+};
+
+struct pattern_plan {
+    struct op_plan op; /* op_pattern */
+    bool is_sequence;
+    int64_t within_ms; /* -1: none */
+    struct pattern_node_plan *nodes;
+    uint16_t node_count;
+    bool *is_chain; /* by slot: counted */
+    struct pattern_element_plan *elements;
+    int element_count;
+    uint16_t starts[2]; /* nodes of the first element */
+    int start_count;
+    struct pattern_view *views; /* frame row node_count + PATTERN_EXTRA_VIEWS + i */
+    int view_count;
+    const struct op_plan *select;
+};
+static inline int pattern_frame_count(const struct pattern_plan *p)
+{
+    return p->node_count + PATTERN_EXTRA_VIEWS + p->view_count;
+}
+
+extern const struct op_type op_pattern, op_pattern_input, op_pattern_timer, op_pattern_tap;
+
+/* The value of a whole-list view: expr.slot is the frame row, expr.index the attribute. */
+struct value pattern_list_eval(const struct expr *e, struct frame *f);
+/* 'e1[k] is null': null when the frame row at expr.slot is missing, else true. */
+struct value pattern_presence_eval(const struct expr *e, struct frame *f);
+
+/* ---- the instance: private to pattern*.c ---- */
+
+struct due_item {
+    int64_t due_ms;
+    uint64_t order; /* among all requests of the pattern */
+};
+struct pattern_node {
+    const struct pattern_node_plan *plan;
+    struct wait_list pending, fresh;
+    struct wait_index index; /* of pending, when plan->key is there */
+    struct wait_heap heap;   /* of fresh, in a pattern with 'within' */
+    char *agg;
+    struct row *dummy; /* stored when the time of an absent operand has passed; made when first needed */
+    bool is_inited, emit, is_changed, restart, is_active;
+    /* absent: */
+    int64_t due_ms, last_arrival_ms;
+    struct due_item *dues; /* ring of timer requests under way, oldest first */
+    uint32_t due_head, due_count, due_cap;
+    /* pending is in order of ts_ms and of first event: a timer need not look behind the first that is not due */
+    bool is_ordered;
+    int64_t tail_ts_ms, tail_start_ms;
+};
+struct pattern {
+    struct op op;
+    struct pattern_node *nodes; /* by number */
+    struct row **frame;         /* of the filter being asked */
+    bool is_started;
+    bool is_irregular;     /* a partial got a first event while it waited: heaps don't know, lists are scanned */
+    bool is_tapped;        /* the stream function let the event through */
+    int64_t newest_ms;     /* the latest time of any event */
+    uint64_t due_order;
+    uint32_t wait_count;   /* over all lists */
+    uint64_t dropped;      /* by LIMIT_PATTERN_WAITS */
+};
+/* Partials that a node returned: kept until they are emitted. */
+struct returned {
+    struct partial **items;
+    uint32_t count, cap;
+};
+
+static inline const struct pattern_plan *pattern_plan_of(const struct pattern *m)
+{
+    return (const struct pattern_plan *)m->op.plan;
+}
+static inline struct pattern_node *pattern_node_at(struct pattern *m, int number)
+{
+    return number == NODE_NONE ? NULL : &m->nodes[number];
+}
+static inline bool node_is_absent(const struct pattern_node *n)
+{
+    return n->plan->kind == NODE_ABSENT || n->plan->kind == NODE_LOGICAL_ABSENT;
+}
+
+/* pattern.c */
+void partial_unref(struct pattern *m, struct partial *p);
+void returned_add(struct pattern *m, struct returned *r, struct partial *p);
+/* Emits all in order, unless rc is an error already; lets them go. Returns rc or the first error. */
+int returned_emit(struct pattern *m, struct returned *r, int rc);
+/* The row that frame row `at` shows of p. */
+struct row *pattern_frame_row(const struct pattern_plan *plan, const struct partial *p, int at);
+/* Drops the oldest waits over LIMIT_PATTERN_WAITS. Not while a list is walked. */
+void pattern_limit(struct pattern *m);
+
+/* pattern_node.c: what spec 06 section 4 calls init, add, addEvery, promote, reset, expire, process */
+void node_init(struct pattern *m, struct pattern_node *n);
+void node_add(struct pattern *m, struct pattern_node *n, struct partial *p);
+void node_add_every(struct pattern *m, struct pattern_node *n, const struct partial *p);
+void node_promote(struct pattern *m, struct pattern_node *n);
+void node_reset(struct pattern *m, struct pattern_node *n);
+bool node_is_expired(const struct pattern *m, const struct partial *p, int64_t at_ms);
+void node_expire(struct pattern *m, struct pattern_node *n, int64_t at_ms, bool scan);
+int node_process(struct pattern *m, struct pattern_node *n, struct row *row, struct returned *out);
+void node_remove(struct pattern *m, struct pattern_node *n, struct wait *w); /* from pending */
+void node_clear(struct pattern *m, struct wait_list *l);                     /* of a node without a key */
+void node_fresh(struct pattern *m, struct pattern_node *n, struct partial *p); /* behind fresh */
+/* Behind pending, which keeps its index; from is empty then. */
+void node_pend(struct pattern *m, struct pattern_node *n, struct wait_list *from);
+/* The slot of n in p is filled for good: p has become stale for the watchers. */
+void node_filled(struct pattern *m, struct pattern_node *n, struct partial *p);
+void node_heap_rebuild(struct pattern *m, struct pattern_node *n);
+
+/* pattern_absent.c */
+void node_schedule(struct pattern *m, struct pattern_node *n, int64_t due_ms);
+int node_timer(struct pattern *m, struct pattern_node *n, int64_t due_ms);
+bool node_can_proceed(struct pattern *m, struct pattern_node *absent, const struct partial *p);
+
+/* pattern_state.c */
+void pattern_save(const struct op *op, struct writer *w);
+int pattern_load(struct op *op, struct reader *r);
+
+#endif

@@ -1,0 +1,768 @@
+/* pattern_node.c - one node of a pattern: what comes in, what waits, what moves on (spec 06 section 4, 7).
+ *
+ * A node is what can hold an event: an element, or one operand of 'and', 'or'. A partial match waits at a node first in `fresh`, where events don't
+ * see it, and from the next event of the node's stream on in `pending`. Transitions, by function:
+ *
+ *   node_init        -> fresh   a new, empty partial at a first node; once, or again under 'every' and in sequences
+ *   node_promote     fresh -> pending, oldest event first
+ *   try_*            pending -> (filled) -> fresh of the next node; fresh of the first node of its 'every' (a copy); returned when it is complete
+ *   node_reset       pending -> nothing (sequences: what did not move on with the last event)
+ *   node_expire      pending, fresh -> nothing ('within'), and a copy to the first node of the 'every' around
+ *   node_timer       pending -> as try_*, when nothing came (pattern_absent.c)
+ *
+ * Laws
+ * (1) A wait holds its partial; whoever works on a partial whose wait may go holds it too.
+ * (2) try_* removes from its own pending no wait but the one it was given, so a walk may go on with the next.
+ * (3) With a key, waits that the event's key does not find would have failed the condition, and trying them changes nothing, save that a wait whose
+ *     partial has moved on already would be dropped: node_filled tells of those, and they go first (index.stale). So results and their order
+ *     are those of a scan.
+ * (4) In patterns with 'within', each wait in fresh whose partial has a first event is in heap; is_irregular tells that one is missing. */
+#include "engine/base/limits.h"
+#include "engine/run/app.h"
+#include "engine/run/pattern.h"
+
+static bool slot_is_filled(const struct partial *p, int number)
+{
+    return p->slots[number].row != NULL; /* chains are never empty: one test for both */
+}
+
+static int64_t slot_first_ms(const struct pattern_plan *plan, const struct partial *p, int number)
+{
+    return plan->is_chain[number] ? p->slots[number].chain->rows[0]->at_ms : p->slots[number].row->at_ms;
+}
+
+/* The earliest of its first events; false: it has none. */
+static bool partial_start(const struct pattern_plan *plan, const struct partial *p, int64_t *start_ms)
+{
+    bool found = false;
+    for (int i = 0; i < plan->start_count; i++) {
+        if (!slot_is_filled(p, plan->starts[i]))
+            continue;
+        int64_t at_ms = slot_first_ms(plan, p, plan->starts[i]);
+        if (!found || at_ms < *start_ms)
+            *start_ms = at_ms;
+        found = true;
+    }
+    return found;
+}
+
+/* ---- lists ---- */
+
+void node_fresh(struct pattern *m, struct pattern_node *n, struct partial *p)
+{
+    const struct pattern_plan *plan = pattern_plan_of(m);
+    struct wait *w = wait_new(&n->fresh, p);
+    wait_append(&n->fresh, w);
+    m->wait_count++;
+    int64_t start_ms;
+    if (plan->within_ms >= 0 && !plan->is_sequence && partial_start(plan, p, &start_ms))
+        wait_heap_add(&n->heap, w, start_ms);
+}
+
+void node_heap_rebuild(struct pattern *m, struct pattern_node *n)
+{
+    const struct pattern_plan *plan = pattern_plan_of(m);
+    int64_t start_ms;
+    wait_heap_clear(&n->heap);
+    if (plan->within_ms < 0 || plan->is_sequence)
+        return;
+    for (struct wait *w = n->fresh.first; w; w = w->next) {
+        if (partial_start(plan, w->partial, &start_ms))
+            wait_heap_add(&n->heap, w, start_ms);
+    }
+}
+
+static void list_remove(struct pattern *m, struct wait_list *l, struct wait *w)
+{
+    struct partial *p = w->partial;
+    wait_unlink(l, w);
+    wait_release(l, w);
+    m->wait_count--;
+    partial_unref(m, p);
+}
+
+void node_remove(struct pattern *m, struct pattern_node *n, struct wait *w)
+{
+    if (n->pending.is_keyed)
+        wait_index_remove(&n->index, w);
+    list_remove(m, &n->pending, w);
+}
+
+void node_clear(struct pattern *m, struct wait_list *l)
+{
+    while (l->first)
+        list_remove(m, l, l->first);
+}
+
+/* ---- the key ---- */
+
+/* Equal keys give equal hashes; int and long are one type here, and so are both zeros. */
+static uint32_t key_hash(struct value v)
+{
+    if (v.type == TYPE_INT)
+        v.type = TYPE_LONG;
+    else if (v.type == TYPE_DOUBLE && v.as.d == 0)
+        v.as.d = 0;
+    else if (v.type == TYPE_FLOAT && v.as.f == 0)
+        v = value_float(0);
+    uint32_t h = v.type == TYPE_STRING ? text_hash(v.as.s) : value_hash(v);
+    h *= 0x9E3779B1u;
+    return h ^ (h >> 15);
+}
+
+static struct value partial_key(const struct pattern_plan *plan, const struct pattern_key *key, const struct partial *p)
+{
+    const struct row *row = NULL;
+    if (!plan->is_chain[key->of_node]) {
+        row = p->slots[key->of_node].row;
+    } else {
+        const struct chain *c = p->slots[key->of_node].chain;
+        if (c && key->of_index < c->count)
+            row = c->rows[key->of_index];
+    }
+    return row ? row_get(row, key->of_at) : VALUE_NULL;
+}
+
+/* What is stored beside p already makes n drop it at its next event. */
+static bool is_stale(const struct pattern *m, const struct pattern_node *n, const struct partial *p)
+{
+    const struct pattern_node_plan *plan = n->plan;
+    if (plan->kind == NODE_COUNT) {
+        int count = pattern_plan_of(m)->node_count;
+        return (plan->number + 1 < count && slot_is_filled(p, plan->number + 1)) ||
+               (plan->number + 2 < count && slot_is_filled(p, plan->number + 2));
+    }
+    return plan->is_or && slot_is_filled(p, plan->partner);
+}
+
+static void index_wait(struct pattern *m, struct pattern_node *n, struct wait *w)
+{
+    if (is_stale(m, n, w->partial)) {
+        wait_index_stale(&n->index, w);
+        return;
+    }
+    struct value v = partial_key(pattern_plan_of(m), &n->plan->key, w->partial);
+    w->is_odd = !is_null(v) && v.type != n->plan->key.of_type;
+    wait_index_add(&n->index, &n->pending, w, key_hash(v));
+}
+
+void node_filled(struct pattern *m, struct pattern_node *n, struct partial *p)
+{
+    for (int i = 0; i < n->plan->watcher_count; i++) {
+        struct pattern_node *watcher = &m->nodes[n->plan->watchers[i]];
+        uint32_t hash = key_hash(partial_key(pattern_plan_of(m), &watcher->plan->key, p));
+        struct wait *next;
+        for (struct wait *w = wait_index_find(&watcher->index, hash); w; w = next) {
+            next = wait_index_next(w->hash_next, hash);
+            if (w->partial == p)
+                wait_index_stale(&watcher->index, w);
+        }
+    }
+}
+
+/* Whether pending of a node that waits for a time stays in order of due times and of first events. */
+static void note_order(struct pattern *m, struct pattern_node *n, const struct partial *p)
+{
+    int64_t start_ms = INT64_MIN;
+    partial_start(pattern_plan_of(m), p, &start_ms);
+    if (p->ts_ms == PARTIAL_NEW_MS || p->ts_ms < n->tail_ts_ms || start_ms < n->tail_start_ms)
+        n->is_ordered = false;
+    n->tail_ts_ms = p->ts_ms;
+    n->tail_start_ms = start_ms;
+}
+
+void node_pend(struct pattern *m, struct pattern_node *n, struct wait_list *from)
+{
+    struct wait *first = from->first;
+    bool times = node_is_absent(n) && n->plan->wait_ms != NODE_NO_WAIT;
+    if (!first)
+        return;
+    if (!n->pending.first) {
+        n->is_ordered = true;
+        n->tail_ts_ms = n->tail_start_ms = INT64_MIN;
+    }
+    wait_list_splice(&n->pending, from);
+    for (struct wait *w = first; w; w = w->next) {
+        if (n->pending.is_keyed)
+            index_wait(m, n, w);
+        if (times)
+            note_order(m, n, w->partial);
+    }
+}
+
+/* ---- init, add, addEvery, promote, reset ---- */
+
+void node_init(struct pattern *m, struct pattern_node *n)
+{
+    const struct pattern_node_plan *plan = n->plan;
+    const struct pattern_node *next = pattern_node_at(m, plan->next);
+    bool again = plan->every != NODE_NONE || (pattern_plan_of(m)->is_sequence && next && node_is_absent(next));
+    if (!plan->is_start || (n->is_inited && !again))
+        return;
+    struct partial *p = partial_new(pattern_plan_of(m)->node_count);
+    node_add(m, n, p);
+    partial_unref(m, p);
+    n->is_inited = true;
+}
+
+static void add_logical(struct pattern *m, struct pattern_node *n, struct partial *p)
+{
+    struct pattern_node *partner = &m->nodes[n->plan->partner];
+    bool one = n->plan->is_start || pattern_plan_of(m)->is_sequence;
+    if (!one || !n->fresh.first)
+        node_fresh(m, n, p);
+    if (!one || !partner->fresh.first)
+        node_fresh(m, partner, p);
+}
+
+/* A counted element has enough. */
+static void node_reached(struct pattern *m, struct pattern_node *n, struct partial *p)
+{
+    if (n->plan->is_last)
+        n->is_changed = n->emit = true;
+    if (n->plan->next != NODE_NONE)
+        node_add(m, &m->nodes[n->plan->next], p);
+    if (n->plan->every != NODE_NONE)
+        node_add_every(m, &m->nodes[n->plan->every], p);
+}
+
+void node_add(struct pattern *m, struct pattern_node *n, struct partial *p)
+{
+    const struct pattern_node_plan *plan = n->plan;
+    bool sequence = pattern_plan_of(m)->is_sequence;
+    switch (plan->kind) {
+    case NODE_PLAIN:
+    case NODE_COUNT:
+        if (!sequence || !n->fresh.first)
+            node_fresh(m, n, p);
+        if (plan->kind == NODE_COUNT && plan->min == 0 && !slot_is_filled(p, plan->number))
+            node_reached(m, n, p);
+        break;
+    case NODE_LOGICAL:
+        add_logical(m, n, p);
+        break;
+    case NODE_ABSENT:
+        if (!n->is_active)
+            return;
+        if (sequence)
+            node_clear(m, &n->fresh);
+        node_fresh(m, n, p);
+        if (!plan->is_start) {
+            n->due_ms = p->ts_ms + plan->wait_ms;
+            node_schedule(m, n, n->due_ms);
+        }
+        break;
+    case NODE_LOGICAL_ABSENT: {
+        struct pattern_node *partner = &m->nodes[plan->partner];
+        if (!n->is_active)
+            return;
+        add_logical(m, n, p);
+        if (plan->is_start || plan->wait_ms == NODE_NO_WAIT)
+            return;
+        node_schedule(m, n, p->ts_ms + plan->wait_ms);
+        if (node_is_absent(partner))
+            node_schedule(m, partner, p->ts_ms + partner->plan->wait_ms);
+        break;
+    }
+    }
+}
+
+static void slot_release(const struct pattern_plan *plan, struct partial *p, int number)
+{
+    if (!slot_is_filled(p, number))
+        return;
+    if (plan->is_chain[number])
+        chain_unref(p->slots[number].chain);
+    else
+        row_unref(p->slots[number].row);
+    p->slots[number].row = NULL;
+}
+
+void node_add_every(struct pattern *m, struct pattern_node *n, const struct partial *p)
+{
+    const struct pattern_plan *plan = pattern_plan_of(m);
+    const struct pattern_node_plan *np = n->plan;
+    bool absent_operand = np->kind == NODE_LOGICAL_ABSENT;
+    struct partial *copy = partial_copy(p, plan->is_chain, absent_operand ? plan->node_count : np->number, plan->node_count);
+    if (absent_operand) {
+        if (slot_is_filled(copy, np->number))
+            copy->ts_ms = slot_first_ms(plan, copy, np->number);
+        slot_release(plan, copy, np->number);
+    }
+    if (np->partner != NODE_NONE)
+        slot_release(plan, copy, np->partner);
+    node_fresh(m, n, copy);
+    if (np->partner != NODE_NONE)
+        node_fresh(m, &m->nodes[np->partner], copy);
+    partial_unref(m, copy);
+    if (np->kind == NODE_ABSENT) {
+        n->due_ms = p->ts_ms + np->wait_ms;
+        node_schedule(m, n, n->due_ms);
+    }
+}
+
+static void promote_fresh(struct pattern *m, struct pattern_node *n)
+{
+    if (!n->fresh.first)
+        return;
+    wait_list_sort(&n->fresh);
+    wait_heap_clear(&n->heap);
+    node_pend(m, n, &n->fresh);
+}
+
+void node_promote(struct pattern *m, struct pattern_node *n)
+{
+    if (n->restart) {
+        n->restart = false;
+        node_init(m, n);
+    }
+    promote_fresh(m, n);
+    if (n->plan->partner != NODE_NONE)
+        promote_fresh(m, &m->nodes[n->plan->partner]);
+}
+
+/* n: the node of its element; of a logical one its right node. */
+void node_reset(struct pattern *m, struct pattern_node *n)
+{
+    const struct pattern_node_plan *plan = n->plan;
+    const struct pattern_node *next = pattern_node_at(m, plan->next);
+    if (plan->partner != NODE_NONE) {
+        struct pattern_node *partner = &m->nodes[plan->partner];
+        if (!plan->is_or && n->pending.count != partner->pending.count)
+            return; /* one side is filled: it stays */
+        node_clear(m, &partner->pending);
+    }
+    node_clear(m, &n->pending);
+    if (!plan->is_start || (n->fresh.first && plan->kind != NODE_ABSENT))
+        return;
+    if (plan->every == NODE_NONE && next && next->pending.first)
+        return;
+    node_init(m, n);
+}
+
+/* ---- within (spec 06 section 7) ---- */
+
+bool node_is_expired(const struct pattern *m, const struct partial *p, int64_t at_ms)
+{
+    const struct pattern_plan *plan = pattern_plan_of(m);
+    for (int i = 0; i < plan->start_count && plan->within_ms >= 0; i++) {
+        if (!slot_is_filled(p, plan->starts[i]))
+            continue;
+        int64_t ms = slot_first_ms(plan, p, plan->starts[i]);
+        if ((ms > at_ms ? ms - at_ms : at_ms - ms) > plan->within_ms)
+            return true;
+    }
+    return false;
+}
+
+/* The newest of those that expired now for the first time: the one that is armed again. */
+struct expired {
+    struct partial *last; /* held */
+    uint64_t order;
+};
+
+static void expired_note(struct pattern *m, struct expired *x, struct partial *p, uint64_t order)
+{
+    if (p->is_dead)
+        return;
+    p->is_dead = true;
+    if (x->last && order < x->order)
+        return;
+    p->refs++;
+    if (x->last)
+        partial_unref(m, x->last);
+    x->last = p;
+    x->order = order;
+}
+
+static void expire_fresh(struct pattern *m, struct pattern_node *n, int64_t at_ms, bool scan, struct expired *x)
+{
+    if (!scan) {
+        int64_t within_ms = pattern_plan_of(m)->within_ms;
+        while (n->heap.count && at_ms - n->heap.items[0].start_ms > within_ms) {
+            struct wait_heap_item item = wait_heap_pop(&n->heap);
+            expired_note(m, x, item.wait->partial, item.order);
+            list_remove(m, &n->fresh, item.wait);
+        }
+        return;
+    }
+    struct wait *next;
+    for (struct wait *w = n->fresh.first; w; w = next) {
+        next = w->next;
+        if (!node_is_expired(m, w->partial, at_ms))
+            continue;
+        expired_note(m, x, w->partial, 0);
+        list_remove(m, &n->fresh, w);
+    }
+    node_heap_rebuild(m, n);
+}
+
+void node_expire(struct pattern *m, struct pattern_node *n, int64_t at_ms, bool scan)
+{
+    struct expired x = {0};
+    /* From the head alone: one behind a live one stays, and may still match. */
+    while (n->pending.first && node_is_expired(m, n->pending.first->partial, at_ms)) {
+        expired_note(m, &x, n->pending.first->partial, 0);
+        node_remove(m, n, n->pending.first);
+    }
+    if (n->fresh.first)
+        expire_fresh(m, n, at_ms, scan, &x);
+    if (!x.last)
+        return;
+    struct pattern_node *first = pattern_node_at(m, n->plan->in_every);
+    if (first) {
+        node_add_every(m, first, x.last);
+        node_promote(m, first);
+    }
+    partial_unref(m, x.last);
+}
+
+/* ---- process ---- */
+
+/* A function gets the columns it was planned for; whether the event comes out at its end decides. */
+static int function_passes(struct pattern *m, const struct pattern_step *step, struct row *row, bool *pass)
+{
+    struct op *op = m->op.query->ops[step->function->index];
+    uint32_t count = step->function->in->count;
+    struct row *head = row_raw(count, row->at_ms);
+    struct batch b;
+    for (uint32_t i = 0; i < count; i++)
+        row_set(head, i, row_get(row, i));
+    batch_init(&b, m->op.env->scratch, 1);
+    batch_add(&b, head, row->at_ms, EVENT_CURRENT);
+    m->is_tapped = false;
+    int rc = op_push(op, &b);
+    *pass = m->is_tapped;
+    row_unref(head);
+    return rc;
+}
+
+/* Whether the event passes the handlers of n. It is in its slot of p already. */
+static int node_passes(struct pattern *m, const struct pattern_node *n, const struct partial *p, struct row *row, bool *pass)
+{
+    const struct pattern_plan *plan = pattern_plan_of(m);
+    const struct pattern_node_plan *np = n->plan;
+    struct frame f = {.env = m->op.env, .rows = m->frame, .agg = n->agg, .at_ms = p->ts_ms, .user = &m->op};
+    for (int i = 0; i < np->use_count; i++)
+        m->frame[np->uses[i]] = pattern_frame_row(plan, p, np->uses[i]);
+    m->frame[plan->node_count + PATTERN_EXTRA_CURRENT] = row;
+    *pass = true;
+    for (const struct pattern_step *step = np->steps; step && *pass; step = step->next) {
+        if (!step->condition) {
+            int rc = function_passes(m, step, row, pass);
+            if (rc < 0)
+                return rc;
+            continue;
+        }
+        *pass = expr_is_true(step->condition, &f);
+        if (UNLIKELY(m->op.env->failed))
+            return ERR_EVENT;
+    }
+    return 0;
+}
+
+/* p has its event at n and goes on. */
+static void node_post(struct pattern *m, struct pattern_node *n, struct partial *p, int64_t at_ms)
+{
+    const struct pattern_node_plan *plan = n->plan;
+    n->is_changed = true;
+    p->ts_ms = at_ms;
+    if (plan->is_last)
+        n->emit = true;
+    if (plan->next != NODE_NONE)
+        node_add(m, &m->nodes[plan->next], p);
+    if (plan->every != NODE_NONE)
+        node_add_every(m, &m->nodes[plan->every], p);
+    if (plan->callback != NODE_NONE)
+        m->nodes[plan->callback].restart = true;
+}
+
+/* Puts the event into the slot of a node of single events, as a guest: slot_stay or slot_restore follows. Returns what was there. */
+static struct row *slot_lend(struct partial *p, int number, struct row *row)
+{
+    struct row *before = p->slots[number].row;
+    p->slots[number].row = row;
+    return before;
+}
+static void slot_stay(struct pattern *m, struct pattern_node *n, struct partial *p, struct row *before)
+{
+    row_ref(p->slots[n->plan->number].row);
+    if (before)
+        row_unref(before);
+    node_filled(m, n, p);
+}
+static void slot_restore(struct partial *p, int number, struct row *before)
+{
+    p->slots[number].row = before;
+}
+static void slot_empty(struct partial *p, int number, struct row *before)
+{
+    p->slots[number].row = NULL;
+    if (before)
+        row_unref(before);
+}
+
+/* What every try of a present node ends with. */
+static void try_end(struct pattern *m, struct pattern_node *n, struct wait *w, struct returned *out)
+{
+    struct pattern_node *look = &m->nodes[n->plan->look];
+    if (look->emit) {
+        look->emit = false;
+        returned_add(m, out, w->partial);
+    }
+    if (n->is_changed || pattern_plan_of(m)->is_sequence)
+        node_remove(m, n, w);
+}
+
+static int try_plain(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct returned *out)
+{
+    struct partial *p = w->partial;
+    int number = n->plan->number;
+    struct row *before = slot_lend(p, number, row);
+    bool pass;
+    int rc = node_passes(m, n, p, row, &pass);
+    n->is_changed = false;
+    if (rc == 0 && pass) {
+        slot_stay(m, n, p, before);
+        node_post(m, n, p, row->at_ms);
+    } else {
+        slot_empty(p, number, before);
+        if (rc < 0)
+            return rc;
+        if (n->plan->callback != NODE_NONE)
+            m->nodes[n->plan->callback].restart = true;
+    }
+    try_end(m, n, w, out);
+    return 0;
+}
+
+static int try_logical(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct returned *out)
+{
+    const struct pattern_node_plan *plan = n->plan;
+    struct pattern_node *partner = &m->nodes[plan->partner];
+    struct partial *p = w->partial;
+    if (is_stale(m, n, p)) {
+        node_remove(m, n, w);
+        return 0;
+    }
+    struct row *before = slot_lend(p, plan->number, row);
+    bool pass;
+    int rc = node_passes(m, n, p, row, &pass);
+    n->is_changed = false;
+    if (rc < 0 || !pass) {
+        slot_empty(p, plan->number, before);
+        if (rc < 0)
+            return rc;
+        try_end(m, n, w, out);
+        return 0;
+    }
+    slot_stay(m, n, p, before);
+    if (plan->is_or) {
+        node_post(m, n, p, row->at_ms);
+        if (partner->plan->is_last && plan->look == plan->partner)
+            partner->emit = true;
+    } else if (node_is_absent(partner) ? node_can_proceed(m, partner, p) : slot_is_filled(p, plan->partner)) {
+        node_post(m, n, p, row->at_ms);
+    } else {
+        n->is_changed = true; /* goes on waiting at the partner */
+    }
+    try_end(m, n, w, out);
+    return 0;
+}
+
+/* One more event for a counted element. */
+static void count_more(struct pattern *m, struct pattern_node *n, struct partial *p, int64_t at_ms)
+{
+    const struct pattern_node_plan *plan = n->plan;
+    struct pattern_node *next = pattern_node_at(m, plan->next);
+    int64_t count = p->slots[plan->number].chain->count;
+    p->ts_ms = at_ms;
+    if (count == 1) {
+        node_filled(m, n, p);
+        if (plan->is_start && plan->min == 0)
+            m->is_irregular = true; /* it waits at the next node already */
+    }
+    if (next && count > plan->min)
+        next->is_ordered = false; /* likewise, and its time changed */
+    if (count < plan->min)
+        return;
+    if (pattern_plan_of(m)->is_sequence) {
+        if (next)
+            node_add(m, next, p);
+        if (count != plan->max)
+            node_add(m, n, p);
+    } else if (count == plan->min) {
+        node_reached(m, n, p);
+    }
+    if (count == plan->max)
+        n->is_changed = true;
+}
+
+static int try_count(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct returned *out)
+{
+    struct partial *p = w->partial;
+    union slot *slot = &p->slots[n->plan->number];
+    if (is_stale(m, n, p)) {
+        node_remove(m, n, w);
+        return 0;
+    }
+    if (!slot->chain)
+        slot->chain = chain_new();
+    if (UNLIKELY(slot->chain->count >= LIMIT_PATTERN_CHAIN)) {
+        node_remove(m, n, w);
+        m->dropped++;
+        return 0;
+    }
+    chain_add(slot->chain, row);
+    bool pass;
+    int rc = node_passes(m, n, p, row, &pass);
+    n->is_changed = false;
+    if (rc < 0) {
+        chain_drop_last(&slot->chain);
+        return rc;
+    }
+    if (pass)
+        count_more(m, n, p, row->at_ms);
+    struct pattern_node *look = &m->nodes[n->plan->look];
+    if (look->emit) {
+        look->emit = false;
+        returned_add(m, out, p);
+    }
+    if (!pass)
+        chain_drop_last(&slot->chain);
+    if (n->is_changed || (!pass && pattern_plan_of(m)->is_sequence))
+        node_remove(m, n, w);
+    return 0;
+}
+
+/* 'not S for T': an event that passes ends the partial match. */
+static int try_absent(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct returned *out)
+{
+    const struct pattern_node_plan *plan = n->plan;
+    struct partial *p = w->partial;
+    struct row *before = slot_lend(p, plan->number, row);
+    bool pass;
+    (void)out;
+    int rc = node_passes(m, n, p, row, &pass);
+    if (rc < 0) {
+        slot_empty(p, plan->number, before);
+        return rc;
+    }
+    if (pass) {
+        slot_stay(m, n, p, before);
+        p->ts_ms = row->at_ms;
+        n->emit = true;
+        if (plan->is_start && plan->every == plan->number)
+            node_add_every(m, n, p);
+        n->due_ms = row->at_ms + plan->wait_ms;
+        node_schedule(m, n, n->due_ms);
+    } else {
+        slot_empty(p, plan->number, before);
+        if (plan->callback != NODE_NONE)
+            m->nodes[plan->callback].restart = true;
+    }
+    m->nodes[plan->look].emit = false;
+    if (pass)
+        node_remove(m, n, w);
+    return 0;
+}
+
+static void remove_partial(struct pattern *m, struct pattern_node *n, const struct partial *p)
+{
+    struct wait *next;
+    for (struct wait *w = n->pending.first; w; w = next) {
+        next = w->next;
+        if (w->partial == p)
+            node_remove(m, n, w);
+    }
+}
+
+/* 'not S' beside 'and', 'or': an event that passes takes the partial match from this side. */
+static int try_logical_absent(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct returned *out)
+{
+    const struct pattern_node_plan *plan = n->plan;
+    struct partial *p = w->partial;
+    bool sequence = pattern_plan_of(m)->is_sequence;
+    (void)out;
+    if (is_stale(m, n, p)) {
+        node_remove(m, n, w);
+        return 0;
+    }
+    struct row *before = slot_lend(p, plan->number, row);
+    bool pass;
+    int rc = node_passes(m, n, p, row, &pass);
+    if (rc < 0 || !pass || plan->wait_ms != NODE_NO_WAIT || (sequence && !plan->is_or && plan->every != NODE_NONE)) {
+        slot_restore(p, plan->number, before);
+        if (rc < 0)
+            return rc;
+    } else {
+        if (plan->is_start)
+            m->is_irregular = true; /* a first event of a partial that may wait elsewhere */
+        slot_stay(m, n, p, before);
+    }
+    if (pass) {
+        n->emit = true;
+        n->last_arrival_ms = row->at_ms;
+    }
+    struct pattern_node *look = &m->nodes[plan->look];
+    bool gone = look->emit;
+    if (gone) {
+        look->emit = false;
+        p->refs++;
+        node_remove(m, n, w);
+        if (sequence)
+            remove_partial(m, &m->nodes[plan->partner], p);
+        partial_unref(m, p);
+    }
+    if (!pass && sequence && !gone)
+        node_remove(m, n, w);
+    return 0;
+}
+
+typedef int (*try_fn)(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct returned *out);
+static const try_fn tries[] = {
+    [NODE_PLAIN] = try_plain,   [NODE_COUNT] = try_count,
+    [NODE_LOGICAL] = try_logical, [NODE_ABSENT] = try_absent,
+    [NODE_LOGICAL_ABSENT] = try_logical_absent,
+};
+
+/* Whether the index may answer; no candidates at all: *hash is not set and *none is. A raised flag would have gone to the first wait of all. */
+static bool key_answers(struct pattern *m, const struct pattern_node *n, const struct row *row, uint32_t *hash, bool *none)
+{
+    const struct pattern_key *key = &n->plan->key;
+    if (n->index.odd_count || m->nodes[n->plan->look].emit)
+        return false;
+    struct value v = row_get(row, key->own_at);
+    *none = is_null(v); /* null equals nothing */
+    if (*none)
+        return true;
+    if (v.type != key->own_type)
+        return false; /* the condition will fail the event */
+    *hash = key_hash(v);
+    return true;
+}
+
+int node_process(struct pattern *m, struct pattern_node *n, struct row *row, struct returned *out)
+{
+    try_fn try = tries[n->plan->kind];
+    struct wait *next;
+    uint32_t hash = 0;
+    bool none = false;
+    int rc = 0;
+    if (!n->is_active)
+        return 0;
+    while (n->index.stale)
+        node_remove(m, n, n->index.stale);
+    if (n->plan->key.is_there && key_answers(m, n, row, &hash, &none)) {
+        for (struct wait *w = none ? NULL : wait_index_find(&n->index, hash); w && rc == 0; w = next) {
+            next = wait_index_next(w->hash_next, hash);
+            rc = try(m, n, w, row, out);
+        }
+        return rc;
+    }
+    for (struct wait *w = n->pending.first; w && rc == 0; w = next) {
+        next = w->next;
+        rc = try(m, n, w, row, out);
+    }
+    return rc;
+}

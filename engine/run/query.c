@@ -1,0 +1,154 @@
+/* query.c - one running copy of a query: its operators made from the plan and chained. There may be a copy for each of a million keys, so it takes one
+ * block, and what keeps nothing of its own is shared (partition.c). */
+#include "engine/run/app.h"
+
+static void op_init(struct op *op, struct app *app, const struct op_plan *plan, struct query *query)
+{
+    op->type = plan->type;
+    op->plan = plan;
+    op->app = app;
+    op->query = query;
+    op->env = &app->env;
+    if (plan->type->shared_size) {
+        if (!app->shared[plan->number])
+            app->shared[plan->number] = mem_alloc(plan->type->shared_size);
+        op->shared = app->shared[plan->number];
+    }
+}
+
+static void op_close(struct op *op)
+{
+    timer_cancel(op);
+    if (op->type->close)
+        op->type->close(op);
+}
+
+struct op *op_new(struct app *app, const struct op_plan *plan, struct query *query)
+{
+    struct op *op = mem_alloc(plan->type->size);
+    op_init(op, app, plan, query);
+    return op;
+}
+
+void op_free(struct op *op)
+{
+    if (!op)
+        return;
+    op_close(op);
+    mem_free(op);
+}
+
+struct stream *app_stream_of(struct app *app, const struct plan_element *e, struct partition *partition)
+{
+    if (e->kind == ELEMENT_WINDOW)
+        return app->window_streams[e->number];
+    if (e->kind != ELEMENT_STREAM)
+        return NULL;
+    return e->is_inner ? partition_stream(partition, e) : app->streams[e->number];
+}
+
+/* A query lies in one block: itself, the list of its operators, the operators. */
+static size_t op_bytes(const struct op_plan *plan)
+{
+    return (plan->type->size + 7) & ~(size_t)7;
+}
+
+static size_t query_bytes(const struct plan_query *plan, const struct query *model)
+{
+    size_t bytes = sizeof(struct query) + (size_t)plan->op_count * sizeof(struct op *);
+    for (int i = 0; i < plan->op_count; i++) {
+        if (!model || !model->ops[i])
+            bytes += op_bytes(plan->ops[i]);
+    }
+    return bytes;
+}
+
+struct query *query_new(struct app *app, const struct plan_query *plan, struct partition *partition, const struct query *model)
+{
+    size_t bytes = query_bytes(plan, model);
+    struct query *q = mem_pool_alloc(bytes);
+    memset(q, 0, bytes);
+    q->app = app;
+    q->plan = plan;
+    q->partition = partition;
+    q->ops = (struct op **)(q + 1);
+    char *at = (char *)(q->ops + plan->op_count);
+    for (int i = 0; i < plan->op_count; i++) {
+        if (model && model->ops[i]) {
+            q->ops[i] = model->ops[i];
+            continue;
+        }
+        q->ops[i] = (struct op *)(void *)at;
+        at += op_bytes(plan->ops[i]);
+        op_init(q->ops[i], app, plan->ops[i], q);
+    }
+    for (int i = 0; i < plan->op_count; i++) {
+        const struct op_plan *next = plan->ops[i]->next;
+        if (q->ops[i]->query != q)
+            continue;
+        if (next)
+            q->ops[i]->next = q->ops[next->index];
+        if (plan->ops[i]->type->open)
+            plan->ops[i]->type->open(q->ops[i]);
+    }
+    return q;
+}
+
+void query_subscribe(struct query *q)
+{
+    for (int i = 0; i < q->plan->input_count; i++) {
+        const struct plan_input *in = &q->plan->inputs[i];
+        struct stream *s = app_stream_of(q->app, in->element, q->partition);
+        if (s)
+            stream_subscribe(s, q->ops[in->entry->index]);
+    }
+}
+
+int query_start(struct query *q, struct err *e)
+{
+    int rc = 0;
+    for (int i = 0; i < q->plan->op_count && rc == 0; i++) {
+        if (q->ops[i]->type->start)
+            rc = q->ops[i]->type->start(q->ops[i], e);
+    }
+    return rc;
+}
+
+void query_free(struct query *q, const struct query *model)
+{
+    if (!q)
+        return;
+    for (int i = q->plan->op_count; i > 0; i--) {
+        if (q->ops[i - 1]->query == q)
+            op_close(q->ops[i - 1]);
+    }
+    mem_pool_free(q, query_bytes(q->plan, model));
+}
+
+void query_save(const struct query *q, struct writer *w)
+{
+    write_tag(w, q->plan->name);
+    for (int i = 0; i < q->plan->op_count; i++) {
+        if (!q->ops[i]->type->save)
+            continue;
+        write_tag(w, q->ops[i]->type->name);
+        q->ops[i]->type->save(q->ops[i], w);
+    }
+}
+
+int query_load(struct query *q, struct reader *r)
+{
+    if (!read_tag(r, q->plan->name))
+        return ERR_STATE;
+    for (int i = 0; i < q->plan->op_count; i++) {
+        struct op *op = q->ops[i];
+        if (!op->type->save)
+            continue;
+        if (!read_tag(r, op->type->name))
+            return ERR_STATE;
+        int rc = op->type->load(op, r);
+        if (rc < 0 || r->failed)
+            return ERR_STATE;
+    }
+    return 0;
+}

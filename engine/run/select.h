@@ -1,0 +1,50 @@
+/* select.h - the selector: rows out of rows, aggregators, groups, having, order, limit (spec 03 section 4). */
+#ifndef WEIR_RUN_SELECT_H
+#define WEIR_RUN_SELECT_H
+
+#include "engine/run/op.h"
+
+enum select_kind {
+    SELECT_PLAIN,     /* A: no group by, no aggregator: every row */
+    SELECT_AGGREGATE, /* B: the last row of the chunk */
+    SELECT_GROUP,     /* C: the last row of each group of the chunk */
+};
+
+struct select_order {
+    struct expr *attr;
+    bool descending;
+};
+struct select_plan {
+    struct op_plan op;
+    enum select_kind kind;
+    struct expr **attrs;
+    int count;
+    struct expr **keys; /* group by */
+    int key_count;
+    struct expr *having;
+    struct select_order *order;
+    int order_count;
+    int64_t limit, offset; /* -1: none */
+    struct agg_layout aggs, having_aggs;
+    bool current_wanted, expired_wanted;
+    bool is_single;   /* events carry a row; else an array of rows by slot */
+    bool is_snapshot; /* every row goes on, with its group's number (spec 03 section 4, end) */
+    bool keep_groups; /* a rate limit behind: numbers of groups must last */
+    /* derived */
+    bool all_pure;           /* no output expression can fail or keeps state */
+    struct expr **impure;    /* those that must be evaluated for every event */
+    int *impure_at;
+    int impure_count;
+};
+extern const struct op_type op_select;
+
+/* While into is set, what the selector makes is added to it (with its references) instead of being pushed on. NULL ends it. */
+void select_collect(struct op *select, struct batch *into);
+bool select_collecting(const struct op *select);
+/* Ends collecting; pushes what was collected as one chunk unless rc says the event failed; lets the rows go. Returns rc or the push's. */
+int select_release(struct op *select, struct batch *collected, int rc);
+
+/* Fills what is derived from the expressions. */
+void select_classify(struct select_plan *s);
+
+#endif

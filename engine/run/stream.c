@@ -1,0 +1,115 @@
+/* stream.c - a stream at work: its receivers in order, its sinks and observers, and what becomes of an event that fails (spec 10 sections 3, 6). */
+#include "engine/run/app.h"
+#include "engine/base/limits.h"
+#include "engine/base/log.h"
+
+struct stream *stream_new(struct app *app, const struct plan_element *plan)
+{
+    struct stream *s = mem_alloc(sizeof(*s));
+    s->app = app;
+    s->plan = plan;
+    s->has_sinks = app->host.has_sinks && plan->kind == ELEMENT_STREAM && !plan->is_inner &&
+                   app->host.has_sinks(app->host.user, (uint32_t)plan->number);
+    return s;
+}
+
+void stream_free(struct stream *s)
+{
+    if (!s)
+        return;
+    mem_free(s->receivers);
+    mem_free(s);
+}
+
+void stream_subscribe(struct stream *s, struct op *receiver)
+{
+    if (s->receiver_count == s->receiver_cap) {
+        s->receiver_cap = s->receiver_cap ? s->receiver_cap * 2 : 4;
+        s->receivers = mem_resize(s->receivers, s->receiver_cap, sizeof(struct op *));
+    }
+    s->receivers[s->receiver_count++] = receiver;
+}
+
+void stream_unsubscribe(struct stream *s, struct op *receiver)
+{
+    for (uint32_t i = 0; i < s->receiver_count; i++) {
+        if (s->receivers[i] != receiver)
+            continue;
+        memmove(s->receivers + i, s->receivers + i + 1, (s->receiver_count - i - 1) * sizeof(struct op *));
+        s->receiver_count--;
+        return;
+    }
+}
+
+/* To !S: the same rows with the failure as one more column. */
+static void publish_fault(struct stream *s, struct stream *fault, const struct batch *b, const char *words)
+{
+    struct object *failure = failure_new(words);
+    struct batch out;
+    batch_init(&out, &s->app->scratch, b->count);
+    out.is_batch = b->is_batch;
+    for (uint32_t i = 0; i < b->count; i++) {
+        const struct event *e = &b->events[i];
+        struct row *row = row_copy(e->row, 1, e->at_ms);
+        row_set(row, e->row->count, value_object(failure));
+        batch_add(&out, row, e->at_ms, EVENT_CURRENT);
+    }
+    if (--failure->refs == 0)
+        object_free(failure);
+    stream_publish(fault, &out);
+    for (uint32_t i = 0; i < out.count; i++)
+        row_unref(out.events[i].row);
+}
+
+/* What the host knows the stream as; inner streams and named windows have no number there. */
+static uint32_t public_number(const struct stream *s)
+{
+    return s->plan->kind == ELEMENT_STREAM && !s->plan->is_inner ? (uint32_t)s->plan->number : UINT32_MAX;
+}
+
+static void stream_failed(struct stream *s, const struct batch *b)
+{
+    struct app *app = s->app;
+    char words[sizeof(app->env.failure)];
+    memcpy(words, app->env.failure, sizeof(words));
+    app->env.failed = false;
+    if (app->host.failure)
+        app->host.failure(app->host.user, public_number(s), words);
+    if (s->plan->kind == ELEMENT_STREAM && s->plan->on_error == ON_ERROR_STREAM && s->plan->fault >= 0)
+        publish_fault(s, app->streams[s->plan->fault], b, words);
+}
+
+static int deliver(struct stream *s, const struct batch *b)
+{
+    struct app *app = s->app;
+    for (uint32_t i = 0; i < s->receiver_count; i++) {
+        int rc = op_push(s->receivers[i], b);
+        if (UNLIKELY(rc < 0))
+            return rc;
+    }
+    if (UNLIKELY(s->has_sinks)) {
+        int rc = app->host.sink(app->host.user, (uint32_t)s->plan->number, b);
+        if (rc == ERR_EVENT)
+            return rc;
+    }
+    if (UNLIKELY(app->host.stream != NULL) && s->plan->kind == ELEMENT_STREAM && !s->plan->is_inner)
+        app->host.stream(app->host.user, (uint32_t)s->plan->number, b);
+    return 0;
+}
+
+void stream_publish(struct stream *s, const struct batch *b)
+{
+    struct app *app = s->app;
+    s->events += b->count;
+    if (UNLIKELY(app->depth >= LIMIT_SEND_DEPTH)) {
+        expr_fail(&app->env, "streams feed each other more than %d deep at '%s'", LIMIT_SEND_DEPTH, s->plan->schema->id);
+        app->env.failed = false;
+        if (app->host.failure)
+            app->host.failure(app->host.user, public_number(s), app->env.failure);
+        return;
+    }
+    app->depth++;
+    if (UNLIKELY(deliver(s, b) < 0))
+        stream_failed(s, b);
+    app->depth--;
+}
