@@ -1,0 +1,82 @@
+/* bind.h - ties an app's @source and @sink annotations to ports and maps.
+ *
+ * bind_check is the compile step: every annotation checked, every error with its place. bind_new makes the
+ * maps and knows what goes where; who runs the app opens the ports from it (agent: threads; test runner:
+ * inMemory only) and moves bytes. inMemory topics are served here, synchronously, within one bus. */
+#ifndef WEIR_PORTS_BIND_H
+#define WEIR_PORTS_BIND_H
+
+#include "engine/engine.h"
+#include "ports/map.h"
+#include "ports/port.h"
+
+struct bind_source {
+    uint32_t stream;
+    const struct port_type *type;
+    struct options options;
+    struct mapper *map;
+    uint64_t messages, rejected; /* counted by bind_receive */
+    struct port *port;           /* the agent's; NULL until opened */
+    void *user;                  /* the agent's */
+    int number;
+};
+struct bind_sink {
+    uint32_t stream;
+    const struct port_type *type;
+    struct options options; /* static values; dynamic options have text NULL here */
+    struct bind_dynamic {
+        const char *name;
+        struct template *value;
+    } * dynamic;
+    int dynamic_count;
+    struct mapper *map;
+    const char *on_error;  /* "log" "wait" "stream" "store" */
+    int destination_group; /* @distribution: number of the group, -1 without */
+    int strategy;          /* 0 roundRobin, 1 broadcast, 2 partitioned */
+    int partition_key;     /* attribute index */
+    uint64_t round;
+    uint64_t messages, failed;
+    struct port *port;
+    void *user;
+    int number;
+};
+struct bind {
+    struct bind_source *sources;
+    int source_count;
+    struct bind_sink *sinks;
+    int sink_count;
+    struct app *app; /* set by bind_attach */
+    struct bus *bus;
+    /* How a mapped payload leaves: set by the owner. m->number is 0. Return 0, ERR_BUSY, ERR_IO ... as the
+     * port. inMemory and log don't come here. */
+    int (*publish)(void *user, struct bind_sink *sink, const struct message *m);
+    /* A message a map refused: why. Bounded logging is the owner's. */
+    void (*rejected)(void *user, const char *where, const char *why);
+    void *user;
+};
+
+/* In-process topics (spec 10 section 8). One bus for each worker or test; synchronous, in subscription order.
+ */
+struct bus;
+typedef void (*bus_fn)(void *user, const char *topic, const struct payload *p);
+struct bus *bus_new(void);
+void bus_free(struct bus *bus);
+void bus_subscribe(struct bus *bus, const char *topic, bus_fn fn, void *user);
+void bus_unsubscribe(struct bus *bus, bus_fn fn, void *user);
+int bus_publish(struct bus *bus, const char *topic,
+                const struct payload *p); /* number of subscribers served; 0: nobody */
+
+/* Reports everything wrong to diags; returns NULL then. Lives in the plan's arena, but bind_free must be
+ * called (maps hold buffers), before the plan or its app goes. */
+struct bind *bind_new(struct plan *plan, struct diags *diags);
+void bind_attach(struct bind *b, struct app *app, struct bus *bus); /* subscribes inMemory sources */
+void bind_free(struct bind *b);
+/* A message for a source, on the worker; the app's clock is already where it belongs. Rows enter the app.
+ * ERR_INVALID: rejected (in part). */
+int bind_receive(struct bind *b, struct bind_source *s, const struct payload *p,
+                 const struct property *properties, int property_count);
+/* For app_host.sink / has_sinks. */
+int bind_sink_rows(struct bind *b, uint32_t stream, const struct batch *batch);
+bool bind_has_sinks(const struct bind *b, uint32_t stream);
+
+#endif
