@@ -1,0 +1,239 @@
+/* cmd_bench.c - weir bench: how many events a CPU-second of this machine takes through an app.
+ *
+ * Inputs are parsed once. Then one event a push: a new row, the input's values and the event's time. No sink
+ * is called, so there is no I/O; what leaves is counted. Event i, warm-up included, is at FIRST_MS + i. */
+#include "agent/appfile.h"
+#include "agent/clock.h"
+#include "agent/cmd.h"
+#include "agent/flow.h"
+#include "agent/input.h"
+#include "engine/base/num.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { INPUTS_MAX = 64, PREFETCH_ROWS = 8, CACHE_LINE = 64 };
+static const int64_t FIRST_MS = 1700000000000;
+
+struct bench {
+    const char *app_path, *time;
+    const char *input_specs[INPUTS_MAX], *preload_specs[INPUTS_MAX];
+    int input_count, preload_count;
+    int64_t warmup, events;
+    struct app *app;
+    struct input inputs[INPUTS_MAX];
+    struct feed {    /* what the loop needs of an input */
+        int time_at; /* its ATTRIBUTE, or -1 */
+        enum type time_type;
+        int text_count; /* columns whose values are counted */
+        uint16_t *texts;
+        size_t row_bytes, cells_at;
+    } feeds[INPUTS_MAX];
+    bool *is_output; /* by stream */
+    uint64_t output_events;
+};
+
+static void on_stream(void *user, uint32_t stream, const struct batch *b)
+{
+    struct bench *bench = user;
+    if (bench->is_output[stream])
+        bench->output_events += b->count;
+}
+
+static int parse_arguments(struct bench *b, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *option = argv[i];
+        if (option[0] != '-') {
+            if (b->app_path)
+                return cmd_usage("bench", "one app, not also '%s'", option);
+            b->app_path = option;
+            continue;
+        }
+        bool is_input = strcmp(option, "--input") == 0, is_preload = strcmp(option, "--preload") == 0;
+        bool is_warmup = strcmp(option, "--warmup") == 0, is_events = strcmp(option, "--events") == 0;
+        if (!is_input && !is_preload && !is_warmup && !is_events && strcmp(option, "--time") != 0)
+            return cmd_usage("bench", "there is no option %s", option);
+        if (++i == argc)
+            return cmd_usage("bench", "%s wants a value", option);
+        if ((is_input && b->input_count == INPUTS_MAX) || (is_preload && b->preload_count == INPUTS_MAX))
+            return cmd_usage("bench", "more than %d inputs", (int)INPUTS_MAX);
+        if (is_input)
+            b->input_specs[b->input_count++] = argv[i];
+        else if (is_preload)
+            b->preload_specs[b->preload_count++] = argv[i];
+        else if (!is_warmup && !is_events)
+            b->time = argv[i];
+        else if (!num_parse_long(argv[i], strlen(argv[i]), is_warmup ? &b->warmup : &b->events) ||
+                 b->warmup < 0 || b->events < 0)
+            return cmd_usage("bench", "%s wants a number", option);
+    }
+    if (!b->app_path || b->input_count == 0)
+        return cmd_usage("bench", b->app_path ? "name an input: --input STREAM=FILE" : "name an app");
+    return CMD_OK;
+}
+
+static void push(struct bench *b, const struct input *in, struct row *row, int64_t at_ms)
+{
+    const struct event e = {.row = row, .at_ms = at_ms, .kind = EVENT_CURRENT};
+    app_advance(b->app, at_ms);
+    app_send(b->app, in->stream, &e, 1, false);
+}
+
+static int preload(struct bench *b, const char *spec, struct err *e)
+{
+    struct input in;
+    int rc = input_open(&in, app_plan(b->app), spec, e);
+    for (uint32_t i = 0; rc == 0 && i < in.count; i++) {
+        in.rows[i]->at_ms = FIRST_MS;
+        push(b, &in, in.rows[i], FIRST_MS);
+    }
+    if (rc == 0)
+        input_close(&in);
+    return rc;
+}
+
+static int open_feed(struct bench *b, int n, struct arena *a, struct err *e)
+{
+    struct input *in = &b->inputs[n];
+    struct feed *f = &b->feeds[n];
+    int rc = input_open(in, app_plan(b->app), b->input_specs[n], e);
+    if (rc < 0)
+        return rc;
+    if (in->count == 0)
+        return err_set(e, ERR_INVALID, "'%s' holds no event", b->input_specs[n]);
+    const struct schema *s = in->schema;
+    f->time_at = b->time ? schema_find(s, b->time) : -1;
+    if (b->time && f->time_at < 0)
+        return err_set(e, ERR_NOT_FOUND, "stream '%s' has no attribute '%s'", s->id, b->time);
+    f->time_type = f->time_at < 0 ? TYPE_NULL : s->attributes[f->time_at].type;
+    if (f->time_at >= 0 && f->time_type != TYPE_LONG)
+        return err_set(e, ERR_INVALID, "attribute '%s' of '%s' is %s, and a time is long", b->time, s->id,
+                       type_name(f->time_type));
+    f->row_bytes = row_bytes(s->count);
+    f->cells_at = row_cells_at(s->count);
+    f->texts = arena_array(a, s->count ? s->count : 1, sizeof *f->texts);
+    for (uint32_t i = 0; i < s->count; i++)
+        if (s->attributes[i].type == TYPE_STRING || s->attributes[i].type == TYPE_OBJECT)
+            f->texts[f->text_count++] = (uint16_t)i;
+    for (uint32_t i = 0; f->time_at >= 0 && i < in->count; i++)
+        row_set_take(in->rows[i], (size_t)f->time_at, value_long(0));
+    return 0;
+}
+
+/* The values of model in a new row, word by word: rows are short, and the harness must cost little beside
+ * what it measures. */
+static inline struct row *copy_row(const struct row *model, const struct feed *f, int64_t at_ms)
+{
+    const size_t bytes = f->row_bytes;
+    const int text_count = f->text_count, time_at = f->time_at;
+    const uint16_t *const texts = f->texts;
+    struct row *row = row_raw(model->count, at_ms);
+    for (size_t at = offsetof(struct row, refs); at < bytes; at += sizeof(uint64_t))
+        memcpy((char *)row + at, (const char *)model + at, sizeof(uint64_t));
+    row->refs = 1;
+    union cell *cells = (union cell *)(void *)((char *)row + f->cells_at);
+    if (time_at >= 0)
+        cells[time_at].l = at_ms;
+    for (int k = 0; k < text_count; k++)
+        if (row->types[texts[k]] == TYPE_STRING)
+            cells[texts[k]].s->refs++; /* the ring's texts are counted ones */
+        else
+            value_keep(row_get(row, texts[k]));
+    return row;
+}
+
+/* The ring is bigger than the near caches. What comes from outside was just written when the engine gets it,
+ * so the rows that are next are brought near, and a little later their texts. */
+static void prefetch(const struct input *in, const struct feed *f)
+{
+    uint32_t far = in->at + 2 * PREFETCH_ROWS, near = in->at + PREFETCH_ROWS;
+    if (far >= in->count)
+        return;
+    __builtin_prefetch(in->rows[far]);
+    __builtin_prefetch((const char *)in->rows[far] + CACHE_LINE);
+    for (int k = 0; k < f->text_count; k++)
+        __builtin_prefetch(
+            ((const union cell *)(const void *)((const char *)in->rows[near] + f->cells_at))[f->texts[k]].s,
+            1);
+}
+
+/* A new row each event, as one that came from outside would be. */
+static void run_events(struct bench *b, int64_t from, int64_t to)
+{
+    int turn = (int)(from % b->input_count);
+    for (int64_t i = from; i < to; i++) {
+        struct input *in = &b->inputs[turn];
+        const struct feed *f = &b->feeds[turn];
+        if (++turn == b->input_count)
+            turn = 0;
+        prefetch(in, f);
+        struct row *row = copy_row(in->rows[in->at], f, FIRST_MS + i);
+        if (++in->at == in->count)
+            in->at = 0;
+        push(b, in, row, FIRST_MS + i);
+        row_unref(row);
+    }
+}
+
+static void report(const struct bench *b, int64_t cpu_us)
+{
+    const char *slash = strrchr(b->app_path, '/'), *name = slash ? slash + 1 : b->app_path;
+    const char *suffix = strstr(name, ".siddhi");
+    double cpu_s = (double)cpu_us / 1e6;
+    printf("{\"bench\":\"%.*s\",\"events\":%" PRId64
+           ",\"cpu_s\":%.3f,\"events_per_cpu_s\":%.0f,\"rss_kb\":%ld,"
+           "\"output_events\":%" PRIu64 "}\n",
+           suffix ? (int)(suffix - name) : (int)strlen(name), name, b->events, cpu_s,
+           cpu_us ? (double)b->events / cpu_s : 0.0, clock_peak_rss_kb(), b->output_events);
+}
+
+static int run(struct bench *b, struct arena *a, struct err *e)
+{
+    int rc = app_start(b->app, FIRST_MS, false, e);
+    for (int i = 0; rc == 0 && i < b->preload_count; i++)
+        rc = preload(b, b->preload_specs[i], e);
+    for (int i = 0; rc == 0 && i < b->input_count; i++)
+        rc = open_feed(b, i, a, e);
+    if (rc < 0)
+        return rc;
+    run_events(b, 0, b->warmup);
+    b->output_events = 0;
+    int64_t start_us = clock_cpu_us();
+    run_events(b, b->warmup, b->warmup + b->events);
+    report(b, clock_cpu_us() - start_us);
+    return 0;
+}
+
+int cmd_bench(int argc, char **argv)
+{
+    static struct bench b;
+    b = (struct bench){.events = 1000000};
+    struct appfile f;
+    struct arena a;
+    struct err e = {0};
+    int rc = parse_arguments(&b, argc, argv);
+    if (rc != CMD_OK)
+        return rc;
+    if (appfile_open_or_tell(&f, "bench", b.app_path) < 0)
+        return CMD_BAD;
+    const struct app_host host = {.user = &b, .stream = on_stream, .seed = 1};
+    b.app = app_new(f.compile.plan, &host);
+    f.compile.plan = NULL;
+    const struct plan *plan = app_plan(b.app);
+    arena_init(&a, 4096);
+    b.is_output = arena_array(&a, plan_stream_count(plan) + 1, sizeof *b.is_output);
+    for (uint32_t i = 0; i < plan_stream_count(plan); i++)
+        b.is_output[i] = !flow_is_read(plan, plan_stream(plan, i)->id);
+    rc = run(&b, &a, &e);
+    if (rc < 0)
+        fprintf(stderr, "weir bench: %s\n", e.text);
+    for (int i = 0; i < b.input_count; i++)
+        input_close(&b.inputs[i]);
+    arena_fini(&a);
+    bind_free(f.bind);
+    f.bind = NULL;
+    app_free(b.app);
+    appfile_close(&f);
+    return rc < 0 ? CMD_BAD : CMD_OK;
+}

@@ -1,0 +1,236 @@
+/* cmd_run.c - the agent: reads its configuration, starts workers, deploys apps, and waits for what happens.
+ */
+#include "agent/clock.h"
+#include "agent/cmd.h"
+#include "agent/config.h"
+#include "agent/deploy.h"
+#include "agent/metrics.h"
+#include "agent/notify.h"
+#include "agent/signals.h"
+#include "agent/statedir.h"
+#include "agent/supervise.h"
+#include "engine/base/log.h"
+#include "engine/base/mem.h"
+#include <inttypes.h>
+#include <malloc.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+struct run {
+    const char *config_file, *state; /* as named on the command line, or NULL */
+    char **apps;
+    int app_count;
+    bool prints_config;
+
+    struct config config;
+    struct worker *workers;
+    int worker_count;
+    struct deploy deploy;
+    struct supervise supervise;
+    int signals, state_lock;
+    int64_t metrics_us; /* when to print them next */
+};
+
+static int read_options(struct run *r, int argc, char **argv)
+{
+    r->apps = mem_array((size_t)argc, sizeof *r->apps);
+    bool only_apps = false;
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i];
+        if (only_apps || word[0] != '-') {
+            r->apps[r->app_count++] = argv[i];
+        } else if (!strcmp(word, "--")) {
+            only_apps = true;
+        } else if (!strcmp(word, "--print-config")) {
+            r->prints_config = true;
+        } else if (!strcmp(word, "-c") || !strcmp(word, "--state")) {
+            if (++i == argc)
+                return cmd_usage("run", "%s needs a value", word);
+            *(word[1] == 'c' ? &r->config_file : &r->state) = argv[i];
+        } else {
+            return cmd_usage("run", "there is no option %s", word);
+        }
+    }
+    return CMD_OK;
+}
+
+static void set_log(const struct config *c)
+{
+    static const char *const levels[] = {"error", "warn", "info", "debug", "trace"};
+    enum log_level level = LOG_ERROR;
+    while (level < LOG_TRACE && strcmp(c->log_level, levels[level]))
+        level++;
+    log_set(level, !strcmp(c->log_format, "json"));
+    log_set_clock(clock_wall_for_log);
+}
+
+/* SIGHUP: what a running agent can change is the log, the interval of metrics, variables and bounds of apps
+ * deployed from now on. */
+static void reload(struct run *r)
+{
+    struct config fresh;
+    config_init(&fresh);
+    log_write(LOG_INFO, "agent", "reading the configuration and the apps again");
+    if (r->config_file && config_read(&fresh, r->config_file) < 0) {
+        log_write(LOG_ERROR, "agent", "%s: refused; the configuration stays as it was", r->config_file);
+        config_fini(&fresh);
+    } else {
+        if (fresh.workers != r->config.workers || strcmp(fresh.apps, r->config.apps) ||
+            strcmp(fresh.state, r->config.state))
+            log_write(LOG_WARN, "agent", "workers, apps and state change with the next start only");
+        config_fini(&r->config);
+        r->config = fresh;
+        set_log(&r->config);
+        r->metrics_us = 0;
+    }
+    deploy_look(&r->deploy);
+}
+
+static void tick_metrics(struct run *r)
+{
+    int64_t now_us = clock_steady_us(), every_us = r->config.metrics_s * 1000000;
+    if (every_us && r->metrics_us && now_us >= r->metrics_us)
+        metrics_log("so far");
+    if (!every_us)
+        r->metrics_us = INT64_MAX;
+    else if (!r->metrics_us || r->metrics_us == INT64_MAX || now_us >= r->metrics_us)
+        r->metrics_us = now_us + every_us;
+}
+
+static int rest_ms(const struct run *r)
+{
+    int64_t next_us = r->metrics_us < r->supervise.next_us ? r->metrics_us : r->supervise.next_us;
+    int64_t ms = next_us == INT64_MAX ? -1 : (next_us - clock_steady_us()) / 1000 + 1;
+    bool polls = deploy_is_watching(&r->deploy) && r->deploy.inotify < 0;
+    if (polls && (ms < 0 || ms > DEPLOY_POLL_MS))
+        ms = DEPLOY_POLL_MS;
+    if (ms > 1000000)
+        ms = 1000000;
+    return next_us != INT64_MAX && ms < 0 ? 0 : (int)ms;
+}
+
+static void serve(struct run *r)
+{
+    struct pollfd fds[2] = {{.fd = r->signals, .events = POLLIN},
+                            {.fd = r->deploy.inotify, .events = POLLIN}};
+    for (;;) {
+        tick_metrics(r);
+        supervise_look(&r->supervise);
+        int n = poll(fds, 2, rest_ms(r)); /* a negative descriptor is passed over */
+        if (n > 0 && fds[0].revents) {
+            enum signals_event event = signals_read(r->signals);
+            if (event == SIGNALS_STOP)
+                return;
+            if (event == SIGNALS_RELOAD)
+                reload(r);
+        }
+        if (n > 0 && fds[1].revents)
+            deploy_drain_events(&r->deploy);
+        if ((n > 0 && fds[1].revents) || (r->deploy.inotify < 0 && deploy_is_watching(&r->deploy)))
+            deploy_look(&r->deploy);
+    }
+}
+
+/* A second signal ends the waiting. */
+static void drain(struct run *r)
+{
+    int64_t until_us = clock_steady_us() + r->config.shutdown_ms * 1000;
+    struct pollfd fd = {.fd = r->signals, .events = POLLIN};
+    log_write(LOG_INFO, "agent", "stopping: finishing what has arrived");
+    notify_send("STOPPING=1");
+    deploy_drain(&r->deploy);
+    while (!deploy_is_drained(&r->deploy)) {
+        if (clock_steady_us() >= until_us) {
+            log_write(LOG_WARN, "agent", "not everything could be handed over within %" PRId64 " ms",
+                      r->config.shutdown_ms);
+            return;
+        }
+        if (poll(&fd, 1, 10) > 0 && signals_read(r->signals) == SIGNALS_STOP)
+            return;
+    }
+}
+
+static int start_workers(struct run *r)
+{
+    struct err e = {0};
+    int count = (int)r->config.workers;
+    r->workers = mem_array((size_t)count, sizeof *r->workers);
+    for (; r->worker_count < count; r->worker_count++) {
+        if (worker_start(&r->workers[r->worker_count], r->worker_count, &r->config, &e) < 0) {
+            log_write(LOG_ERROR, "agent", "%s", e.text);
+            return CMD_BAD;
+        }
+    }
+    return CMD_OK;
+}
+
+static int run_agent(struct run *r)
+{
+    int code = start_workers(r);
+    deploy_init(&r->deploy, &r->config, r->workers, r->worker_count);
+    supervise_init(&r->supervise, r->workers, r->worker_count);
+    for (int i = 0; i < r->app_count; i++)
+        deploy_name(&r->deploy, r->apps[i]);
+    if (code == CMD_OK)
+        deploy_look(&r->deploy);
+    if (code == CMD_OK && !deploy_running(&r->deploy) && !deploy_is_watching(&r->deploy)) {
+        log_write(LOG_ERROR, "agent", "no app runs and no folder is watched: nothing to do");
+        code = CMD_BAD;
+    }
+    if (code == CMD_OK) {
+        log_write(LOG_INFO, "agent", "ready: %d apps", deploy_running(&r->deploy));
+        notify_send("READY=1");
+        serve(r);
+        drain(r);
+    }
+    deploy_fini(&r->deploy);
+    supervise_fini(&r->supervise);
+    for (int i = 0; i < r->worker_count; i++)
+        worker_stop(&r->workers[i]);
+    mem_free(r->workers);
+    if (code == CMD_OK)
+        metrics_log("stopped");
+    return code;
+}
+
+static int run_configured(struct run *r)
+{
+    struct err e = {0};
+    const char *state = r->state ? r->state : r->config.state;
+    if (r->prints_config) {
+        config_print(&r->config, stdout);
+        return CMD_OK;
+    }
+    if (!r->app_count && !*r->config.apps)
+        return cmd_usage("run", "name an app, or a folder of apps in the configuration");
+    set_log(&r->config);
+    if (*state && statedir_open(state, &r->state_lock, &e) < 0) {
+        log_write(LOG_ERROR, "agent", "%s", e.text);
+        return CMD_BAD;
+    }
+    r->signals = signals_open();
+    int code = r->signals < 0 ? CMD_BAD : run_agent(r);
+    close(r->signals);
+    if (r->state_lock >= 0)
+        close(r->state_lock);
+    return code;
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct run r = {.state_lock = -1};
+#ifdef __GLIBC__
+    mallopt(M_ARENA_MAX, 2); /* an arena a thread would cost more than it saves on a gateway */
+    mallopt(M_TRIM_THRESHOLD, 128 * 1024);
+#endif
+    int code = read_options(&r, argc, argv);
+    config_init(&r.config);
+    if (code == CMD_OK && r.config_file && config_read(&r.config, r.config_file) < 0)
+        code = CMD_BAD;
+    if (code == CMD_OK)
+        code = run_configured(&r);
+    config_fini(&r.config);
+    mem_free(r.apps);
+    return code;
+}

@@ -1,0 +1,418 @@
+/* config.c - the table of settings, and what reads and prints it.
+ *
+ * Comments are blanked out before cJSON sees the text, so that its offsets stay those of the file. cJSON
+ * keeps no places: a second walk over the text (find_members) finds where the n-th member of the outermost
+ * object stands. */
+#include "agent/config.h"
+#include "engine/base/diag.h"
+#include "engine/base/limits.h"
+#include "engine/base/log.h"
+#include "engine/base/mem.h"
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum setting_kind { SETTING_TEXT, SETTING_NUMBER, SETTING_WORD, SETTING_VARIABLES };
+
+/* A new setting: a row here and a field in struct config. Order is the order of the printed file. */
+struct setting {
+    const char *name;
+    enum setting_kind kind;
+    int64_t least, most;  /* NUMBER */
+    const char *standard; /* as text */
+    const char *words;    /* WORD: those allowed, a blank between them */
+    const char *help;     /* may have several lines */
+    size_t at;            /* in struct config */
+};
+
+/* clang-format off */
+#define AT(field) offsetof(struct config, field)
+static const struct setting settings[] = {
+    {"apps", SETTING_TEXT, 0, 0, "", NULL,
+     "Folder of apps (*.siddhi). It is watched: an app is added, changed or removed with its file,\nwhile the others run. \"\": none.", AT(apps)},
+    {"state", SETTING_TEXT, 0, 0, "", NULL,
+     "Folder for what must survive the agent. Made where missing, locked while in use. \"\": none.\nThe option --state goes before it.", AT(state)},
+    {"workers", SETTING_NUMBER, 1, 64, "1", NULL,
+     "Threads that run apps. Each app lives on one of them; apps that use inMemory share the first.", AT(workers)},
+    {"inbox.messages", SETTING_NUMBER, 1, 1000000, "4096", NULL,
+     "Messages that may wait for an app before its sources stop reading.", AT(inbox_messages)},
+    {"inbox.bytes", SETTING_NUMBER, 65536, 1073741824, "4194304", NULL,
+     "The same in bytes.", AT(inbox_bytes)},
+    {"outbox.messages", SETTING_NUMBER, 1, 10000000, "8192", NULL,
+     "Messages that may wait for one sink before its app takes no more input.", AT(outbox_messages)},
+    {"outbox.bytes", SETTING_NUMBER, 65536, 1073741824, "4194304", NULL,
+     "The same in bytes.", AT(outbox_bytes)},
+    {"turn.linger.us", SETTING_NUMBER, 0, 5000, "200", NULL,
+     "How long a worker waits, while messages come fast, for more to share a turn. Microseconds.", AT(turn_linger_us)},
+    {"shutdown.ms", SETTING_NUMBER, 0, 600000, "10000", NULL,
+     "Time to finish what has arrived and hand over what waits for sinks, after SIGTERM.", AT(shutdown_ms)},
+    {"retire.ms", SETTING_NUMBER, 0, 86400000, "60000", NULL,
+     "Time for the sinks of a removed or changed app to hand over what waits for them.", AT(retire_ms)},
+    {"metrics.interval.s", SETTING_NUMBER, 0, 86400, "0", NULL,
+     "Seconds between lines of counters in the log. 0: only at the end.", AT(metrics_s)},
+    {"log.level", SETTING_WORD, 0, 0, "info", "error warn info debug trace",
+     "What is logged: error, warn, info, debug or trace.", AT(log_level)},
+    {"log.format", SETTING_WORD, 0, 0, "text", "text json",
+     "text, or json: one object a line.", AT(log_format)},
+    {"variables", SETTING_VARIABLES, 0, 0, NULL, NULL,
+     "Values for ${NAME} in apps where the environment has none.", AT(variables)},
+};
+/* clang-format on */
+enum { SETTING_COUNT = sizeof settings / sizeof *settings };
+
+static void *field(const struct config *c, const struct setting *s)
+{
+    return (char *)(uintptr_t)c + s->at;
+}
+
+static void set_text(struct config *c, const struct setting *s, const char *text)
+{
+    char **at = field(c, s);
+    mem_free(*at);
+    *at = mem_strdup(text);
+}
+
+void config_init(struct config *c)
+{
+    memset(c, 0, sizeof *c);
+    for (int i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *s = &settings[i];
+        if (s->kind == SETTING_NUMBER)
+            *(int64_t *)field(c, s) = strtoll(s->standard, NULL, 10);
+        else if (s->kind != SETTING_VARIABLES)
+            set_text(c, s, s->standard);
+    }
+}
+
+void config_fini(struct config *c)
+{
+    for (int i = 0; i < SETTING_COUNT; i++)
+        if (settings[i].kind == SETTING_TEXT || settings[i].kind == SETTING_WORD)
+            mem_free(*(char **)field(c, &settings[i]));
+    for (int i = 0; i < c->variable_count; i++) {
+        mem_free(c->variables[i].name);
+        mem_free(c->variables[i].value);
+    }
+    mem_free(c->variables);
+}
+
+/* ---- reading ---- */
+
+/* Blanks comments outside strings; newlines stay. Returns the offset of a comment that never ends, or len. */
+static size_t blank_comments(char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '"') {
+            for (i++; i < len && text[i] != '"'; i++)
+                if (text[i] == '\\')
+                    i++;
+        } else if (text[i] == '/' && i + 1 < len && text[i + 1] == '/') {
+            for (; i < len && text[i] != '\n'; i++)
+                text[i] = ' ';
+        } else if (text[i] == '/' && i + 1 < len && text[i + 1] == '*') {
+            size_t start = i;
+            text[i] = text[i + 1] = ' ';
+            for (i += 2; i + 1 < len && (text[i] != '*' || text[i + 1] != '/'); i++)
+                if (text[i] != '\n')
+                    text[i] = ' ';
+            if (i + 1 >= len)
+                return start;
+            text[i] = text[i + 1] = ' ';
+            i++;
+        }
+    }
+    return len;
+}
+
+struct member {
+    size_t key, value;
+};
+
+static size_t skip_space(const char *text, size_t at, size_t len)
+{
+    while (at < len && strchr(" \t\r\n", text[at]) && text[at])
+        at++;
+    return at;
+}
+
+static size_t skip_string(const char *text, size_t at, size_t len)
+{
+    for (at++; at < len && text[at] != '"'; at++)
+        if (text[at] == '\\')
+            at++;
+    return at + 1;
+}
+
+/* Places of the members of the object that begins at `at`; the text is valid JSON. At most count. */
+static void find_members(const char *text, size_t at, size_t len, struct member *members, int count)
+{
+    at++;
+    for (int n = 0; n < count; n++) {
+        at = skip_space(text, at, len);
+        members[n].key = at;
+        at = skip_space(text, skip_string(text, at, len), len) + 1;
+        members[n].value = at = skip_space(text, at, len);
+        for (int depth = 0; at < len; at++) {
+            if (text[at] == '"')
+                at = skip_string(text, at, len) - 1;
+            else if (text[at] == '{' || text[at] == '[')
+                depth++;
+            else if (depth && (text[at] == '}' || text[at] == ']'))
+                depth--;
+            else if (!depth && (text[at] == ',' || text[at] == '}'))
+                break;
+        }
+        at++;
+    }
+}
+
+static const struct setting *setting_find(const char *name)
+{
+    for (int i = 0; i < SETTING_COUNT; i++)
+        if (!strcmp(settings[i].name, name))
+            return &settings[i];
+    return NULL;
+}
+
+static struct span place(size_t at, size_t len)
+{
+    return (struct span){(uint32_t)at, (uint32_t)len};
+}
+
+static bool word_allowed(const char *words, const char *word)
+{
+    size_t len = strlen(word);
+    for (const char *at = words; len && (at = strstr(at, word)); at += len)
+        if ((at == words || at[-1] == ' ') && (at[len] == ' ' || !at[len]))
+            return true;
+    return false;
+}
+
+static void add_variable(struct config *c, const char *name, const char *value)
+{
+    c->variables = mem_resize(c->variables, (size_t)c->variable_count + 1, sizeof *c->variables);
+    c->variables[c->variable_count++] = (struct variable){mem_strdup(name), mem_strdup(value)};
+}
+
+static void read_variables(struct config *c, struct diags *d, const cJSON *value, size_t at)
+{
+    int count = cJSON_GetArraySize(value), n = 0;
+    struct member *members = mem_array((size_t)count + 1, sizeof *members);
+    find_members(d->text, at, d->len, members, count);
+    for (const cJSON *v = value->child; v; v = v->next, n++) {
+        if (!cJSON_IsString(v))
+            diag_error(d, place(members[n].value, 1), "variable '%s' must be text", v->string);
+        else
+            add_variable(c, v->string, v->valuestring);
+    }
+    mem_free(members);
+}
+
+static void read_setting(struct config *c, struct diags *d, const struct setting *s, const cJSON *value,
+                         size_t at)
+{
+    double n = value->valuedouble;
+    switch (s->kind) {
+    case SETTING_NUMBER:
+        if (!cJSON_IsNumber(value))
+            diag_error(d, place(at, 1), "'%s' must be a number", s->name);
+        else if (n < (double)s->least || n > (double)s->most || n != (double)(int64_t)n)
+            diag_error(d, place(at, 1), "'%s' must be a whole number from %" PRId64 " to %" PRId64, s->name,
+                       s->least, s->most);
+        else
+            *(int64_t *)field(c, s) = (int64_t)n;
+        break;
+    case SETTING_WORD:
+        if (!cJSON_IsString(value) || !word_allowed(s->words, value->valuestring))
+            diag_error(d, place(at, 1), "'%s' must be one of: %s", s->name, s->words);
+        else
+            set_text(c, s, value->valuestring);
+        break;
+    case SETTING_TEXT:
+        if (!cJSON_IsString(value))
+            diag_error(d, place(at, 1), "'%s' must be text", s->name);
+        else
+            set_text(c, s, value->valuestring);
+        break;
+    case SETTING_VARIABLES:
+        if (!cJSON_IsObject(value))
+            diag_error(d, place(at, 1), "'%s' must be an object of names and texts", s->name);
+        else
+            read_variables(c, d, value, at);
+        break;
+    }
+}
+
+static void unknown_setting(struct diags *d, const char *name, size_t at)
+{
+    const char *names[SETTING_COUNT];
+    for (int i = 0; i < SETTING_COUNT; i++)
+        names[i] = settings[i].name;
+    diag_error(d, place(at, strlen(name) + 2), "there is no setting '%s'", name);
+    const char *near = diag_near(name, names, SETTING_COUNT);
+    if (near)
+        diag_hint(d, "did you mean '%s'?", near);
+    else
+        diag_hint(d, "`weir run --print-config` prints every setting");
+}
+
+static void read_members(struct config *c, struct diags *d, const cJSON *root)
+{
+    int count = cJSON_GetArraySize(root), n = 0;
+    struct member *members = mem_array((size_t)count + 1, sizeof *members);
+    find_members(d->text, skip_space(d->text, 0, d->len), d->len, members, count);
+    bool seen[SETTING_COUNT] = {false};
+    for (const cJSON *v = root->child; v; v = v->next, n++) {
+        const struct setting *s = setting_find(v->string);
+        if (!s) {
+            unknown_setting(d, v->string, members[n].key);
+        } else if (seen[s - settings]) {
+            diag_error(d, place(members[n].key, strlen(s->name) + 2), "'%s' is set twice", s->name);
+        } else {
+            seen[s - settings] = true;
+            read_setting(c, d, s, v, members[n].value);
+        }
+    }
+    mem_free(members);
+}
+
+static void read_text(struct config *c, struct diags *d, char *plain, size_t len)
+{
+    if (memchr(plain, 0, len)) {
+        diag_error(d, place((size_t)((char *)memchr(plain, 0, len) - plain), 1),
+                   "a NUL byte: this is not text");
+        return;
+    }
+    size_t open = blank_comments(plain, len);
+    if (open < len) {
+        diag_error(d, place(open, 2), "this comment never ends");
+        return;
+    }
+    const char *end = plain;
+    cJSON *root = cJSON_ParseWithLengthOpts(plain, len + 1, &end, 1);
+    d->text = plain; /* places are the same; members are looked up without comments */
+    if (!root) {
+        size_t at = end ? (size_t)(end - plain) : 0;
+        diag_error(d, place(at < len ? at : len, 1), "this is not JSON: something else was expected here");
+    } else if (!cJSON_IsObject(root)) {
+        diag_error(d, place(0, 1), "the configuration must be one object: { ... }");
+    } else {
+        read_members(c, d, root);
+    }
+    cJSON_Delete(root);
+}
+
+int config_parse(struct config *c, const char *file, const char *text, size_t len)
+{
+    struct arena arena;
+    struct diags d;
+    arena_init(&arena, 4096);
+    diags_init(&d, &arena, text, len);
+    char *plain = mem_alloc(len + 1);
+    memcpy(plain, text, len);
+    read_text(c, &d, plain, len);
+    d.text = text;
+    if (d.errors)
+        diags_print(&d, file, stderr);
+    mem_free(plain);
+    arena_fini(&arena);
+    return d.errors ? ERR_INVALID : 0;
+}
+
+int config_read(struct config *c, const char *file)
+{
+    enum { MOST_BYTES = 1024 * 1024 };
+    FILE *in = fopen(file, "rb");
+    char *text = NULL;
+    int rc = ERR_IO;
+    if (!in) {
+        fprintf(stderr, "weir: %s: %s\n", file, strerror(errno));
+        return ERR_IO;
+    }
+    text = mem_alloc(MOST_BYTES + 1);
+    size_t len = fread(text, 1, MOST_BYTES + 1, in);
+    if (ferror(in))
+        fprintf(stderr, "weir: %s: %s\n", file, strerror(errno));
+    else if (len > MOST_BYTES)
+        fprintf(stderr, "weir: %s: more than %d bytes: this is no configuration\n", file, MOST_BYTES);
+    else
+        rc = config_parse(c, file, text, len);
+    fclose(in);
+    mem_free(text);
+    return rc;
+}
+
+/* ---- printing ---- */
+
+static void print_text(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
+        if (*s == '"' || *s == '\\')
+            fprintf(out, "\\%c", *s);
+        else if (*s < ' ')
+            fprintf(out, "\\u%04x", *s);
+        else
+            fputc(*s, out);
+    }
+    fputc('"', out);
+}
+
+static void print_help(FILE *out, const struct setting *s)
+{
+    for (const char *line = s->help; line && *line;) {
+        const char *end = strchr(line, '\n');
+        fprintf(out, "    // %.*s\n", end ? (int)(end - line) : (int)strlen(line), line);
+        line = end ? end + 1 : NULL;
+    }
+    if (s->kind == SETTING_NUMBER)
+        fprintf(out, "    // From %" PRId64 " to %" PRId64 ".\n", s->least, s->most);
+}
+
+static void print_variables(FILE *out, const struct config *c)
+{
+    const char *before = "\n";
+    fputc('{', out);
+    for (int i = 0; i < c->variable_count; i++, before = ",\n") {
+        fprintf(out, "%s        ", before);
+        print_text(out, c->variables[i].name);
+        fputs(": ", out);
+        print_text(out, c->variables[i].value);
+    }
+    fputs(c->variable_count ? "\n    }" : "}", out);
+}
+
+void config_print(const struct config *c, FILE *out)
+{
+    fputs("// Settings of the agent, for `weir run -c FILE`. JSON with comments. What is left out keeps its "
+          "default.\n{\n",
+          out);
+    for (int i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *s = &settings[i];
+        if (i)
+            fputc('\n', out);
+        print_help(out, s);
+        fprintf(out, "    \"%s\": ", s->name);
+        if (s->kind == SETTING_NUMBER)
+            fprintf(out, "%" PRId64, *(int64_t *)field(c, s));
+        else if (s->kind == SETTING_VARIABLES)
+            print_variables(out, c);
+        else
+            print_text(out, *(char **)field(c, s));
+        fputs(i + 1 < SETTING_COUNT ? ",\n" : "\n", out);
+    }
+    fputs("}\n", out);
+}
+
+const char *config_variable(void *user, const char *name)
+{
+    const struct config *c = user;
+    const char *value = getenv(name);
+    for (int i = c->variable_count; !value && i > 0; i--)
+        if (!strcmp(c->variables[i - 1].name, name))
+            value = c->variables[i - 1].value;
+    return value;
+}

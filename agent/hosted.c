@@ -1,0 +1,410 @@
+/* hosted.c - see hosted.h. */
+#include "agent/hosted.h"
+#include "agent/clock.h"
+#include "agent/metrics.h"
+#include "agent/turn.h"
+#include "engine/base/limits.h"
+#include "engine/base/mem.h"
+#include <string.h>
+
+/* ---- what the engine and the maps call ---- */
+
+static int on_sink(void *user, uint32_t stream, const struct batch *b)
+{
+    struct hosted *h = user;
+    return bind_sink_rows(h->bind, stream, b);
+}
+
+static bool on_has_sinks(void *user, uint32_t stream)
+{
+    struct hosted *h = user;
+    return bind_has_sinks(h->bind, stream);
+}
+
+static void on_failure(void *user, uint32_t stream, const char *words)
+{
+    struct hosted *h = user;
+    metrics_add(&metrics.failed, 1);
+    const char *id = stream == UINT32_MAX ? NULL : plan_stream(app_plan(h->app), stream)->id;
+    hush_log(&h->hush, LOG_ERROR, h->log_name, "%s%s%san event failed: %s", id ? "stream " : "", id ? id : "",
+             id ? ": " : "", words);
+}
+
+static int on_publish(void *user, struct bind_sink *sink, const struct message *m)
+{
+    (void)user;
+    int64_t *account = mem_account;
+    mem_account = NULL; /* what waits for a sink is bounded by its outbox and may outlive the app */
+    int rc = sink->user ? outbox_put(sink->user, m) : ERR_IO;
+    mem_account = account;
+    return rc;
+}
+
+static void on_rejected(void *user, const char *where, const char *why)
+{
+    struct hosted *h = user;
+    struct hush *hush = h->current ? &h->current->hush : &h->hush;
+    hush_log(hush, LOG_WARN, h->log_name, "%s: rejected: %s", where, why);
+}
+
+/* ---- making ---- */
+
+static void report(const struct compile *c, const char *file, const char *format)
+{
+    if (strcmp(format, "json")) {
+        diags_print(&c->diags, file, stderr);
+        return;
+    }
+    for (const struct diag *d = c->diags.first; d; d = d->next) {
+        int line, column;
+        diag_position(&c->diags, d->span.at, &line, &column);
+        log_write(d->kind == DIAG_WARNING ? LOG_WARN : LOG_ERROR, "deploy", "%s:%d:%d: %s%s%s", file, line,
+                  column, d->message, d->hint ? "; " : "", d->hint ? d->hint : "");
+    }
+}
+
+/* "dir/room.siddhi" -> "room" */
+static char *name_of_file(const char *file)
+{
+    const char *base = strrchr(file, '/');
+    char *name = mem_strdup(base ? base + 1 : file);
+    char *end = strstr(name, ".siddhi");
+    if (end && !end[strlen(".siddhi")] && end != name)
+        *end = 0;
+    return name;
+}
+
+struct hosted *hosted_new(struct worker *worker, const char *file, const char *text, size_t len,
+                          const struct config *config)
+{
+    struct hosted *h = mem_alloc(sizeof *h);
+    struct compile c;
+    struct engine_options options = {.variable = config_variable, .user = (void *)(uintptr_t)config};
+    int64_t *account = mem_account;
+    mem_account = &h->account;
+    engine_compile(&c, text, len, &options);
+    if (c.plan)
+        h->bind = bind_new(c.plan, &c.diags);
+    report(&c, file, config->log_format);
+    if (!h->bind) {
+        compile_fini(&c);
+        mem_account = account;
+        mem_free(h);
+        return NULL;
+    }
+    h->worker = worker;
+    h->is_playback = plan_is_playback(c.plan);
+    h->due_ms = INT64_MAX;
+    h->name = plan_name(c.plan) ? mem_strdup(plan_name(c.plan)) : name_of_file(file);
+    char words[256];
+    snprintf(words, sizeof words, "app %s", h->name);
+    h->log_name = mem_strdup(words);
+    inbox_init(&h->inbox, (uint32_t)config->inbox_messages, (size_t)config->inbox_bytes);
+    h->sources = mem_array((size_t)h->bind->source_count + 1, sizeof *h->sources);
+    h->outboxes = mem_array((size_t)h->bind->sink_count + 1, sizeof *h->outboxes);
+    h->bind->publish = on_publish;
+    h->bind->rejected = on_rejected;
+    h->bind->user = h;
+    struct app_host host = {.user = h,
+                            .sink = on_sink,
+                            .has_sinks = on_has_sinks,
+                            .failure = on_failure,
+                            .seed = (uint64_t)clock_wall_ms() * 2654435761u};
+    h->app = app_new(c.plan, &host);
+    c.plan = NULL;
+    compile_fini(&c);
+    mem_account = account;
+    return h;
+}
+
+/* ---- ports: opened, taken over, closed ---- */
+
+/* In-process ports and log have no thread and no outbox: bind serves them. */
+static bool has_port(const struct port_type *type)
+{
+    return !type->in_process && strcmp(type->name, "log");
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && !strcmp(a, b));
+}
+
+static bool same_options(const struct options *a, const struct options *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (int i = 0; i < a->count; i++)
+        if (!same_text(a->values[i].name, b->values[i].name) ||
+            !same_text(a->values[i].text, b->values[i].text))
+            return false;
+    return true;
+}
+
+static const char *stream_id(const struct hosted *h, uint32_t stream)
+{
+    return plan_stream(app_plan(h->app), stream)->id;
+}
+
+static struct source *find_source(struct hosted *old, const struct hosted *h, const struct bind_source *s)
+{
+    for (int i = 0; old && i < old->bind->source_count; i++) {
+        struct source *o = old->sources[i];
+        if (!o || o->type != s->type || strcmp(o->name, stream_id(h, s->stream)) ||
+            !same_options(&old->bind->sources[i].options, &s->options))
+            continue;
+        bool is_taken = false;
+        for (int k = 0; k < s->number; k++)
+            is_taken |= h->sources[k] == o;
+        if (!is_taken)
+            return o;
+    }
+    return NULL;
+}
+
+static struct outbox *find_outbox(struct hosted *old, const struct hosted *h, const struct bind_sink *s)
+{
+    for (int i = 0; old && i < old->bind->sink_count; i++) {
+        struct outbox *o = old->outboxes[i];
+        if (!o || o->type != s->type || strcmp(o->name, stream_id(h, s->stream)) ||
+            !same_options(&old->bind->sinks[i].options, &s->options))
+            continue;
+        bool is_taken = false;
+        for (int k = 0; k < s->number; k++)
+            is_taken |= h->outboxes[k] == o;
+        if (!is_taken)
+            return o;
+    }
+    return NULL;
+}
+
+static bool owns_source(const struct hosted *h, const struct source *s)
+{
+    for (int i = 0; h && i < h->bind->source_count; i++)
+        if (h->sources[i] == s)
+            return true;
+    return false;
+}
+
+static bool owns_outbox(const struct hosted *h, const struct outbox *b)
+{
+    for (int i = 0; h && i < h->bind->sink_count; i++)
+        if (h->outboxes[i] == b)
+            return true;
+    return false;
+}
+
+static int open_ports(struct hosted *h, struct hosted *old, const struct config *config, struct err *e)
+{
+    for (int i = 0; i < h->bind->sink_count; i++) {
+        struct bind_sink *s = &h->bind->sinks[i];
+        if (!has_port(s->type))
+            continue;
+        h->outboxes[i] = find_outbox(old, h, s);
+        int rc = h->outboxes[i] ? 0
+                                : outbox_open(&h->outboxes[i], s, h->name, stream_id(h, s->stream),
+                                              (uint32_t)config->outbox_messages, (size_t)config->outbox_bytes,
+                                              worker_poke, h->worker, e);
+        if (rc < 0)
+            return rc;
+        s->user = h->outboxes[i];
+        s->port = h->outboxes[i]->port;
+    }
+    for (int i = 0; i < h->bind->source_count; i++) {
+        struct bind_source *s = &h->bind->sources[i];
+        if (!has_port(s->type))
+            continue;
+        h->sources[i] = find_source(old, h, s);
+        int rc = h->sources[i]
+                     ? 0
+                     : source_open(&h->sources[i], s, h->name, stream_id(h, s->stream), h->worker, e);
+        if (rc < 0)
+            return rc;
+        s->user = h->sources[i];
+        s->port = h->sources[i]->port;
+    }
+    return 0;
+}
+
+static void close_outbox(struct hosted *h, struct outbox *b, bool retires)
+{
+    b->hosted = NULL;
+    if (retires) {
+        worker_retire(h->worker, b);
+    } else {
+        worker_forget(h->worker, b);
+        outbox_close(b);
+    }
+}
+
+/* Closes the ports of h that `heir` did not take over. */
+static void close_ports(struct hosted *h, const struct hosted *heir, bool retires)
+{
+    for (int i = 0; i < h->bind->source_count; i++) {
+        if (h->sources[i] && !owns_source(heir, h->sources[i]))
+            source_close(h->sources[i]);
+        h->sources[i] = NULL;
+    }
+    for (int i = 0; i < h->bind->sink_count; i++) {
+        if (h->outboxes[i] && !owns_outbox(heir, h->outboxes[i]))
+            close_outbox(h, h->outboxes[i], retires);
+        h->outboxes[i] = NULL;
+    }
+}
+
+void hosted_drain(struct hosted *h)
+{
+    pthread_mutex_lock(&h->worker->lock);
+    for (int i = 0; i < h->bind->source_count; i++)
+        if (h->sources[i])
+            h->sources[i]->hosted = NULL;
+    pthread_mutex_unlock(&h->worker->lock);
+}
+
+bool hosted_is_drained(struct hosted *h)
+{
+    pthread_mutex_lock(&h->worker->lock);
+    bool is_drained = h->inbox.waiting_messages == 0;
+    pthread_mutex_unlock(&h->worker->lock);
+    for (int i = 0; i < h->bind->sink_count; i++)
+        is_drained &= !h->outboxes[i] || outbox_is_empty(h->outboxes[i]);
+    return is_drained;
+}
+
+/* Nothing comes to h any more, and what came is worked off. */
+static void finish(struct hosted *h)
+{
+    hosted_drain(h);
+    worker_finish(h->worker, h);
+}
+
+static void attach_ports(struct hosted *h)
+{
+    for (int i = 0; i < h->bind->sink_count; i++)
+        if (h->outboxes[i]) {
+            h->outboxes[i]->hosted = h;
+            h->outboxes[i]->tells_at_once =
+                h->bind->sinks[i].on_error && !strcmp(h->bind->sinks[i].on_error, "stream");
+        }
+    for (int i = 0; i < h->bind->source_count; i++) {
+        struct source *s = h->sources[i];
+        if (!s)
+            continue;
+        pthread_mutex_lock(&h->worker->lock);
+        s->hosted = h;
+        s->number = i;
+        bool was_stopped = s->is_stopped;
+        s->is_stopped = false;
+        pthread_mutex_unlock(&h->worker->lock);
+        if (was_stopped)
+            port_resume(s->port);
+    }
+}
+
+static void gone(struct hosted *h, const struct hosted *heir, bool retires)
+{
+    int64_t *account = mem_account;
+    mem_account = &h->account;
+    if (h->is_started)
+        worker_remove(h->worker, h);
+    close_ports(h, heir, retires);
+    bind_free(h->bind);
+    app_free(h->app);
+    mem_account = account;
+    hush_end(&h->hush, LOG_WARN, h->log_name);
+    inbox_fini(&h->inbox);
+    mem_free(h->sources);
+    mem_free(h->outboxes);
+    mem_free(h->name);
+    mem_free(h->log_name);
+    mem_free(h);
+}
+
+int hosted_start(struct hosted *h, struct hosted *old, const struct config *config, struct err *e)
+{
+    int64_t *account = mem_account;
+    int rc = open_ports(h, old, config, e);
+    if (rc == 0) {
+        mem_account = &h->account;
+        bind_attach(h->bind, h->app, h->worker->bus);
+        rc = app_start(h->app, clock_wall_ms(), false, e);
+        mem_account = account;
+    }
+    if (rc < 0) {
+        /* What was taken over goes back untouched. */
+        close_ports(h, old, false);
+        return rc;
+    }
+    if (old) {
+        finish(old);
+        gone(old, h, true);
+    }
+    worker_add(h->worker, h);
+    h->is_started = true;
+    attach_ports(h);
+    hosted_flush(h);
+    return 0;
+}
+
+void hosted_free(struct hosted *h, bool retires)
+{
+    if (h->is_started && retires)
+        finish(h);
+    else if (h->is_started)
+        hosted_drain(h); /* what is left was not acknowledged: it comes again if the broker keeps it */
+    gone(h, NULL, h->is_started && retires);
+}
+
+/* ---- working ---- */
+
+bool hosted_is_full(struct hosted *h)
+{
+    bool is_full = false;
+    for (int i = 0; i < h->bind->sink_count; i++)
+        is_full |= h->outboxes[i] && outbox_holds(h->outboxes[i]);
+    return is_full;
+}
+
+void hosted_advance(struct hosted *h, int64_t now_ms)
+{
+    int64_t *account = mem_account;
+    mem_account = &h->account;
+    app_advance(h->app, now_ms);
+    mem_account = account;
+}
+
+void hosted_receive(struct hosted *h, const struct arrival *a)
+{
+    struct source *s = a->source;
+    struct property few[8], *properties = few;
+    int64_t *account = mem_account;
+    if (a->too_big) {
+        metrics_add(&metrics.rejected, 1);
+        hush_log(&s->hush, LOG_WARN, h->log_name, "source %s: rejected: the message is longer than %d bytes",
+                 s->name, LIMIT_MESSAGE_BYTES);
+        return;
+    }
+    if (a->property_count > sizeof few / sizeof *few)
+        properties = mem_array(a->property_count, sizeof *properties);
+    if (a->property_count)
+        arrival_properties(a, properties);
+    struct payload p = {.kind = PAYLOAD_TEXT, .bytes = arrival_bytes(a), .len = a->len};
+    h->current = s;
+    mem_account = &h->account;
+    if (!h->is_playback && a->at_ms > app_now(h->app))
+        app_advance(h->app, a->at_ms);
+    int rc = bind_receive(h->bind, &h->bind->sources[s->number], &p, properties, (int)a->property_count);
+    mem_account = account;
+    h->current = NULL;
+    if (rc < 0)
+        metrics_add(&metrics.rejected, 1);
+    if (properties != few)
+        mem_free(properties);
+}
+
+void hosted_flush(struct hosted *h)
+{
+    for (int i = 0; i < h->bind->sink_count; i++)
+        if (h->outboxes[i])
+            outbox_flush(h->outboxes[i]);
+}

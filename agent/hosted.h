@@ -1,0 +1,57 @@
+/* hosted.h - an app that a worker runs: engine, ties to its ports, inbox, outboxes. Everything here happens
+ * on its worker, save what says "under the worker's lock". */
+#ifndef WEIR_AGENT_HOSTED_H
+#define WEIR_AGENT_HOSTED_H
+
+#include "agent/config.h"
+#include "agent/inbox.h"
+#include "agent/outbox.h"
+#include "agent/source.h"
+#include "engine/engine.h"
+
+struct hosted {
+    struct hosted *next; /* of the worker's apps */
+    struct worker *worker;
+    char *name;     /* @app:name, else the file's; owned */
+    char *log_name; /* "app NAME"; owned */
+    struct app *app;
+    struct bind *bind;
+    struct source **sources; /* by number in bind; NULL: in process */
+    struct outbox **outboxes;
+    int64_t due_ms;   /* earliest timer */
+    int64_t account;  /* bytes the engine holds for it */
+    bool is_playback; /* its events bring the time */
+    bool is_blocked;  /* a sink is full: no turns, no timers until it isn't */
+    bool is_started;
+    struct hush hush;       /* lines about failed events and sink maps */
+    struct source *current; /* the source whose message is being worked on, or NULL */
+
+    /* under the worker's lock */
+    struct inbox inbox;
+    struct hosted *next_ready;
+    bool is_ready; /* in the worker's list of apps with something to do */
+};
+
+/* Compiles text (named file in messages) and makes everything but the ports. Errors and warnings are printed;
+ * NULL when refused. */
+struct hosted *hosted_new(struct worker *worker, const char *file, const char *text, size_t len,
+                          const struct config *config);
+/* Opens what is new, takes over from old (which may be NULL, and has the same worker) the ports that stay the
+ * same, starts; then old is gone. On failure (words in e) old goes on as if nothing had happened and h is
+ * still the caller's. */
+int hosted_start(struct hosted *h, struct hosted *old, const struct config *config, struct err *e);
+/* Closes sources, frees; also one that never started. retires: first works off what arrived, and its outboxes
+ * live on until they are empty; else what is left stays unacknowledged and what waits for sinks counts as
+ * lost. */
+void hosted_free(struct hosted *h, bool retires);
+void hosted_drain(struct hosted *h);      /* sources take nothing more */
+bool hosted_is_drained(struct hosted *h); /* what came is worked off and with the far sides of the sinks */
+
+/* A sink is full. When true, the worker is woken as soon as there is room. */
+bool hosted_is_full(struct hosted *h);
+/* Works off one message: time, map, queries, outboxes filled. */
+void hosted_receive(struct hosted *h, const struct arrival *a);
+void hosted_advance(struct hosted *h, int64_t now_ms);
+void hosted_flush(struct hosted *h); /* every outbox */
+
+#endif

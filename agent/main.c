@@ -1,0 +1,121 @@
+/* main.c - finds the command, answers for help, and hands over. */
+#include "agent/cmd.h"
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A new command: a row here, a prototype in cmd.h, its body in cmd_NAME.c. */
+struct command {
+    const char *name, *summary, *usage, *help;
+    int (*run)(int argc, char **argv);
+};
+
+/* clang-format off */
+static const struct command commands[] = {
+    {"run", "run apps until told to stop", "weir run [-c FILE] [--state DIR] [--print-config] [APP.siddhi...]",
+     "Runs the named apps, and those in the folder \"apps\" of the configuration, in the foreground.\n"
+     "  -c FILE         configuration: JSON with comments (default: every setting at its default)\n"
+     "  --state DIR     where the agent keeps what must survive it; made where missing, locked while in use\n"
+     "  --print-config  prints the configuration with every setting, its default and its meaning, and ends\n"
+     "Signals: TERM and INT finish what has arrived and end; HUP reads the configuration and the apps again.\n"
+     "${NAME} in an app is the environment's NAME, else the one in \"variables\" of the configuration.\n", cmd_run},
+    {"check", "compile apps and report every error", "weir check APP...",
+     "Compiles only. Each error as FILE:LINE:COLUMN: message, the line, a caret. Exit 1 if there is any.\n", cmd_check},
+    {"explain", "print the plan of an app", "weir explain APP",
+     "Queries, operators, types, state and its bound, timers, sources and sinks.\n", cmd_explain},
+    {"test", "run case files", "weir test [--show N] [--restart-every N] [--record] FILE...",
+     "Runs case files (JSON lines; - is standard input) and compares. The last line is `N passed, N failed`.\n"
+     "  --show N           show at most N failures\n"
+     "  --restart-every N  save, throw away and load the app's state after every N-th step\n"
+     "  --record           print each case with `expect` filled by what the engine did\n", cmd_test},
+    {"replay", "run an app over recorded events in virtual time",
+     "weir replay APP --input STREAM=FILE... [--output STREAM...] [--time ATTRIBUTE]",
+     "CSV with a header or JSON lines in; output events as JSON lines out.\n", cmd_replay},
+    {"bench", "measure an app over recorded events",
+     "weir bench APP --input STREAM=FILE... [--preload STREAM=FILE...] [--warmup N] [--events N] [--time ATTRIBUTE]",
+     "Prints one JSON line: events, CPU seconds, events per CPU second, memory, output events.\n", cmd_bench},
+    {"version", "print the version", "weir version [--json]", "With --json: target, libraries, features.\n", cmd_version},
+};
+/* clang-format on */
+enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
+
+static const struct command *command_find(const char *name)
+{
+    for (int i = 0; i < COMMAND_COUNT; i++)
+        if (!strcmp(commands[i].name, name))
+            return &commands[i];
+    return NULL;
+}
+
+static void print_help(FILE *out)
+{
+    fputs("weir runs SiddhiQL apps: streams in, queries over them, streams out.\n\nusage: weir COMMAND "
+          "[ARGUMENT...]\n\n",
+          out);
+    for (int i = 0; i < COMMAND_COUNT; i++)
+        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
+    fputs(
+        "\n`weir help COMMAND` tells more. Exit codes: 0 good, 1 the thing checked is bad, 2 wrong usage.\n",
+        out);
+}
+
+static int print_command(const struct command *c)
+{
+    printf("weir %s: %s\n\nusage: %s\n\n%s", c->name, c->summary, c->usage, c->help);
+    return CMD_OK;
+}
+
+static bool is_help(const char *word)
+{
+    return !strcmp(word, "--help") || !strcmp(word, "-h");
+}
+
+static int unknown(const char *name)
+{
+    fprintf(stderr, "weir: there is no command '%s'\n\n", name);
+    print_help(stderr);
+    return CMD_USAGE;
+}
+
+int cmd_usage(const char *name, const char *why, ...)
+{
+    const struct command *c = command_find(name);
+    va_list args;
+    fprintf(stderr, "weir %s: ", name);
+    va_start(args, why);
+    vfprintf(stderr, why, args);
+    va_end(args);
+    fprintf(stderr, "\nusage: %s\n`weir help %s` tells more.\n", c ? c->usage : "weir COMMAND", name);
+    return CMD_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return CMD_USAGE;
+    }
+    const char *name = argv[1];
+    if (is_help(name) || (!strcmp(name, "help") && argc == 2)) {
+        print_help(stdout);
+        return CMD_OK;
+    }
+    if (!strcmp(name, "--version"))
+        return cmd_version(1, argv + 1);
+    bool asks = !strcmp(name, "help");
+    const struct command *c = command_find(asks ? argv[2] : name);
+    if (!c)
+        return unknown(asks ? argv[2] : name);
+    if (asks)
+        return print_command(c);
+    for (int i = 2; i < argc && strcmp(argv[i], "--"); i++)
+        if (is_help(argv[i]))
+            return print_command(c);
+    int code = c->run(argc - 1, argv + 1);
+    if (fflush(stdout) || ferror(stdout)) {
+        fputs("weir: standard output cannot be written\n", stderr);
+        return code ? code : CMD_BAD;
+    }
+    return code;
+}

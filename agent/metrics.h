@@ -1,0 +1,26 @@
+/* metrics.h - what the agent counted since it started. Any thread; each number alone is right, together they
+ * may be a message apart. */
+#ifndef WEIR_AGENT_METRICS_H
+#define WEIR_AGENT_METRICS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct metrics {
+    _Atomic uint64_t in;       /* messages that sources took */
+    _Atomic uint64_t rejected; /* of those: did not fit, at least in part */
+    _Atomic uint64_t failed;   /* events that failed inside an app */
+    _Atomic uint64_t out;      /* messages that are with the far side of a sink */
+    _Atomic uint64_t lost;     /* messages for a sink that never will be */
+    _Atomic uint64_t turns;
+};
+extern struct metrics metrics;
+
+static inline void metrics_add(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+/* One line at level info: "messages in 1, rejected 0, ..." */
+void metrics_log(const char *when);
+
+#endif

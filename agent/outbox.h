@@ -1,0 +1,71 @@
+/* outbox.h - messages of one sink between the app and its port: bounded, in order, kept until the far side
+ * has them.
+ *
+ * An entry is waiting (not with the port), in flight (the port has a copy; sent will come) or done. Laws: (1)
+ * entries are handed to the port in the order of their numbers; (2) an entry that came back (ERR_IO) is
+ * handed over again, before all younger waiting ones, after a rest that grows; (3) only done entries leave,
+ * from the front; (4) nothing is handed over before outbox_flush: the worker calls it after the turn's
+ * commit; (5) the bound is soft: an app that is let in finishes its turn's message, then waits.
+ *
+ * Made, filled, flushed and freed on the worker; sent and status come from the port's thread. Its lock is
+ * never held over a call of the port or the worker. It outlives the app when a changed app takes it over, and
+ * when it retires with entries left. */
+#ifndef WEIR_AGENT_OUTBOX_H
+#define WEIR_AGENT_OUTBOX_H
+
+#include "agent/hush.h"
+#include "ports/bind.h"
+#include "ports/port.h"
+#include <pthread.h>
+
+struct outbox_entry;
+struct outbox {
+    struct port *port; /* owned */
+    const struct port_type *type;
+    char *name;         /* of the stream: for taking over; owned */
+    char *log_name;     /* "app X" of the first owner; owned */
+    bool tells_at_once; /* on.error='stream': a message that can't be sent is refused while its event is at
+                           hand */
+
+    pthread_mutex_t lock;
+    struct outbox_entry *entries; /* ring; cap is a power of two */
+    uint32_t cap;
+    uint64_t head, next, tail; /* numbers: oldest kept, next to hand over, next to be given out */
+    uint32_t live;             /* entries not done */
+    size_t live_bytes;
+    uint64_t calls;   /* sent and status so far: tells whether BUSY is still true */
+    bool is_blocked;  /* the port said BUSY and has not called since */
+    bool holds_app;   /* full: the app waits for room */
+    bool wants_empty; /* retiring or shutting down: wake when nothing is live */
+    int retries;
+    int64_t retry_at_us; /* not before; 0: at once */
+    uint32_t most_messages;
+    size_t most_bytes;
+
+    void (*wake)(void *worker, struct outbox *b); /* any thread, no lock held */
+    void *worker;
+    /* the worker's, under its lock */
+    struct outbox *next_poked;
+    bool is_poked;
+    void *hosted; /* the app it serves, NULL: it retires; worker only */
+    struct outbox *next_retiring;
+    int64_t retire_at_us;
+    struct hush hush; /* worker only */
+};
+
+/* ERR_* with e filled when the port refuses; *out then untouched. */
+int outbox_open(struct outbox **out, const struct bind_sink *sink, const char *app, const char *stream,
+                uint32_t most_messages, size_t most_bytes, void (*wake)(void *, struct outbox *),
+                void *worker, struct err *e);
+/* Closes the port first. What is left counts as lost. */
+void outbox_close(struct outbox *b);
+/* Copies m. 0; or ERR_INVALID when it tells at once that m can't be sent. */
+int outbox_put(struct outbox *b, const struct message *m);
+/* Hands over what waits until the port is busy; lets done entries go. */
+void outbox_flush(struct outbox *b);
+/* Full: the app must wait; wake will come when there is room. */
+bool outbox_holds(struct outbox *b);
+bool outbox_is_empty(struct outbox *b);       /* nothing live; wake will come when that becomes true */
+int64_t outbox_retry_at_us(struct outbox *b); /* INT64_MAX: none is due */
+
+#endif

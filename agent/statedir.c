@@ -1,0 +1,46 @@
+#include "agent/statedir.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int make(const char *folder, struct err *e)
+{
+    char path[4096];
+    if ((size_t)snprintf(path, sizeof path, "%s", folder) >= sizeof path)
+        return err_set(e, ERR_TOO_BIG, "the path is longer than %zu bytes", sizeof path - 1);
+    for (char *at = path + 1;; at++) {
+        char was = *at;
+        if (was && was != '/')
+            continue;
+        *at = 0;
+        if (mkdir(path, 0750) < 0 && errno != EEXIST)
+            return err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+        *at = was;
+        if (!was)
+            return 0;
+    }
+}
+
+int statedir_open(const char *folder, int *fd, struct err *e)
+{
+    char path[4096 + 8];
+    int rc = make(folder, e);
+    if (rc < 0)
+        return rc;
+    snprintf(path, sizeof path, "%s/lock", folder);
+    int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (lock < 0)
+        return err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+    if (flock(lock, LOCK_EX | LOCK_NB) < 0) {
+        rc = errno == EWOULDBLOCK ? err_set(e, ERR_BUSY, "%s: another weir uses this folder", folder)
+                                  : err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+        close(lock);
+        return rc;
+    }
+    *fd = lock;
+    return 0;
+}

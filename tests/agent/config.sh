@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# config.sh - command line and configuration: what is refused, and in which words.
+. "$(dirname "$0")/lib.bash"
+
+same_as_shipped() {
+    "$WEIR" run --print-config | diff - conf/weir.json
+}
+prints_again() {
+    "$WEIR" run -c conf/weir.json --print-config | diff - conf/weir.json
+}
+every_command_helps() {
+    local command
+    for command in run check explain test replay bench version; do
+        says 0 "^usage: weir $command" "$WEIR" help "$command" || return 1
+        says 0 "^usage: weir $command" "$WEIR" "$command" --help || return 1
+    done
+}
+
+printf '{\n  // how many\n  "workrs": 2\n}\n' >"$dir/unknown.json"
+printf '{\n  /* two\n     lines */ "workers": "two", "log.level": "loud" }\n' >"$dir/wrong.json"
+printf '{ "workers": 2,, }\n' >"$dir/comma.json"
+printf '{ "workers": 2 /* \n' >"$dir/comment.json"
+head -c 3000 /dev/urandom >"$dir/random.json"
+
+ok config-shipped-is-printed same_as_shipped
+ok config-printed-is-read prints_again
+ok config-missing says 1 'none.json: No such file' "$WEIR" run -c "$dir/none.json" app.siddhi
+ok config-is-folder says 1 "$dir: Is a directory" "$WEIR" run -c "$dir" app.siddhi
+ok config-unknown-key says 1 "unknown.json:3:3: there is no setting 'workrs'" "$WEIR" run -c "$dir/unknown.json" app.siddhi
+ok config-nearest-key says 1 "did you mean 'workers'" "$WEIR" run -c "$dir/unknown.json" app.siddhi
+ok config-wrong-kind says 1 "wrong.json:3:25: 'workers' must be a number" "$WEIR" run -c "$dir/wrong.json" app.siddhi
+ok config-all-errors says 1 "wrong.json:3:45: 'log.level' must be one of" "$WEIR" run -c "$dir/wrong.json" app.siddhi
+ok config-malformed says 1 'comma.json:1:16: this is not JSON' "$WEIR" run -c "$dir/comma.json" app.siddhi
+ok config-open-comment says 1 'comment.json:1:16: this comment never ends' "$WEIR" run -c "$dir/comment.json" app.siddhi
+ok config-random-bytes says 1 'random.json:1:[0-9]+: |random.json:[0-9]+:' "$WEIR" run -c "$dir/random.json" app.siddhi
+ok run-nothing says 2 'name an app' "$WEIR" run
+ok run-unknown-option says 2 'there is no option --stat' "$WEIR" run --stat x
+ok run-option-without-value says 2 '-c needs a value' "$WEIR" run -c
+ok command-unknown says 2 "there is no command 'rnu'" "$WEIR" rnu
+ok command-none says 2 'usage: weir COMMAND' "$WEIR"
+ok command-help every_command_helps
+ok command-version says 0 '[0-9]+\.[0-9]+' "$WEIR" --version
+tally

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# deploy.sh - the folder of apps: add, change, break, mend and remove them while another runs.
+. "$(dirname "$0")/lib.bash"
+mkdir "$dir/apps"
+echo "{\"apps\": \"$dir/apps\", \"workers\": 2}" >"$dir/weir.json"
+
+start_broker && listen 'out/#' || exit 1
+app Stays in/stays out/stays 10 >"$dir/apps/stays.siddhi"
+start_agent -c "$dir/weir.json"
+
+lives() { # NAME VALUE: passes on VALUE
+    : >"$dir/got"
+    publish "in/$1" "{\"k\":\"x\",\"v\":$2}" && until_true came "out/$1 .*\"v\":$2\\b"
+}
+starts() {
+    until_true logged 'app Stays runs' && until_true subscribed ' in/stays' && lives stays 11
+}
+adds() {
+    app Guest in/guest out/guest 10 >"$dir/apps/guest.siddhi"
+    until_true logged 'app Guest runs' && until_true subscribed ' in/guest' && lives guest 11 && lives stays 12
+}
+changes() {
+    app Guest in/guest out/guest 100 >"$dir/new" && mv "$dir/new" "$dir/apps/guest.siddhi"
+    until_true logged 'app Guest changed' || return 1
+    publish in/guest '{"k":"small","v":50}' && lives guest 101 && ! came small && lives stays 13
+}
+breaks() {
+    app Guest in/guest out/guest 'w' >"$dir/apps/guest.siddhi"
+    until_true logged 'guest.siddhi: refused; the app from before goes on' || return 1
+    logged 'guest.siddhi:6:14: ' || return 1
+    lives guest 102 && lives stays 14
+}
+mends() {
+    app Guest in/guest out/guest 7 >"$dir/apps/guest.siddhi"
+    until_true logged 'app Guest changed' 2 && lives guest 8
+}
+# While it is changed again and again, nothing that comes is lost or doubled: ports that stay the same are taken over.
+changes_under_load() {
+    local i n=400
+    : >"$dir/got"
+    for ((i = 0; i < n; i++)); do echo "{\"k\":\"load-$i\",\"v\":$((1000 + i))}"; done >"$dir/load"
+    mosquitto_pub -h 127.0.0.1 -p "$port" -q 1 -t in/guest -l <"$dir/load" &
+    local pub=$!
+    for i in 1 2 3 4 5 6; do
+        app Guest in/guest out/guest "$i" >"$dir/new" && mv "$dir/new" "$dir/apps/guest.siddhi"
+        until_true logged 'app Guest changed' $((2 + i)) || return 1
+    done
+    wait $pub
+    until_true came load- $n && [[ $(grep -oE 'load-[0-9]+' "$dir/got" | sort -u | wc -l) == "$n" ]] && ! came load- $((n + 1))
+}
+removes() {
+    rm "$dir/apps/guest.siddhi"
+    until_true logged 'app Guest removed' && lives stays 15
+}
+hup_reads_again() {
+    kill -HUP "$agent"
+    until_true logged 'reading the configuration' && lives stays 16
+}
+bad_hup_changes_nothing() {
+    echo '{"apsp": ""}' >"$dir/weir.json"
+    kill -HUP "$agent"
+    until_true logged 'the configuration stays as it was' && lives stays 17
+}
+ok deploy-starts starts
+ok deploy-adds adds
+ok deploy-changes changes
+ok deploy-broken-change-keeps-the-old breaks
+ok deploy-mends mends
+ok deploy-changes-under-load changes_under_load
+ok deploy-removes removes
+ok reload hup_reads_again
+ok reload-refused bad_hup_changes_nothing
+ok deploy-stops stop_agent
+tally
