@@ -1,0 +1,180 @@
+# weir - everything is built and tested from here; `make help` lists the targets.
+#
+# Sources are found by wildcard, one object tree for each variant: build/release, build/asan, build/tsan. CC, CFLAGS, LDFLAGS,
+# PREFIX and DESTDIR are yours; what the code needs to be compiled at all is added to them. V=1 shows the commands.
+
+CC      ?= cc
+CFLAGS  ?= -O2 -g
+LDFLAGS ?=
+PREFIX  ?= /usr/local
+DESTDIR ?=
+TARGET  ?= x86_64
+FUZZ_SECONDS ?= 60
+
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 1)
+endif
+MAKEFLAGS += --no-print-directory
+Q := $(if $(filter-out 0,$(V)),,@)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
+ifneq ($(findstring clang,$(CC)),)
+WARNINGS += -Wno-string-conversion
+endif
+ifneq ($(filter true 1,$(CI) $(WERROR)),)
+WARNINGS += -Werror
+endif
+BASE_CFLAGS := -std=c11 -D_GNU_SOURCE -I. -pthread $(WARNINGS) -MMD -MP
+LIBS := -lmosquitto -lcjson -lpcre2-8 -lm -pthread
+
+# The flags of each variant come behind the caller's, so that they win.
+FLAGS_release :=
+FLAGS_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DWEIR_DEBUG
+FLAGS_tsan    := -O1 -fno-omit-frame-pointer -fsanitize=thread -DWEIR_DEBUG
+VARIANTS      := release asan tsan
+
+ROOMS   := $(wildcard agent/*.c engine/*.c engine/*/*.c ports/*.c)
+HEADERS := $(wildcard agent/*.h engine/*.h engine/*/*.h ports/*.h)
+UNITS   := $(wildcard tests/unit/test_*.c tests/ports/test_*.c)
+FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
+UNIT_PROGRAMS := $(UNITS:%.c=build/asan/%)
+BENCH_PROGRAMS := build/bench/inputs build/bench/mqttload build/bench/floor
+
+.DEFAULT_GOAL := all
+.PHONY: all test asan tsan tidy fuzz bench static install clean help deps run units FORCE
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: build/weir
+
+help:
+	@echo 'make            build/weir, from what is installed'
+	@echo 'make deps       install the missing Debian packages (as root or by sudo)'
+	@echo 'make run        deps, build, then the demonstration with a real broker'
+	@echo 'make test       deps, build, then every test; the last line sums them up'
+	@echo 'make asan       build/asan/weir, with the address and undefined behaviour sanitizers'
+	@echo 'make tsan       build/tsan/weir, with the thread sanitizer'
+	@echo 'make tidy       layout, include arrows, banned calls, clang-tidy'
+	@echo 'make fuzz       the fuzzers, FUZZ_SECONDS=60 each (clang)'
+	@echo 'make bench      the benchmarks, one JSON object a line'
+	@echo 'make static     a static release for TARGET=x86_64|aarch64|armhf|armel'
+	@echo 'make install    into DESTDIR/PREFIX (/usr/local)'
+	@echo 'make clean      remove build/'
+	@echo 'Respected: CC CFLAGS LDFLAGS PREFIX DESTDIR; V=1 shows commands; WERROR=1 makes warnings errors'
+
+# ---- what must be installed -------------------------------------------------------------------------------------------------------
+
+deps:
+	$(Q).ci/deps install build test
+
+# Is made again when the list of packages or the compiler changes; says what is missing and how to get it.
+build/deps.ok: .ci/deps
+	@mkdir -p $(@D)
+	$(Q)CC='$(CC)' .ci/deps check build
+	@touch $@
+
+# ---- compile and link -------------------------------------------------------------------------------------------------------------
+
+# $(call variant,NAME): its object rule, its library (all but main) and its program.
+define variant
+OBJECTS_$(1) := $$(ROOMS:%.c=build/$(1)/%.o)
+LIBRARY_$(1) := $$(filter-out build/$(1)/agent/main.o,$$(OBJECTS_$(1)))
+
+build/$(1)/flags: FORCE
+	@mkdir -p $$(@D)
+	@echo '$$(CC) $$(CFLAGS) $$(BASE_CFLAGS) $$(FLAGS_$(1)) $$(LDFLAGS)' | cmp -s - $$@ || \
+	    echo '$$(CC) $$(CFLAGS) $$(BASE_CFLAGS) $$(FLAGS_$(1)) $$(LDFLAGS)' > $$@
+
+build/$(1)/%.o: %.c build/$(1)/flags | build/deps.ok
+	@mkdir -p $$(@D)
+	$$(if $$(Q),@echo '  CC    $(1) $$<')
+	$$(Q)$$(CC) $$(CFLAGS) $$(BASE_CFLAGS) $$(FLAGS_$(1)) -c -o $$@ $$<
+
+build/$(1)/libweir.a: $$(LIBRARY_$(1))
+	$$(Q)rm -f $$@ && ar rcs $$@ $$^
+
+-include $$(OBJECTS_$(1):.o=.d)
+endef
+$(foreach v,$(VARIANTS),$(eval $(call variant,$(v))))
+
+LINK = $(Q)$(CC) $(CFLAGS) $(FLAGS_$(1)) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
+
+build/weir: $(OBJECTS_release)
+	$(if $(Q),@echo '  LINK  $@')
+	$(call LINK,release)
+
+build/asan/weir: $(OBJECTS_asan)
+	$(if $(Q),@echo '  LINK  $@')
+	$(call LINK,asan)
+
+build/tsan/weir: $(OBJECTS_tsan)
+	$(if $(Q),@echo '  LINK  $@')
+	$(call LINK,tsan)
+
+asan: build/asan/weir
+tsan: build/tsan/weir
+
+# A unit test is its own file before the library: what it defines itself (a fake of timer_request) stands before ours.
+build/asan/tests/%: build/asan/tests/%.o build/asan/libweir.a
+	$(if $(Q),@echo '  LINK  $@')
+	$(Q)$(CC) $(CFLAGS) $(FLAGS_asan) $(LDFLAGS) -Wl,--allow-multiple-definition -o $@ $^ $(LIBS)
+
+units: $(UNIT_PROGRAMS)
+
+-include $(UNIT_PROGRAMS:=.d)
+
+# ---- tests ------------------------------------------------------------------------------------------------------------------------
+
+run: deps
+	$(Q)$(MAKE) all
+	$(Q)conf/demo/run.sh
+
+test: deps
+	$(Q)$(MAKE) all asan units
+	$(Q)tests/run.sh $(UNIT_PROGRAMS)
+
+tidy:
+	$(Q).ci/deps install build tidy
+	$(Q)tests/tidy.sh $(ROOMS) $(HEADERS)
+
+build/fuzz/%: %.c $(ROOMS) $(HEADERS)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo '  FUZZ  $@')
+	$(Q)clang -g -O1 -std=c11 -D_GNU_SOURCE -I. -pthread -DWEIR_DEBUG -fsanitize=fuzzer,address,undefined \
+	    -o $@ $< $(filter-out agent/%,$(ROOMS)) $(LIBS)
+
+fuzz:
+	$(Q).ci/deps install build tidy
+	$(Q)$(MAKE) $(FUZZERS:%.c=build/fuzz/%)
+	$(Q)for f in $(FUZZERS:%.c=build/fuzz/%); do mkdir -p $$f.corpus; \
+	    $$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 -close_fd_mask=1 -artifact_prefix=$$f. \
+	    $$f.corpus tests/errors tests/bench/apps conf/apps || exit 1; echo "$$f: nothing found in $(FUZZ_SECONDS) s"; done
+
+build/bench/%: tests/bench/%.c | build/deps.ok
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -std=c11 $(LDFLAGS) -o $@ $<
+
+build/bench/%: tests/bench/mqtt/%.c | build/deps.ok
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -std=gnu11 $(LDFLAGS) -o $@ $< -lmosquitto
+
+bench: build/weir $(BENCH_PROGRAMS)
+	$(Q)tests/bench/bench.sh
+	$(Q)tests/bench/mqtt.sh
+
+# ---- the rest ---------------------------------------------------------------------------------------------------------------------
+
+static:
+	@echo 'make static: the static release for $(TARGET) is not there yet' >&2
+	@exit 1
+
+install: build/weir
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/doc/weir'
+	install -m 755 build/weir '$(DESTDIR)$(PREFIX)/bin/weir'
+	install -m 644 LICENSE README.md '$(DESTDIR)$(PREFIX)/share/doc/weir'
+
+clean:
+	rm -rf build
