@@ -129,7 +129,10 @@ static inline struct row *copy_row(const struct row *model, const struct feed *f
     const int text_count = f->text_count, time_at = f->time_at;
     const uint16_t *const texts = f->texts;
     struct row *row = row_raw(model->count, at_ms);
-    for (size_t at = offsetof(struct row, refs); at < bytes; at += sizeof(uint64_t))
+    size_t at = offsetof(struct row, refs);
+    for (; at + 2 * sizeof(uint64_t) <= bytes; at += 2 * sizeof(uint64_t))
+        memcpy((char *)row + at, (const char *)model + at, 2 * sizeof(uint64_t));
+    if (at < bytes)
         memcpy((char *)row + at, (const char *)model + at, sizeof(uint64_t));
     row->refs = 1;
     union cell *cells = (union cell *)(void *)((char *)row + f->cells_at);

@@ -118,7 +118,7 @@ struct publishing {
 
 static const char *value_of(const struct bind_sink *s, const struct option_value *dynamic, const char *name)
 {
-    for (int i = 0; i < s->dynamic_count; i++)
+    for (int i = 0; dynamic && i < s->dynamic_count; i++)
         if (strcmp(dynamic[i].name, name) == 0)
             return dynamic[i].text;
     return option_text(&s->options, name);
@@ -217,7 +217,7 @@ struct part {
 static struct option_value **render(struct arena *a, struct publishing *p, const struct row *row,
                                     struct buf *text)
 {
-    struct option_value **all = arena_array(a, (size_t)p->count, sizeof(*all));
+    struct option_value **all = arena_array(a, (size_t)p->count, sizeof(struct option_value *));
     for (int i = 0; i < p->count; i++) {
         const struct bind_sink *s = &p->sinks[i];
         all[i] = arena_array(a, (size_t)s->dynamic_count, sizeof(**all));

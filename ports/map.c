@@ -13,7 +13,7 @@ static const struct map_type *const map_types[] = {
     &map_type_binary,      &map_type_csv,  &map_type_json, &map_type_keyvalue,
     &map_type_passthrough, &map_type_text, &map_type_xml,
 };
-enum { MAP_TYPES = sizeof(map_types) / sizeof(*map_types) };
+enum { MAP_TYPES = sizeof(map_types) / sizeof(struct map_type *) };
 
 /* Siddhi has them, or spec 21 proposes them. */
 static const char *const unbuilt[] = {"avro", "cbor", "protobuf", "senml-cbor", "senml-json"};

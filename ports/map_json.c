@@ -65,7 +65,7 @@ static int open_source(struct mapper *m, struct json_map *j, struct diags *diags
         if (!j->enclosing)
             return -1;
     }
-    struct map_path **paths = arena_array(m->arena, m->schema->count, sizeof(*paths));
+    struct map_path **paths = arena_array(m->arena, m->schema->count, sizeof(struct map_path *));
     j->paths = (const struct map_path *const *)paths;
     int rc = 0;
     for (uint32_t i = 0; i < m->schema->count; i++) {

@@ -143,7 +143,7 @@ struct map_path *map_path_compile(struct arena *a, const char *text, const char 
 {
     struct reader r = {.arena = a, .at = text};
     struct map_path *p = arena_alloc(a, sizeof(*p));
-    p->steps = arena_array(a, STEPS_MAX, sizeof(*p->steps));
+    p->steps = arena_array(a, STEPS_MAX, sizeof(struct json_step *));
     p->is_definite = true;
     skip_blanks(&r);
     bool is_front = true;

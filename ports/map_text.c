@@ -317,7 +317,7 @@ static int read_custom(struct reading *r, struct row *row, const char *at, const
         const struct field *f = &t->fields[i];
         if (!f->regex)
             continue;
-        const PCRE2_SIZE *places = pcre2_get_ovector_pointer(f->regex->match) + 2 * f->group;
+        const PCRE2_SIZE *places = pcre2_get_ovector_pointer(f->regex->match) + 2 * (size_t)f->group;
         if (f->regex->matched && places[0] != PCRE2_UNSET) {
             if (!map_set_scalar(r->m, row, i, at + places[0], places[1] - places[0]))
                 return unfit(r, i);

@@ -79,7 +79,7 @@ static int open_source(struct mapper *m, struct xml_map *x, struct diags *diags,
         if (!x->enclosing)
             rc = -1;
     }
-    x->paths = arena_array(m->arena, m->schema->count, sizeof(*x->paths));
+    x->paths = arena_array(m->arena, m->schema->count, sizeof(struct xpath *));
     for (uint32_t i = 0; i < m->schema->count; i++) {
         if (map_is_transport(m, i))
             continue;

@@ -60,8 +60,7 @@ struct message {
     uint64_t number; /* of the sink's outbox; sent is called with it exactly once */
     const char *bytes;
     size_t len;
-    const struct option_value
-        *dynamic; /* rendered values of the sink's dynamic options ({{attr}} filled in) */
+    const struct option_value *dynamic; /* the sink's dynamic options, {{attr}} filled in */
     int dynamic_count;
 };
 /* Value of a dynamic option of m, else the port's static one. */
@@ -123,8 +122,7 @@ struct port_type {
 const struct port_type *port_type_find(const char *name);
 extern const struct port_type *const port_types[]; /* NULL-terminated: the table, ports.c */
 
-/* options' strings are copied; a slot that is missing gets the table's default. NULL and e filled on failure.
- */
+/* options' strings are copied; a missing slot gets the table's default. NULL and e filled on failure. */
 struct port *port_open(const struct port_type *type, bool is_sink, const char *name,
                        const struct options *options, const struct port_host *host, void *user,
                        struct err *e);

@@ -136,7 +136,8 @@ struct pattern {
     int64_t newest_ms;     /* the latest time of any event */
     uint64_t due_order;
     uint32_t wait_count;   /* over all lists */
-    uint64_t dropped;      /* by LIMIT_PATTERN_WAITS */
+    uint64_t dropped;      /* by the limits */
+    uint64_t told;         /* the log speaks again when so many were dropped */
 };
 /* Partials that a node returned: kept until they are emitted. */
 struct returned {
@@ -177,7 +178,9 @@ bool node_is_expired(const struct pattern *m, const struct partial *p, int64_t a
 void node_expire(struct pattern *m, struct pattern_node *n, int64_t at_ms, bool scan);
 int node_process(struct pattern *m, struct pattern_node *n, struct row *row, struct returned *out);
 void node_remove(struct pattern *m, struct pattern_node *n, struct wait *w); /* from pending */
-void node_clear(struct pattern *m, struct wait_list *l);                     /* of a node without a key */
+/* The oldest, all: of fresh, or of pending of a node without a key. */
+void node_drop(struct pattern *m, struct wait_list *l);
+void node_clear(struct pattern *m, struct wait_list *l);
 void node_fresh(struct pattern *m, struct pattern_node *n, struct partial *p); /* behind fresh */
 /* Behind pending, which keeps its index; from is empty then. */
 void node_pend(struct pattern *m, struct pattern_node *n, struct wait_list *from);

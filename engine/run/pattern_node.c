@@ -72,7 +72,7 @@ void node_heap_rebuild(struct pattern *m, struct pattern_node *n)
     }
 }
 
-static void list_remove(struct pattern *m, struct wait_list *l, struct wait *w)
+static void waits_remove(struct pattern *m, struct wait_list *l, struct wait *w)
 {
     struct partial *p = w->partial;
     wait_unlink(l, w);
@@ -85,13 +85,18 @@ void node_remove(struct pattern *m, struct pattern_node *n, struct wait *w)
 {
     if (n->pending.is_keyed)
         wait_index_remove(&n->index, w);
-    list_remove(m, &n->pending, w);
+    waits_remove(m, &n->pending, w);
+}
+
+void node_drop(struct pattern *m, struct wait_list *l)
+{
+    waits_remove(m, l, l->first);
 }
 
 void node_clear(struct pattern *m, struct wait_list *l)
 {
     while (l->first)
-        list_remove(m, l, l->first);
+        waits_remove(m, l, l->first);
 }
 
 /* ---- the key ---- */
@@ -165,7 +170,7 @@ static void note_order(struct pattern *m, struct pattern_node *n, const struct p
 {
     int64_t start_ms = INT64_MIN;
     partial_start(pattern_plan_of(m), p, &start_ms);
-    if (p->ts_ms == PARTIAL_NEW_MS || p->ts_ms < n->tail_ts_ms || start_ms < n->tail_start_ms)
+    if (p->ts_ms == PARTIAL_NEW_MS || slot_is_filled(p, n->plan->number) || p->ts_ms < n->tail_ts_ms || start_ms < n->tail_start_ms)
         n->is_ordered = false;
     n->tail_ts_ms = p->ts_ms;
     n->tail_start_ms = start_ms;
@@ -382,7 +387,7 @@ static void expire_fresh(struct pattern *m, struct pattern_node *n, int64_t at_m
         while (n->heap.count && at_ms - n->heap.items[0].start_ms > within_ms) {
             struct wait_heap_item item = wait_heap_pop(&n->heap);
             expired_note(m, x, item.wait->partial, item.order);
-            list_remove(m, &n->fresh, item.wait);
+            waits_remove(m, &n->fresh, item.wait);
         }
         return;
     }
@@ -392,7 +397,7 @@ static void expire_fresh(struct pattern *m, struct pattern_node *n, int64_t at_m
         if (!node_is_expired(m, w->partial, at_ms))
             continue;
         expired_note(m, x, w->partial, 0);
-        list_remove(m, &n->fresh, w);
+        waits_remove(m, &n->fresh, w);
     }
     node_heap_rebuild(m, n);
 }
@@ -688,6 +693,8 @@ static int try_logical_absent(struct pattern *m, struct pattern_node *n, struct 
         node_remove(m, n, w);
         return 0;
     }
+    int64_t start_ms;
+    bool has_start = plan->is_start && partial_start(pattern_plan_of(m), p, &start_ms);
     struct row *before = slot_lend(p, plan->number, row);
     bool pass;
     int rc = node_passes(m, n, p, row, &pass);
@@ -696,8 +703,8 @@ static int try_logical_absent(struct pattern *m, struct pattern_node *n, struct 
         if (rc < 0)
             return rc;
     } else {
-        if (plan->is_start)
-            m->is_irregular = true; /* a first event of a partial that may wait elsewhere */
+        if (has_start && row->at_ms < start_ms)
+            m->is_irregular = true; /* an earlier first event; it may wait elsewhere already */
         slot_stay(m, n, p, before);
     }
     if (pass) {

@@ -101,6 +101,21 @@ static bool having_passes(struct select *s, const struct select_plan *p, struct 
     return pass;
 }
 
+/* RESET: all states begin again. The language evaluates the select list on it first, so a function around an aggregator may fail there. */
+static int reset(struct select *s, const struct select_plan *p, const struct event *e, bool keep_groups)
+{
+    int rc = 0;
+    if (p->aggs.count) {
+        struct frame f = {.env = s->op.env, .agg = s->agg, .user = &s->op};
+        frame_event(&f, p, e);
+        rc = touch(p, &f);
+    }
+    agg_block_reset(&p->aggs, s->agg);
+    agg_block_reset(&p->having_aggs, s->having_agg);
+    groups_reset(&s->groups, &p->aggs, keep_groups);
+    return rc;
+}
+
 /* ---- order by, offset, limit: on the list of a chunk ---- */
 
 static int compare_values(struct value a, struct value b)
@@ -210,16 +225,22 @@ static void drop_rows(struct batch *list, uint32_t from, uint32_t to)
 }
 
 /* Only rows count, RESET events don't. */
+/* Under a snapshot with groups: the first rows of whatever kind; there is no offset. */
+static void cut_group_rows(const struct select_plan *p, struct batch *list)
+{
+    if (p->limit >= 0 && (int64_t)list->count > p->limit)
+        drop_rows(list, (uint32_t)p->limit, list->count);
+}
+
 static void cut_rows(const struct select_plan *p, struct batch *list)
 {
-    int64_t skip = p->is_snapshot && p->kind == SELECT_GROUP ? 0 : p->offset;
-    for (uint32_t i = 0; i < list->count && skip > 0;) {
-        if (list->events[i].kind == EVENT_RESET) {
-            i++;
-            continue;
-        }
-        drop_rows(list, i, i + 1);
-        skip--;
+    if (p->is_snapshot && p->kind == SELECT_GROUP) {
+        cut_group_rows(p, list);
+        return;
+    }
+    if (p->offset > 0) {
+        uint32_t n = p->offset > (int64_t)list->count ? list->count : (uint32_t)p->offset;
+        drop_rows(list, 0, n);
     }
     if (p->limit < 0)
         return;
@@ -308,9 +329,8 @@ static int push_every(struct select *s, const struct select_plan *p, const struc
         if (e->kind == EVENT_TIMER)
             continue;
         if (e->kind == EVENT_RESET) {
-            agg_block_reset(&p->aggs, s->agg);
-            agg_block_reset(&p->having_aggs, s->having_agg);
-            groups_reset(&s->groups, &p->aggs, p->keep_groups);
+            if (reset(s, p, e, p->keep_groups) < 0)
+                return fail_list(&list);
             if (sources)
                 sources[list.count] = *e;
             if (p->kind != SELECT_GROUP)
@@ -375,8 +395,9 @@ static int push_last(struct select *s, const struct select_plan *p, const struct
         if (e->kind == EVENT_TIMER)
             continue;
         if (e->kind == EVENT_RESET) {
-            agg_block_reset(&p->aggs, s->agg);
-            agg_block_reset(&p->having_aggs, s->having_agg);
+            rc = reset(s, p, e, true);
+            if (rc < 0)
+                break;
             continue;
         }
         frame_event(&f, p, e);
@@ -493,8 +514,7 @@ static int push_groups(struct select *s, const struct select_plan *p, const stru
         if (e->kind == EVENT_TIMER)
             continue;
         if (e->kind == EVENT_RESET) {
-            groups_reset(&s->groups, &p->aggs, true);
-            agg_block_reset(&p->having_aggs, s->having_agg);
+            rc = reset(s, p, e, true);
             continue;
         }
         expired = expired || e->kind == EVENT_EXPIRED;

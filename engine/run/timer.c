@@ -2,9 +2,9 @@
  *
  * live: one heap over all requests by (due, order of asking); each fires with the clock at its own due time. Requests of one operator fire in the
  * order of asking: one that is due before an older one waits for it.
- * playback: the clock jumps first; then the schedulers in order of creation, each firing all it has due, oldest request first. A scheduler serves
- * all instances of one operator (keys of a partition): the instance whose oldest request is earliest comes first. A request waits behind the
- * older ones of its instance, even when it is due before them.
+ * playback: the clock jumps first; then the schedulers in order of creation, each firing all it has due. A scheduler serves all instances of one
+ * operator (keys of a partition): the instance whose oldest request is earliest comes first, and fires all it has due before the next one. A request
+ * waits behind the older ones of its instance, even when it is due before them.
  *
  * A request is {due, order} in its operator's queue. The live heap holds operators' requests; cancelled ones are passed over. */
 #include "engine/run/app.h"
@@ -156,6 +156,13 @@ static void instance_sink(struct scheduler *s, uint32_t at, struct op_timers *o)
     o->place = (int)at;
 }
 
+/* Its oldest request is another one. */
+static void instance_move(struct scheduler *s, struct op_timers *o)
+{
+    instance_rise(s, (uint32_t)o->place, o);
+    instance_sink(s, (uint32_t)o->place, o);
+}
+
 static void scheduler_add(struct scheduler *s, struct op_timers *o)
 {
     if (s->count == s->cap) {
@@ -174,8 +181,9 @@ static void scheduler_remove(struct scheduler *s, struct op_timers *o)
     o->place = -1;
     if (last == o)
         return;
-    instance_rise(s, at, last);
-    instance_sink(s, (uint32_t)last->place, last);
+    s->heap[at] = last;
+    last->place = (int)at;
+    instance_move(s, last);
 }
 
 static void request(struct op *op, int64_t due_ms, bool again)
@@ -259,24 +267,31 @@ static void advance_heap(struct app *app, int64_t now_ms)
     }
 }
 
+/* Fires all that one instance has due, also what it asks for meanwhile; then the next. */
+static void advance_scheduler(struct app *app, struct scheduler *s)
+{
+    struct op *op = NULL;
+    for (;;) {
+        struct op_timers *o = op ? op->timers : NULL;
+        if (!o || o->place < 0 || o->dues[o->head] > app->env.now_ms)
+            o = s->count ? s->heap[0] : NULL;
+        if (!o || o->dues[o->head] > app->env.now_ms)
+            break;
+        int64_t due_ms = o->dues[o->head];
+        op = o->op;
+        if (o->count == 1)
+            scheduler_remove(s, o);
+        o->head = (o->head + 1) & (o->cap - 1);
+        if (--o->count > 0)
+            instance_move(s, o);
+        fire(app, op, due_ms);
+    }
+}
+
 static void advance_schedulers(struct app *app)
 {
-    struct timers *t = app->timers;
-    for (uint32_t i = 0; i < t->scheduler_count; i++) {
-        struct scheduler *s = &t->schedulers[i];
-        for (;;) {
-            struct op_timers *o = s->count ? s->heap[0] : NULL;
-            if (!o || o->dues[o->head] > app->env.now_ms)
-                break;
-            int64_t due_ms = o->dues[o->head];
-            if (o->count == 1)
-                scheduler_remove(s, o);
-            o->head = (o->head + 1) & (o->cap - 1);
-            if (--o->count > 0)
-                instance_sink(s, 0, o);
-            fire(app, o->op, due_ms);
-        }
-    }
+    for (uint32_t i = 0; i < app->timers->scheduler_count; i++)
+        advance_scheduler(app, &app->timers->schedulers[i]);
 }
 
 void timers_advance(struct app *app, int64_t now_ms)

@@ -14,6 +14,8 @@ struct handler_type {
 };
 const struct handler_type *handler_find(const char *space, const char *name);
 
-extern const struct handler_type handler_log, handler_pol2cart, handler_deduplicate, handler_kslack;
+extern const struct handler_type handler_log, handler_pol2cart, handler_deduplicate, handler_kslack,
+    handler_str_tokenize, handler_list_tokenize, handler_map_tokenize, handler_json_tokenize,
+    handler_json_tokenize_object;
 
 #endif

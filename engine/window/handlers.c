@@ -7,6 +7,11 @@ static const struct handler_type *const handlers[] = {
     &handler_pol2cart,
     &handler_deduplicate,
     &handler_kslack,
+    &handler_str_tokenize,
+    &handler_list_tokenize,
+    &handler_map_tokenize,
+    &handler_json_tokenize,
+    &handler_json_tokenize_object,
 };
 
 const struct handler_type *handler_find(const char *space, const char *name)

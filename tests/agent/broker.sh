@@ -12,7 +12,7 @@ absent_at_start() {
     until_true logged 'ready: 1 app' && until_true logged 'sink Out: (disconnected|failed)' && ! agent_ended
 }
 comes() {
-    start_broker "$port" && listen 'out/#' && until_true subscribed ' in' || return 1
+    start_broker "$port" && listen 'out/#' && until_true subscribed in || return 1
     publish in '{"k":"a","v":11}' && until_true came '"v":11'
 }
 killed() {
@@ -21,7 +21,7 @@ killed() {
     until_true logged 'source S: disconnected' && ! agent_ended
 }
 is_back() {
-    start_broker "$port" && listen 'out/#' && until_true subscribed ' in' || return 1
+    start_broker "$port" && listen 'out/#' && until_true subscribed in || return 1
     publish in '{"k":"b","v":12}' && until_true came '"v":12'
 }
 # TERM while messages come: what was taken is worked off and handed over before it ends.

@@ -28,9 +28,9 @@ ok config-missing says 1 'none.json: No such file' "$WEIR" run -c "$dir/none.jso
 ok config-is-folder says 1 "$dir: Is a directory" "$WEIR" run -c "$dir" app.siddhi
 ok config-unknown-key says 1 "unknown.json:3:3: there is no setting 'workrs'" "$WEIR" run -c "$dir/unknown.json" app.siddhi
 ok config-nearest-key says 1 "did you mean 'workers'" "$WEIR" run -c "$dir/unknown.json" app.siddhi
-ok config-wrong-kind says 1 "wrong.json:3:25: 'workers' must be a number" "$WEIR" run -c "$dir/wrong.json" app.siddhi
-ok config-all-errors says 1 "wrong.json:3:45: 'log.level' must be one of" "$WEIR" run -c "$dir/wrong.json" app.siddhi
-ok config-malformed says 1 'comma.json:1:16: this is not JSON' "$WEIR" run -c "$dir/comma.json" app.siddhi
+ok config-wrong-kind says 1 "wrong.json:3:26: 'workers' must be a number" "$WEIR" run -c "$dir/wrong.json" app.siddhi
+ok config-all-errors says 1 "wrong.json:3:46: 'log.level' must be one of" "$WEIR" run -c "$dir/wrong.json" app.siddhi
+ok config-malformed says 1 'comma.json:1:17: this is not JSON' "$WEIR" run -c "$dir/comma.json" app.siddhi
 ok config-open-comment says 1 'comment.json:1:16: this comment never ends' "$WEIR" run -c "$dir/comment.json" app.siddhi
 ok config-random-bytes says 1 'random.json:1:[0-9]+: |random.json:[0-9]+:' "$WEIR" run -c "$dir/random.json" app.siddhi
 ok run-nothing says 2 'name an app' "$WEIR" run

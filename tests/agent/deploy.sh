@@ -13,11 +13,11 @@ lives() { # NAME VALUE: passes on VALUE
     publish "in/$1" "{\"k\":\"x\",\"v\":$2}" && until_true came "out/$1 .*\"v\":$2\\b"
 }
 starts() {
-    until_true logged 'app Stays runs' && until_true subscribed ' in/stays' && lives stays 11
+    until_true logged 'app Stays runs' && until_true subscribed in/stays && lives stays 11
 }
 adds() {
     app Guest in/guest out/guest 10 >"$dir/apps/guest.siddhi"
-    until_true logged 'app Guest runs' && until_true subscribed ' in/guest' && lives guest 11 && lives stays 12
+    until_true logged 'app Guest runs' && until_true subscribed in/guest && lives guest 11 && lives stays 12
 }
 changes() {
     app Guest in/guest out/guest 100 >"$dir/new" && mv "$dir/new" "$dir/apps/guest.siddhi"

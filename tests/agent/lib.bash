@@ -13,10 +13,11 @@ dir=$(mktemp -d)
 broker= port= agent= listener=
 tests_passed=0 tests_failed=0
 
+# Nothing that hangs survives a test.
 stop_all() {
     local pid
     for pid in $listener $agent $broker; do
-        kill "$pid" 2>/dev/null
+        kill -9 "$pid" 2>/dev/null
         wait "$pid" 2>/dev/null
     done
     rm -rf "$dir"
@@ -52,6 +53,7 @@ until_true() {
         [[ $SECONDS -lt $until ]] || return 1
         read -r -t 0.02 -u "$never"
     done
+    return 0
 }
 
 logged() { # PATTERN [TIMES]
@@ -120,6 +122,7 @@ publish() { # TOPIC TEXT
 # What comes to TOPIC goes to $dir/got, a line each.
 listen() { # TOPIC
     : >"$dir/got"
+    [[ -z $listener ]] || stop_listening
     mosquitto_sub -h 127.0.0.1 -p "$port" -q 1 -v -t "$1" >>"$dir/got" 2>/dev/null &
     listener=$!
     until_true subscribed "$1"
@@ -140,7 +143,11 @@ came() { # PATTERN [TIMES]
 # ---- the agent ----
 start_agent() { # ARGUMENTS of weir run
     export MQTT_URL=tcp://127.0.0.1:$port
-    "$WEIR" run "$@" 2>"$dir/log" </dev/null &
+    if [[ -n $agent ]]; then # left by a test that failed
+        kill -9 "$agent"
+        wait "$agent" 2>/dev/null
+    fi
+    "$WEIR" run "$@" >"$dir/out" 2>"$dir/log" </dev/null &
     agent=$!
 }
 

@@ -5,7 +5,7 @@ start_broker && listen 'out/#' || exit 1
 app A in/a out/a 10 >"$dir/a.siddhi"
 app B in/b out/b 10 >"$dir/b.siddhi"
 start_agent "$dir/a.siddhi" "$dir/b.siddhi"
-until_true subscribed ' in/a' && until_true subscribed ' in/b' || exit 1
+until_true subscribed in/a && until_true subscribed in/b || exit 1
 
 raw() { # the message is standard input
     mosquitto_pub -h 127.0.0.1 -p "$port" -q 1 -t in/a -s

@@ -111,7 +111,7 @@ line() { # name agent qos messages
     awk -v name="$1" -v agent="$2" -v qos="$3" -v n="$4" -v cpu="$cpu_s" -v rss="$rss_kb" -v lost="$lost" \
         -v out="$(number uniq "$report")" -v p50="$(number p50 "$report")" -v p99="$(number p99 "$report")" 'BEGIN {
         printf "{\"bench\":\"%s\",\"agent\":\"%s\",\"qos\":%d,\"events\":%d,\"cpu_s\":%.2f,\"events_per_cpu_s\":%.0f,\"rss_kb\":%d,",
-            name, agent, qos, n, cpu, cpu > 0 ? n / cpu : 0, rss
+            name, agent, qos, n, cpu, (cpu > 0 ? n / cpu : 0), rss
         printf "\"output_events\":%d,\"lost\":%d,\"p50_us\":%d,\"p99_us\":%d}\n", out, lost, p50, p99 }'
 }
 
@@ -123,7 +123,7 @@ for qos in ${QOS:-0 1}; do
         line mqtt floor "$qos" "$count"
         measure weir "$qos" "$count" 0 || exit 1
         line mqtt weir "$qos" "$count"
-        best_share=$(awk -v b="$best_share" -v f="$floor_cpu" -v w="$cpu_s" 'BEGIN { s = w > 0 ? f / w : 0; print s > b ? s : b }')
+        best_share=$(awk -v b="$best_share" -v f="$floor_cpu" -v w="$cpu_s" 'BEGIN { s = w > 0 ? f / w : 0; print (s > b ? s : b) }')
     done
     measure floor "$qos" $((rate * rate_s)) "$rate" || exit 1
     floor_p99=$(number p99 "$report")

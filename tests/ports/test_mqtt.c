@@ -533,7 +533,7 @@ static void test_many(void)
         in_order =
             in_order && atoi(in.messages[i].bytes) == i && out.sent_times[i] == 1 && out.sent_rc[i] == 0;
     CHECK(in_order);
-    CHECK(out.batch_ends > 0 && in.batch_ends > 0);
+    CHECK(host_get(&out, &out.batch_ends) > 0 && host_get(&in, &in.batch_ends) > 0);
     port_close(source);
     port_close(sink);
     program_end(&broker, SIGTERM);

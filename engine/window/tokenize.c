@@ -1,0 +1,306 @@
+/* tokenize.c - #str:tokenize, #list:tokenize, #map:tokenize, #json:tokenize, #json:tokenizeAsObject (spec 20 sections 1, 4, 5, 6): an event
+ * for each part of a value, the part appended to the event's own attributes.
+ *
+ * All events made of one chunk stay one chunk. A failing argument fails the event. No state. */
+#include "engine/expr/fn_json.h"
+#include "engine/expr/fn_regex.h"
+#include "engine/window/handler.h"
+
+struct tokenize_plan {
+    struct op_plan op;
+    struct expr *call; /* its args, and what bind_* prepared */
+    bool flag;         /* str: distinct; json: fail.on.missing.attribute */
+    bool as_object;    /* json */
+    int added;         /* attributes appended */
+    /* Adds the event's parts to out; false after the event failed. */
+    bool (*parts)(const struct tokenize_plan *p, struct frame *f, const struct event *e, struct batch *out);
+};
+
+static const struct tokenize_plan *plan_of(const struct op *op)
+{
+    return (const struct tokenize_plan *)(const void *)op->plan;
+}
+
+static void part_add(const struct tokenize_plan *p, const struct event *e, struct batch *out, struct value first, struct value second)
+{
+    struct row *row = row_copy(e->row, (size_t)p->added, e->at_ms);
+    row_set(row, e->row->count, first);
+    if (p->added == 2)
+        row_set(row, (size_t)e->row->count + 1, second);
+    batch_add(out, row, e->at_ms, e->kind);
+}
+
+static bool is_repeated(const struct split *split, size_t at)
+{
+    for (size_t i = 0; i < at; i++) {
+        if (text_equal(split->parts[i], split->parts[at]))
+            return true;
+    }
+    return false;
+}
+
+static bool str_parts(const struct tokenize_plan *p, struct frame *f, const struct event *e, struct batch *out)
+{
+    struct text *s = arg_text(p->call, f, 0);
+    struct regex *r = s ? arg_regex(p->call, f, 1) : NULL;
+    struct split split;
+    if (!r || !text_split(f, p->call, r, s, &split))
+        return false;
+    for (size_t i = 0; i < split.count; i++) {
+        if (!p->flag || !is_repeated(&split, i))
+            part_add(p, e, out, value_text(split.parts[i]), VALUE_NULL);
+    }
+    return true;
+}
+
+/* The objects of all arguments; NULL after expr_fail. */
+static struct object **objects(const struct tokenize_plan *p, struct frame *f, bool (*is)(const struct object *), const char *what)
+{
+    struct object **all = arena_array(f->env->scratch, (size_t)p->call->arg_count, sizeof(*all));
+    for (int i = 0; i < p->call->arg_count; i++) {
+        struct value v = expr_eval(p->call->args[i], f);
+        if (f->env->failed)
+            return NULL;
+        if (v.type != TYPE_OBJECT || !is(v.as.o)) {
+            expr_fail(f->env, "%s:tokenize: parameter %d is %s", what, i + 1, is_null(v) ? "null" : "something else");
+            return NULL;
+        }
+        all[i] = v.as.o;
+    }
+    return all;
+}
+
+static bool list_parts(const struct tokenize_plan *p, struct frame *f, const struct event *e, struct batch *out)
+{
+    struct object **lists = objects(p, f, object_is_list, "list");
+    if (!lists)
+        return false;
+    size_t longest = 0;
+    for (int i = 0; i < p->call->arg_count; i++)
+        longest = list_count(lists[i]) > longest ? list_count(lists[i]) : longest;
+    for (size_t at = 0; at < longest; at++) {
+        struct value v = p->call->arg_count == 1 ? list_get(lists[0], at) : VALUE_NULL;
+        if (p->call->arg_count > 1) {
+            struct object *row = list_new();
+            for (int i = 0; i < p->call->arg_count; i++)
+                list_add(row, at < list_count(lists[i]) ? list_get(lists[i], at) : VALUE_NULL);
+            v = expr_loose(f->env, row);
+        }
+        part_add(p, e, out, value_int((int32_t)at), v);
+    }
+    return true;
+}
+
+static bool map_parts(const struct tokenize_plan *p, struct frame *f, const struct event *e, struct batch *out)
+{
+    struct object **maps = objects(p, f, object_is_map, "map");
+    if (!maps)
+        return false;
+    struct object *seen = set_new();
+    expr_loose(f->env, seen);
+    for (int m = 0; m < p->call->arg_count; m++) {
+        struct value key, v;
+        for (size_t at = 0; object_next(maps[m], &at, &key, &v);) {
+            if (!set_add(seen, key))
+                continue;
+            if (p->call->arg_count > 1) {
+                struct object *row = list_new();
+                for (int i = 0; i < p->call->arg_count; i++) {
+                    struct value found;
+                    list_add(row, map_object_get(maps[i], key, &found) ? found : VALUE_NULL);
+                }
+                v = expr_loose(f->env, row);
+            }
+            part_add(p, e, out, key, v);
+        }
+    }
+    return true;
+}
+
+static struct value json_part(const struct tokenize_plan *p, struct frame *f, const struct json_node *n, bool is_element)
+{
+    if (p->as_object)
+        return json_tree_value(f->env, n);
+    if (n->kind == NODE_STRING && !is_element)
+        return n->v;
+    struct buf text;
+    buf_init(&text, LIMIT_RESULT_BYTES);
+    json_tree_write(n, JSON_SMART, &text);
+    return result_buf(f, &text);
+}
+
+static bool json_parts(const struct tokenize_plan *p, struct frame *f, const struct event *e, struct batch *out)
+{
+    struct json_node *root = arg_json(p->call, f, 0);
+    const struct json_path *path = root ? arg_path(p->call, f, 1) : NULL;
+    if (!path)
+        return false;
+    struct json_found found = {0};
+    json_path_find(f->env->scratch, path, root, &found);
+    struct json_node *one = found.count ? found.nodes[0] : NULL;
+    if (!json_path_is_definite(path)) {
+        /* What an indefinite path leads to is a list. */
+        for (size_t i = 0; i < found.count; i++)
+            part_add(p, e, out, json_part(p, f, found.nodes[i], true), VALUE_NULL);
+    } else if (one && one->kind == NODE_LIST) {
+        for (const struct json_node *n = one->first; n; n = n->next)
+            part_add(p, e, out, json_part(p, f, n, true), VALUE_NULL);
+    } else if (one && (one->kind == NODE_OBJECT || one->kind == NODE_STRING)) {
+        part_add(p, e, out, json_part(p, f, one, false), VALUE_NULL);
+    }
+    bool is_empty = !one || (one->kind == NODE_LIST && one->count == 0);
+    if (is_empty && !p->flag)
+        part_add(p, e, out, VALUE_NULL, VALUE_NULL);
+    return !f->env->failed;
+}
+
+static int tokenize_push(struct op *op, const struct batch *in)
+{
+    const struct tokenize_plan *p = plan_of(op);
+    struct batch out;
+    int rc = 0;
+    batch_init(&out, op->env->scratch, in->count);
+    out.is_batch = true;
+    for (uint32_t i = 0; i < in->count && rc == 0; i++) {
+        const struct event *e = &in->events[i];
+        if (!e->row)
+            continue;
+        struct frame f = {.env = op->env, .rows = &e->row, .at_ms = e->at_ms, .kind = e->kind, .user = op};
+        if (!p->parts(p, &f, e, &out))
+            rc = ERR_EVENT;
+    }
+    if (rc == 0)
+        rc = op_next(op, &out);
+    for (uint32_t i = 0; i < out.count; i++)
+        row_unref(out.events[i].row);
+    return rc;
+}
+
+static const struct op_type tokenize_type = {.name = "tokenize", .size = sizeof(struct op), .push = tokenize_push};
+
+/* The plan with its compiled arguments and the attributes it appends; NULL after reporting. */
+static struct tokenize_plan *plan_new(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec, const struct attribute *added, int count,
+                                      const struct schema **out)
+{
+    struct expr *e = expr_new(c->arena, NULL, TYPE_NULL);
+    e->name = call->name.text;
+    e->span = call->span;
+    e->args = arena_array(c->arena, (size_t)call->arg_count + 1, sizeof(*e->args));
+    bool fine = true;
+    for (const struct ast_expr *a = call->args; a; a = a->next) {
+        struct expr *arg = expr_compile(ec, a);
+        e->args[e->arg_count++] = arg;
+        fine = fine && arg;
+    }
+    struct schema *schema = schema_new(c->arena, c->in->id, c->in->count + (uint32_t)count);
+    memcpy(schema->attributes, c->in->attributes, c->in->count * sizeof(*schema->attributes));
+    for (int i = 0; i < count; i++) {
+        schema->attributes[c->in->count + (uint32_t)i] = added[i];
+        if (schema_find(c->in, added[i].name) >= 0) {
+            diag_error(c->diags, call->op_span, "%s:%s adds the attribute '%s', and there is one already", call->space.text, call->name.text,
+                       added[i].name);
+            fine = false;
+        }
+    }
+    if (!fine)
+        return NULL;
+    struct tokenize_plan *p = window_plan_new(c, call, &tokenize_type, sizeof *p);
+    p->call = e;
+    p->added = count;
+    p->op.out = schema;
+    *out = schema;
+    return p;
+}
+
+/* The types of the first arguments; the rest may be anything the caller checked. */
+static bool args_are(struct window_ctx *c, const struct ast_expr *call, const struct tokenize_plan *p, int n, enum type type, const char *what)
+{
+    if (p->call->args[n]->type == type)
+        return true;
+    return window_arg_wrong(c, call, n, what);
+}
+
+static struct op_plan *str_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec, const struct schema **out)
+{
+    static const struct attribute added[] = {{"token", TYPE_STRING}};
+    if (!window_arg_count(c, call, 2, 3))
+        return NULL;
+    struct tokenize_plan *p = plan_new(c, call, ec, added, 1, out);
+    if (!p || !args_are(c, call, p, 0, TYPE_STRING, "must be a string") || !args_are(c, call, p, 1, TYPE_STRING, "must be a string"))
+        return NULL;
+    if (!window_arg_is(call, 1, TYPE_STRING)) {
+        window_arg_wrong(c, call, 1, "must be a constant string");
+        return NULL;
+    }
+    if (call->arg_count == 3 && !window_arg_bool(c, call, 2, &p->flag))
+        return NULL;
+    if (bind_regex(ec, p->call, call, 1, true) < 0)
+        return NULL;
+    p->parts = str_parts;
+    return &p->op;
+}
+
+static struct op_plan *objects_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec, const struct schema **out, bool is_map)
+{
+    static const struct attribute of_list[] = {{"index", TYPE_INT}, {"value", TYPE_OBJECT}};
+    static const struct attribute of_map[] = {{"key", TYPE_OBJECT}, {"value", TYPE_OBJECT}};
+    if (!window_arg_count(c, call, 1, INT32_MAX))
+        return NULL;
+    struct tokenize_plan *p = plan_new(c, call, ec, is_map ? of_map : of_list, 2, out);
+    for (int i = 0; p && i < call->arg_count; i++) {
+        if (!args_are(c, call, p, i, TYPE_OBJECT, is_map ? "must be a map" : "must be a list"))
+            return NULL;
+    }
+    if (!p)
+        return NULL;
+    p->parts = is_map ? map_parts : list_parts;
+    return &p->op;
+}
+
+static struct op_plan *list_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec, const struct schema **out)
+{
+    return objects_plan(c, call, ec, out, false);
+}
+
+static struct op_plan *map_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec, const struct schema **out)
+{
+    return objects_plan(c, call, ec, out, true);
+}
+
+static struct op_plan *json_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec, const struct schema **out, bool as_object)
+{
+    const struct attribute added[] = {{"jsonElement", as_object ? TYPE_OBJECT : TYPE_STRING}};
+    if (!window_arg_count(c, call, 2, 3))
+        return NULL;
+    struct tokenize_plan *p = plan_new(c, call, ec, added, 1, out);
+    if (!p)
+        return NULL;
+    if (p->call->args[0]->type != TYPE_STRING && p->call->args[0]->type != TYPE_OBJECT) {
+        window_arg_wrong(c, call, 0, "must be a string or an object");
+        return NULL;
+    }
+    p->flag = true;
+    if (!args_are(c, call, p, 1, TYPE_STRING, "must be a string") || (call->arg_count == 3 && !window_arg_bool(c, call, 2, &p->flag)))
+        return NULL;
+    if (bind_path(ec, p->call, call) < 0)
+        return NULL;
+    p->as_object = as_object;
+    p->parts = json_parts;
+    return &p->op;
+}
+
+static struct op_plan *json_text_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec, const struct schema **out)
+{
+    return json_plan(c, call, ec, out, false);
+}
+
+static struct op_plan *json_object_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec, const struct schema **out)
+{
+    return json_plan(c, call, ec, out, true);
+}
+
+const struct handler_type handler_str_tokenize = {"str", "tokenize", str_plan};
+const struct handler_type handler_list_tokenize = {"list", "tokenize", list_plan};
+const struct handler_type handler_map_tokenize = {"map", "tokenize", map_plan};
+const struct handler_type handler_json_tokenize = {"json", "tokenize", json_text_plan};
+const struct handler_type handler_json_tokenize_object = {"json", "tokenizeAsObject", json_object_plan};
