@@ -1,6 +1,7 @@
 /* cmd_version.c - weir version: what this program is and what it was made with. */
 #include "agent/cmd.h"
 #include "agent/version.h"
+#include "engine/expr/regex.h"
 #include "ports/library.h"
 #include "ports/map.h"
 #include "ports/port.h"
@@ -67,10 +68,9 @@ static void print_maps(void)
 
 static void print_json(void)
 {
-    printf("{\"version\":\"" VERSION "\",\"target\":\"linux-" TARGET
-           "\",\"libraries\":{\"%s\":\"%s\",\"mosquitto\":\"%s\","
-           "\"cjson\":\"%s\"},\"features\":{\"sources\":[",
-           libc_name(), libc_version(), mqtt_library_version(), cJSON_Version());
+    printf("{\"version\":\"" VERSION "\",\"target\":\"linux-" TARGET "\",\"libraries\":{\"%s\":\"%s\","
+           "\"mosquitto\":\"%s\",\"cjson\":\"%s\",\"pcre2\":\"%s\"},\"features\":{\"sources\":[",
+           libc_name(), libc_version(), mqtt_library_version(), cJSON_Version(), regex_library_version());
     print_ports(true);
     printf("],\"sinks\":[");
     print_ports(false);
@@ -87,7 +87,7 @@ int cmd_version(int argc, char **argv)
         print_json();
         return CMD_OK;
     }
-    printf("weir " VERSION " linux-" TARGET "\n%s %s, mosquitto %s, cjson %s\n", libc_name(), libc_version(),
-           mqtt_library_version(), cJSON_Version());
+    printf("weir " VERSION " linux-" TARGET "\n%s %s, mosquitto %s, cjson %s, pcre2 %s\n", libc_name(),
+           libc_version(), mqtt_library_version(), cJSON_Version(), regex_library_version());
     return CMD_OK;
 }

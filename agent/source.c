@@ -42,8 +42,13 @@ static void on_status(void *user, enum port_state state, const char *words)
     enum log_level level = state == PORT_CONNECTING  ? LOG_DEBUG
                            : state == PORT_CONNECTED ? LOG_INFO
                                                      : LOG_WARN;
-    log_write(level, s->log_name, "source %s: %s%s%s", s->name, names[state], words ? ": " : "",
-              words ? words : "");
+    bool is_news = s->state != (int)state;
+    s->state = (int)state;
+    if (is_news || !words)
+        log_write(level, s->log_name, "source %s: %s%s%s", s->name, names[state], words ? ": " : "",
+                  words ? words : "");
+    else /* a word in between, about a message that the port refused by itself */
+        log_write(LOG_WARN, s->log_name, "source %s: %s", s->name, words);
 }
 
 static const struct port_host source_host = {.deliver = on_deliver, .status = on_status};
@@ -57,6 +62,7 @@ int source_open(struct source **out, const struct bind_source *from, const char 
     s->name = mem_strdup(stream);
     s->worker = worker;
     s->number = from->number;
+    s->state = -1;
     snprintf(text, sizeof text, "app %s", app);
     s->log_name = mem_strdup(text);
     snprintf(text, sizeof text, "%s/%s %s", app, stream, from->type->name);

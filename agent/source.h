@@ -19,6 +19,7 @@ struct source {
     char *log_name; /* owned */
     struct worker *worker;
     int number;       /* of the bind source it feeds */
+    int state;        /* as the port told last, -1: never; port's thread */
     struct hush hush; /* lines about rejected messages; worker only */
     /* under the worker's lock */
     struct hosted *hosted; /* NULL: nobody takes messages now */

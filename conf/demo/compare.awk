@@ -39,7 +39,7 @@ NR == FNR {
     keys[key]
     if (n > wanted[key] || !same(expected[key, n], text)) {
         if (++bad <= 5)
-            printf "demo: %s, number %d: expected %s, got %s\n", key, n, n > wanted[key] ? "nothing" : expected[key, n], text
+            printf "demo: %s, number %d: expected %s, got %s\n", key, n, (n > wanted[key] ? "nothing" : expected[key, n]), text
     }
 }
 END {

@@ -3,6 +3,7 @@
 #include "engine/expr/regex.h"
 #include <pcre2.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { LIMIT_PATTERN_BYTES = 64 * 1024, LIMIT_STEPS = 5 * 1000 * 1000, LIMIT_HEAP_KIB = 32 * 1024 };
 
@@ -68,4 +69,13 @@ int regex_group(const struct regex *r, const char *name)
 {
     int n = pcre2_substring_number_from_name(r->code, (PCRE2_SPTR)name);
     return n < 0 ? -1 : n;
+}
+
+const char *regex_library_version(void)
+{
+    static char text[64]; /* "10.42 2022-12-11" */
+    if (pcre2_config(PCRE2_CONFIG_VERSION, text) < 0)
+        return "";
+    text[strcspn(text, " ")] = 0;
+    return text;
 }

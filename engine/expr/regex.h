@@ -23,6 +23,9 @@ int regex_match(struct regex *r, const char *s, size_t len, size_t start, enum r
 /* The group of a name, or -1. */
 int regex_group(const struct regex *r, const char *name);
 
+/* PCRE2's version: "10.42". */
+const char *regex_library_version(void);
+
 /* regex_java.c: Java's pattern as PCRE2's, into out; false with words in error. */
 bool regex_translate(const char *pattern, size_t len, struct buf *out, char *error, size_t error_size);
 

@@ -24,15 +24,15 @@ const struct batch *output_rows(struct op *op, const struct batch *in, bool curr
     uint32_t i = 0;
     while (i < in->count && in->events[i].kind == EVENT_CURRENT && current_wanted)
         i++;
-    if (i == in->count)
+    if (i == in->count && in->is_batch == (in->count > 1))
         return in;
     batch_init(out, op->env->scratch, in->count);
-    out->is_batch = in->is_batch || in->count > 1;
     for (i = 0; i < in->count; i++) {
         const struct event *e = &in->events[i];
         if ((e->kind == EVENT_CURRENT && current_wanted) || (e->kind == EVENT_EXPIRED && expired_wanted))
             batch_add(out, e->row, e->at_ms, EVENT_CURRENT)->group = e->group;
     }
+    out->is_batch = out->count > 1; /* a chunk of one that a query hands on is one event (spec 21 section 0) */
     return out;
 }
 

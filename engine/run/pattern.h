@@ -90,7 +90,6 @@ struct pattern_plan {
     int start_count;
     struct pattern_view *views; /* frame row node_count + PATTERN_EXTRA_VIEWS + i */
     int view_count;
-    const struct op_plan *select;
 };
 static inline int pattern_frame_count(const struct pattern_plan *p)
 {

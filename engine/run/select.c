@@ -216,6 +216,8 @@ static int order_rows(struct select *s, const struct select_plan *p, struct batc
 
 static void drop_rows(struct batch *list, uint32_t from, uint32_t to)
 {
+    if (from == to)
+        return;
     for (uint32_t i = from; i < to; i++) {
         if (list->events[i].kind != EVENT_RESET)
             row_unref(list->events[i].row);
@@ -224,12 +226,27 @@ static void drop_rows(struct batch *list, uint32_t from, uint32_t to)
     list->count -= to - from;
 }
 
-/* Only rows count, RESET events don't. */
 /* Under a snapshot with groups: the first rows of whatever kind; there is no offset. */
 static void cut_group_rows(const struct select_plan *p, struct batch *list)
 {
     if (p->limit >= 0 && (int64_t)list->count > p->limit)
         drop_rows(list, (uint32_t)p->limit, list->count);
+}
+
+/* Only rows count, RESET events don't. */
+static void skip_rows(struct batch *list, int64_t offset)
+{
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < list->count; i++) {
+        struct event e = list->events[i];
+        if (e.kind == EVENT_RESET || offset == 0) {
+            list->events[at++] = e;
+        } else {
+            row_unref(e.row);
+            offset--;
+        }
+    }
+    list->count = at;
 }
 
 static void cut_rows(const struct select_plan *p, struct batch *list)
@@ -238,10 +255,8 @@ static void cut_rows(const struct select_plan *p, struct batch *list)
         cut_group_rows(p, list);
         return;
     }
-    if (p->offset > 0) {
-        uint32_t n = p->offset > (int64_t)list->count ? list->count : (uint32_t)p->offset;
-        drop_rows(list, 0, n);
-    }
+    if (p->offset > 0)
+        skip_rows(list, p->offset);
     if (p->limit < 0)
         return;
     int64_t kept = 0;

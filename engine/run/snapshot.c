@@ -266,8 +266,6 @@ static void take_last_inside_group(struct snapshot *s, const struct event *e)
     if (e->kind == EVENT_RESET)
         return;
     struct key *k = key_of(s, e->group);
-    if (e->kind != EVENT_CURRENT && !k->is_listed)
-        return;
     k->inside += e->kind == EVENT_CURRENT ? 1 : -1;
     k->is_expired = e->kind == EVENT_EXPIRED;
     row_swap(&k->row, e->row);

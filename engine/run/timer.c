@@ -1,42 +1,35 @@
 /* timer.c - how time passes (spec 03 section 2, 10 section 2). The two disciplines stand here side by side.
  *
- * live: one heap over all requests by (due, order of asking); each fires with the clock at its own due time. Requests of one operator fire in the
- * order of asking: one that is due before an older one waits for it.
- * playback: the clock jumps first; then the schedulers in order of creation, each firing all it has due. A scheduler serves all instances of one
- * operator (keys of a partition): the instance whose oldest request is earliest comes first, and fires all it has due before the next one. A request
- * waits behind the older ones of its instance, even when it is due before them.
- *
- * A request is {due, order} in its operator's queue. The live heap holds operators' requests; cancelled ones are passed over. */
+ * An operator's requests stand in a queue of its own, and only the oldest one counts: a later one waits behind it, even when it is due before.
+ * live: one heap over all operators by (moment, order of coming in); each fires with the clock at its moment.
+ * playback: the clock jumps first; then the schedulers in order of creation. A scheduler serves all instances of one operator (keys of a
+ * partition), in order of their oldest request.
+ * In both an operator whose turn it is fires all it has due, also what it asks for meanwhile; then it comes in again with what is left. Operators without
+ * a scheduler (triggers, cron) live by the live rules in playback too: the clock halts at their moments. */
 #include "engine/run/app.h"
 #include "engine/base/log.h"
-#include <stdlib.h>
+
+enum { FIRST_DUES = 2, FIRST_HEAP = 4 };
 
 struct op_timers {
-    struct op *op; /* NULL: cancelled; freed when no heap entry is left */
-    int64_t *dues; /* ring of requests, playback only */
+    struct op *op;
+    int64_t *dues; /* ring of requests */
     uint32_t head, count, cap;
-    uint32_t in_heap;
-    int64_t newest_ms;    /* live: moment of its newest request */
-    int place;            /* in its scheduler's heap, or -1 */
-    uint64_t order;       /* when it got requests again after having none; live: of its first request */
-    uint32_t serial;      /* for saving: its operator's number among all */
+    int place;      /* in its heap, or -1 */
+    int64_t at_ms;  /* its moment there */
+    uint64_t order; /* of coming in */
+    bool runs;      /* it fires now: requests come in afterwards */
+    bool repeats;   /* and keep the order */
 };
-struct timer_entry {
-    int64_t at_ms;  /* when it fires: not before an older request of the same operator */
-    int64_t due_ms; /* as it was asked */
-    uint64_t order;
-    struct op_timers *timers;
-};
-struct scheduler {
-    struct op_timers **heap; /* instances with requests, by their oldest one; then by order */
+struct heap {
+    struct op_timers **list;
     uint32_t count, cap;
 };
 struct timers {
     struct app *app;
-    struct timer_entry *heap; /* live */
-    uint32_t heap_count, heap_cap;
     uint64_t order;
-    struct scheduler *schedulers; /* playback */
+    struct heap live;
+    struct heap *schedulers; /* playback */
     uint32_t scheduler_count;
 };
 
@@ -45,74 +38,80 @@ struct timers *timers_new(struct app *app)
     struct timers *t = mem_alloc(sizeof(*t));
     t->app = app;
     t->scheduler_count = (uint32_t)app->plan->scheduler_count;
-    t->schedulers = mem_array(t->scheduler_count + 1, sizeof(*t->schedulers));
+    t->schedulers = mem_array((size_t)t->scheduler_count + 1, sizeof(*t->schedulers));
     return t;
-}
-
-static void op_timers_free(struct op_timers *o)
-{
-    mem_free(o->dues);
-    mem_free(o);
 }
 
 void timers_free(struct timers *t)
 {
-    for (uint32_t i = 0; i < t->heap_count; i++) {
-        struct op_timers *o = t->heap[i].timers;
-        if (--o->in_heap == 0 && !o->op)
-            op_timers_free(o);
-    }
     for (uint32_t i = 0; i < t->scheduler_count; i++)
-        mem_free(t->schedulers[i].heap);
+        mem_free(t->schedulers[i].list);
     mem_free(t->schedulers);
-    mem_free(t->heap);
+    mem_free(t->live.list);
     mem_free(t);
 }
 
-static bool entry_before(const struct timer_entry *a, const struct timer_entry *b)
+/* ---- heaps ---- */
+
+static bool is_before(const struct op_timers *a, const struct op_timers *b)
 {
     return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->order < b->order;
 }
 
-static void heap_push(struct timers *t, struct timer_entry entry)
+static void heap_set(struct heap *h, uint32_t at, struct op_timers *o)
 {
-    if (t->heap_count == t->heap_cap) {
-        t->heap_cap = t->heap_cap ? t->heap_cap * 2 : 16;
-        t->heap = mem_resize(t->heap, t->heap_cap, sizeof(*t->heap));
-    }
-    uint32_t at = t->heap_count++;
-    while (at > 0 && entry_before(&entry, &t->heap[(at - 1) / 2])) {
-        t->heap[at] = t->heap[(at - 1) / 2];
+    h->list[at] = o;
+    o->place = (int)at;
+}
+
+static void heap_rise(struct heap *h, uint32_t at, struct op_timers *o)
+{
+    while (at > 0 && is_before(o, h->list[(at - 1) / 2])) {
+        heap_set(h, at, h->list[(at - 1) / 2]);
         at = (at - 1) / 2;
     }
-    t->heap[at] = entry;
+    heap_set(h, at, o);
 }
 
-static void heap_sink(struct timers *t, uint32_t at, struct timer_entry entry)
+static void heap_sink(struct heap *h, uint32_t at, struct op_timers *o)
 {
-    for (uint32_t child = at * 2 + 1; child < t->heap_count; child = at * 2 + 1) {
-        if (child + 1 < t->heap_count && entry_before(&t->heap[child + 1], &t->heap[child]))
+    for (uint32_t child = at * 2 + 1; child < h->count; child = at * 2 + 1) {
+        if (child + 1 < h->count && is_before(h->list[child + 1], h->list[child]))
             child++;
-        if (!entry_before(&t->heap[child], &entry))
+        if (!is_before(h->list[child], o))
             break;
-        t->heap[at] = t->heap[child];
+        heap_set(h, at, h->list[child]);
         at = child;
     }
-    t->heap[at] = entry;
+    heap_set(h, at, o);
 }
 
-static struct timer_entry heap_pop(struct timers *t)
+static void heap_add(struct heap *h, struct op_timers *o)
 {
-    struct timer_entry top = t->heap[0], last = t->heap[--t->heap_count];
-    if (t->heap_count)
-        heap_sink(t, 0, last);
-    return top;
+    if (h->count == h->cap) {
+        h->cap = h->cap ? h->cap * 2 : FIRST_HEAP;
+        h->list = mem_resize(h->list, h->cap, sizeof(struct op_timers *));
+    }
+    heap_rise(h, h->count++, o);
 }
+
+static void heap_remove(struct heap *h, struct op_timers *o)
+{
+    uint32_t at = (uint32_t)o->place;
+    struct op_timers *last = h->list[--h->count];
+    o->place = -1;
+    if (last == o)
+        return;
+    heap_rise(h, at, last);
+    heap_sink(h, (uint32_t)last->place, last);
+}
+
+/* ---- requests ---- */
 
 static void ring_add(struct op_timers *o, int64_t due_ms)
 {
     if (o->count == o->cap) {
-        uint32_t wider = o->cap ? o->cap * 2 : 4;
+        uint32_t wider = o->cap ? o->cap * 2 : FIRST_DUES;
         int64_t *dues = mem_array(wider, sizeof(*dues));
         for (uint32_t i = 0; i < o->count; i++)
             dues[i] = o->dues[(o->head + i) & (o->cap - 1)];
@@ -124,103 +123,43 @@ static void ring_add(struct op_timers *o, int64_t due_ms)
     o->dues[(o->head + o->count++) & (o->cap - 1)] = due_ms;
 }
 
-static bool instance_before(const struct op_timers *a, const struct op_timers *b)
+static bool has_scheduler(const struct op *op)
 {
-    int64_t x = a->dues[a->head], y = b->dues[b->head];
-    return x != y ? x < y : a->order < b->order;
+    return op->app->playback && op->plan->scheduler >= 0;
 }
 
-static void instance_rise(struct scheduler *s, uint32_t at, struct op_timers *o)
-{
-    while (at > 0 && instance_before(o, s->heap[(at - 1) / 2])) {
-        s->heap[at] = s->heap[(at - 1) / 2];
-        s->heap[at]->place = (int)at;
-        at = (at - 1) / 2;
-    }
-    s->heap[at] = o;
-    o->place = (int)at;
-}
-
-static void instance_sink(struct scheduler *s, uint32_t at, struct op_timers *o)
-{
-    for (uint32_t child = at * 2 + 1; child < s->count; child = at * 2 + 1) {
-        if (child + 1 < s->count && instance_before(s->heap[child + 1], s->heap[child]))
-            child++;
-        if (!instance_before(s->heap[child], o))
-            break;
-        s->heap[at] = s->heap[child];
-        s->heap[at]->place = (int)at;
-        at = child;
-    }
-    s->heap[at] = o;
-    o->place = (int)at;
-}
-
-/* Its oldest request is another one. */
-static void instance_move(struct scheduler *s, struct op_timers *o)
-{
-    instance_rise(s, (uint32_t)o->place, o);
-    instance_sink(s, (uint32_t)o->place, o);
-}
-
-static void scheduler_add(struct scheduler *s, struct op_timers *o)
-{
-    if (s->count == s->cap) {
-        s->cap = s->cap ? s->cap * 2 : 4;
-        s->heap = mem_resize(s->heap, s->cap, sizeof(struct op_timers *));
-    }
-    instance_rise(s, s->count++, o);
-}
-
-static void scheduler_remove(struct scheduler *s, struct op_timers *o)
-{
-    if (o->place < 0)
-        return;
-    uint32_t at = (uint32_t)o->place;
-    struct op_timers *last = s->heap[--s->count];
-    o->place = -1;
-    if (last == o)
-        return;
-    s->heap[at] = last;
-    last->place = (int)at;
-    instance_move(s, last);
-}
-
-static void request(struct op *op, int64_t due_ms, bool again)
+static struct heap *heap_of(const struct op *op)
 {
     struct timers *t = op->app->timers;
+    return has_scheduler(op) ? &t->schedulers[op->plan->scheduler] : &t->live;
+}
+
+static void come_in(struct op_timers *o)
+{
+    int64_t due_ms = o->dues[o->head], now_ms = op_now(o->op);
+    o->at_ms = due_ms < now_ms && !has_scheduler(o->op) ? now_ms : due_ms;
+    if (!o->repeats)
+        o->order = o->op->app->timers->order++;
+    heap_add(heap_of(o->op), o);
+}
+
+void timer_request(struct op *op, int64_t due_ms)
+{
     struct op_timers *o = op->timers;
     if (!o) {
         o = op->timers = mem_alloc(sizeof(*o));
         o->op = op;
         o->place = -1;
-        o->order = t->order++;
     }
-    /* Triggers keep their own moments in both disciplines: they have no scheduler. */
-    if (op->app->playback && op->plan->scheduler >= 0) {
-        ring_add(o, due_ms);
-        if (o->place < 0) {
-            o->order = t->order++;
-            scheduler_add(&t->schedulers[op->plan->scheduler], o);
-        }
-        return;
-    }
-    int64_t at_ms = due_ms;
-    if (op->plan->scheduler >= 0 && o->in_heap && o->newest_ms > at_ms)
-        at_ms = o->newest_ms;
-    o->newest_ms = at_ms;
-    o->in_heap++;
-    heap_push(t, (struct timer_entry){at_ms, due_ms, again ? o->order : t->order++, o});
-}
-
-void timer_request(struct op *op, int64_t due_ms)
-{
-    request(op, due_ms, false);
+    ring_add(o, due_ms);
+    if (!o->runs && o->place < 0)
+        come_in(o);
 }
 
 void timer_repeat(struct op *op, int64_t due_ms)
 {
-    request(op, due_ms, true);
+    timer_request(op, due_ms);
+    op->timers->repeats = true;
 }
 
 void timer_cancel(struct op *op)
@@ -229,12 +168,13 @@ void timer_cancel(struct op *op)
     if (!o)
         return;
     op->timers = NULL;
-    if (op->app->playback && op->plan->scheduler >= 0)
-        scheduler_remove(&op->app->timers->schedulers[op->plan->scheduler], o);
-    o->op = NULL;
-    if (o->in_heap == 0)
-        op_timers_free(o);
+    if (o->place >= 0)
+        heap_remove(heap_of(op), o);
+    mem_free(o->dues);
+    mem_free(o);
 }
+
+/* ---- firing ---- */
 
 static void fire(struct app *app, struct op *op, int64_t due_ms)
 {
@@ -248,68 +188,62 @@ static void fire(struct app *app, struct op *op, int64_t due_ms)
     app_leave(app);
 }
 
-/* Fires the heap's entries that are due by now_ms, each at its own moment. */
-static void advance_heap(struct app *app, int64_t now_ms)
+/* The operator may cancel its requests while it fires, and make new ones: then o is gone, and those have come in by themselves. */
+static void run(struct app *app, struct heap *h, struct op_timers *o)
 {
-    struct timers *t = app->timers;
-    while (t->heap_count && t->heap[0].at_ms <= now_ms) {
-        struct timer_entry e = heap_pop(t);
-        struct op *op = e.timers->op;
-        e.timers->in_heap--;
-        if (!op) {
-            if (e.timers->in_heap == 0)
-                op_timers_free(e.timers);
-            continue;
-        }
-        if (e.at_ms > app->env.now_ms)
-            app->env.now_ms = e.at_ms;
-        fire(app, op, e.due_ms);
+    struct op *op = o->op;
+    heap_remove(h, o);
+    o->runs = true;
+    while (o->count > 0 && o->dues[o->head] <= app->env.now_ms) {
+        int64_t due_ms = o->dues[o->head];
+        o->head = (o->head + 1) & (o->cap - 1);
+        o->count--;
+        fire(app, op, due_ms);
+        if (op->timers != o || !o->runs)
+            return;
     }
+    o->runs = false;
+    if (o->count > 0)
+        come_in(o);
+    o->repeats = false;
 }
 
-/* Fires all that one instance has due, also what it asks for meanwhile; then the next. */
-static void advance_scheduler(struct app *app, struct scheduler *s)
+static void advance_live(struct app *app, int64_t now_ms)
 {
-    struct op *op = NULL;
-    for (;;) {
-        struct op_timers *o = op ? op->timers : NULL;
-        if (!o || o->place < 0 || o->dues[o->head] > app->env.now_ms)
-            o = s->count ? s->heap[0] : NULL;
-        if (!o || o->dues[o->head] > app->env.now_ms)
-            break;
-        int64_t due_ms = o->dues[o->head];
-        op = o->op;
-        if (o->count == 1)
-            scheduler_remove(s, o);
-        o->head = (o->head + 1) & (o->cap - 1);
-        if (--o->count > 0)
-            instance_move(s, o);
-        fire(app, op, due_ms);
+    struct heap *h = &app->timers->live;
+    while (h->count && h->list[0]->at_ms <= now_ms) {
+        if (h->list[0]->at_ms > app->env.now_ms)
+            app->env.now_ms = h->list[0]->at_ms;
+        run(app, h, h->list[0]);
     }
 }
 
 static void advance_schedulers(struct app *app)
 {
-    for (uint32_t i = 0; i < app->timers->scheduler_count; i++)
-        advance_scheduler(app, &app->timers->schedulers[i]);
+    struct timers *t = app->timers;
+    for (uint32_t i = 0; i < t->scheduler_count; i++) {
+        struct heap *h = &t->schedulers[i];
+        while (h->count && h->list[0]->at_ms <= app->env.now_ms)
+            run(app, h, h->list[0]);
+    }
 }
 
 void timers_advance(struct app *app, int64_t now_ms)
 {
-    struct timers *t = app->timers;
+    const struct heap *live = &app->timers->live;
     if (!app->playback) {
-        advance_heap(app, now_ms);
+        advance_live(app, now_ms);
         if (now_ms > app->env.now_ms)
             app->env.now_ms = now_ms;
         return;
     }
     /* The clock halts at each trigger on its way; there, as at the end, it jumps first. */
-    while (t->heap_count && t->heap[0].at_ms <= now_ms) {
-        int64_t due_ms = t->heap[0].at_ms;
-        if (due_ms > app->env.now_ms)
-            app->env.now_ms = due_ms;
+    while (live->count && live->list[0]->at_ms <= now_ms) {
+        int64_t at_ms = live->list[0]->at_ms;
+        if (at_ms > app->env.now_ms)
+            app->env.now_ms = at_ms;
         advance_schedulers(app);
-        advance_heap(app, due_ms);
+        advance_live(app, at_ms);
     }
     if (now_ms > app->env.now_ms)
         app->env.now_ms = now_ms;
@@ -318,113 +252,76 @@ void timers_advance(struct app *app, int64_t now_ms)
 
 int64_t timers_next(const struct timers *t)
 {
-    int64_t next = t->heap_count ? t->heap[0].at_ms : INT64_MAX;
+    int64_t next = t->live.count ? t->live.list[0]->at_ms : INT64_MAX;
     for (uint32_t i = 0; i < t->scheduler_count; i++) {
-        const struct scheduler *s = &t->schedulers[i];
-        if (s->count && s->heap[0]->dues[s->heap[0]->head] < next)
-            next = s->heap[0]->dues[s->heap[0]->head];
+        const struct heap *h = &t->schedulers[i];
+        if (h->count && h->list[0]->at_ms < next)
+            next = h->list[0]->at_ms;
     }
     return next;
 }
 
-/* ---- state: operators save the moments they asked for; here is who asked first ---- */
+/* ---- state: operators save the moments they asked for; here is in what order they came in ---- */
 
-struct asked {
-    uint32_t serial; /* of the operator */
-    int64_t due_ms;  /* playback: 0, it is about the instance */
-    uint64_t order;
-    struct timer_entry *entry; /* or */
-    struct op_timers *instance;
+struct waiting {
+    struct op_timers **all; /* by number of the operator */
+    uint32_t count, cap;    /* count: operators seen */
 };
-static void number_op(struct op *op, void *user)
-{
-    uint32_t *serial = user;
-    if (op->timers)
-        op->timers->serial = *serial;
-    ++*serial;
-}
 
-static int compare_asked(const void *a, const void *b)
+static void waiting_add(struct op *op, void *user)
 {
-    const struct asked *x = a, *y = b;
-    if (x->serial != y->serial)
-        return x->serial < y->serial ? -1 : 1;
-    if (x->due_ms != y->due_ms)
-        return x->due_ms < y->due_ms ? -1 : 1;
-    return x->order < y->order ? -1 : x->order > y->order;
-}
-
-/* All requests there are, by operator and moment. The caller frees. */
-static struct asked *collect(struct timers *t, uint32_t *out_count)
-{
-    uint32_t serial = 0, count = 0, room = t->heap_count;
-    app_each_op(t->app, number_op, &serial);
-    for (uint32_t i = 0; i < t->scheduler_count; i++)
-        room += t->schedulers[i].count;
-    struct asked *all = mem_array((size_t)room + 1, sizeof(*all));
-    for (uint32_t i = 0; i < t->heap_count; i++) {
-        struct timer_entry *e = &t->heap[i];
-        if (e->timers->op)
-            all[count++] = (struct asked){.serial = e->timers->serial, .due_ms = e->due_ms, .order = e->order, .entry = e};
+    struct waiting *w = user;
+    if (w->count == w->cap) {
+        w->cap = w->cap ? w->cap * 2 : 64;
+        w->all = mem_resize(w->all, w->cap, sizeof(struct op_timers *));
     }
-    for (uint32_t i = 0; i < t->scheduler_count; i++) {
-        for (uint32_t k = 0; k < t->schedulers[i].count; k++) {
-            struct op_timers *o = t->schedulers[i].heap[k];
-            all[count++] = (struct asked){.serial = o->serial, .order = o->order, .instance = o};
-        }
-    }
-    qsort(all, count, sizeof(*all), compare_asked);
-    *out_count = count;
-    return all;
+    w->all[w->count++] = op->timers && op->timers->place >= 0 ? op->timers : NULL;
 }
 
 void timers_save(struct timers *t, struct writer *w)
 {
-    uint32_t count;
-    struct asked *all = collect(t, &count);
+    struct waiting list = {0};
+    uint32_t count = 0;
+    app_each_op(t->app, waiting_add, &list);
+    for (uint32_t i = 0; i < list.count; i++)
+        count += list.all[i] != NULL;
     write_i64(w, (int64_t)t->order);
     write_count(w, count);
-    for (uint32_t i = 0; i < count; i++) {
-        write_u32(w, all[i].serial);
-        write_i64(w, all[i].due_ms);
-        write_i64(w, (int64_t)all[i].order);
+    for (uint32_t i = 0; i < list.count; i++) {
+        if (!list.all[i])
+            continue;
+        write_u32(w, i);
+        write_i64(w, list.all[i]->at_ms);
+        write_i64(w, (int64_t)list.all[i]->order);
     }
-    mem_free(all);
+    mem_free(list.all);
 }
 
-static void reorder(struct asked *a, uint64_t order)
+static void heap_mend(struct heap *h)
 {
-    if (a->entry)
-        a->entry->order = order;
-    if (a->instance)
-        a->instance->order = order;
-    else
-        a->entry->timers->order = order;
+    for (uint32_t i = h->count / 2; i > 0; i--)
+        heap_sink(h, i - 1, h->list[i - 1]);
 }
 
 int timers_load(struct timers *t, struct reader *r)
 {
-    uint32_t count, at = 0;
-    struct asked *all = collect(t, &count);
+    struct waiting list = {0};
+    app_each_op(t->app, waiting_add, &list);
     uint64_t order = (uint64_t)read_i64(r);
-    size_t saved = read_count(r, UINT32_MAX / 2);
-    for (size_t i = 0; i < saved && !r->failed; i++) {
-        struct asked was = {.serial = read_u32(r)};
-        was.due_ms = read_i64(r);
-        was.order = (uint64_t)read_i64(r);
-        while (at < count && (all[at].serial < was.serial || (all[at].serial == was.serial && all[at].due_ms < was.due_ms)))
-            at++;
-        if (at < count && all[at].serial == was.serial && all[at].due_ms == was.due_ms)
-            reorder(&all[at++], was.order);
+    size_t count = read_count(r, UINT32_MAX / 2);
+    for (size_t i = 0; i < count && !r->failed; i++) {
+        uint32_t number = read_u32(r);
+        int64_t at_ms = read_i64(r);
+        uint64_t was = (uint64_t)read_i64(r);
+        if (number >= list.count || !list.all[number])
+            continue;
+        list.all[number]->at_ms = at_ms;
+        list.all[number]->order = was;
     }
-    mem_free(all);
+    mem_free(list.all);
     t->order = order > t->order ? order : t->order;
-    for (uint32_t i = t->heap_count / 2; i > 0; i--)
-        heap_sink(t, i - 1, t->heap[i - 1]);
-    for (uint32_t i = 0; i < t->scheduler_count; i++) {
-        struct scheduler *s = &t->schedulers[i];
-        for (uint32_t k = s->count / 2; k > 0; k--)
-            instance_sink(s, k - 1, s->heap[k - 1]);
-    }
+    heap_mend(&t->live);
+    for (uint32_t i = 0; i < t->scheduler_count; i++)
+        heap_mend(&t->schedulers[i]);
     return r->failed ? ERR_STATE : 0;
 }

@@ -27,7 +27,7 @@ changes() {
 breaks() {
     app Guest in/guest out/guest 'w' >"$dir/apps/guest.siddhi"
     until_true logged 'guest.siddhi: refused; the app from before goes on' || return 1
-    logged 'guest.siddhi:6:14: ' || return 1
+    logged 'guest.siddhi:6:12: ' || return 1
     lives guest 102 && lives stays 14
 }
 mends() {

@@ -147,6 +147,7 @@ start_agent() { # ARGUMENTS of weir run
         kill -9 "$agent"
         wait "$agent" 2>/dev/null
     fi
+    : >"$dir/log"
     "$WEIR" run "$@" >"$dir/out" 2>"$dir/log" </dev/null &
     agent=$!
 }
