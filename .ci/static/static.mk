@@ -8,6 +8,8 @@ TRIPLE_armhf   := arm-linux-gnueabihf
 TRIPLE_armel   := arm-linux-gnueabi
 MACHINE_armhf  := -march=armv7-a -mfpu=vfpv3-d16 -mthumb
 MACHINE_armel  := -march=armv5te -marm
+# Counters of 64 bits there are gcc's own, in a library of its own.
+LIBS_armel     = $(shell $(T)-gcc -print-file-name=libatomic.a)
 # weir itself is compiled for speed, what it only starts with for size.
 OPT_weir       ?= -O2
 T   := $(TRIPLE_$(TARGET))
@@ -102,7 +104,7 @@ $(OUT)/obj/%.o: $(OUT)/%.c $(SYS)/ok
 $(DIST): $(WEIR) $(ALL_OBJECTS)
 	@mkdir -p $(@D)
 	@echo '  LINK  $@'
-	$(Q)$(CC) $(BASE) -static -Wl,--gc-sections -o $@ $^ -lm
+	$(Q)$(CC) $(BASE) -static -Wl,--gc-sections -o $@ $^ -lm $(LIBS_$(TARGET))
 	$(Q)$(T)-strip $@
 	@ls -l $@ | awk '{ print "  SIZE  $@ " $$5 " bytes" }'
 
