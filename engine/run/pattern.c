@@ -283,7 +283,7 @@ static void pattern_open(struct op *op)
         n->plan = &plan->nodes[i];
         n->agg = agg_block_new(n->plan->aggs);
         n->is_active = true;
-        n->pending.is_keyed = n->plan->key.is_there;
+        n->pending.is_keyed = n->fresh.is_keyed = n->plan->key.is_there; /* waits move from one to the other */
     }
 }
 
