@@ -133,8 +133,7 @@ void app_free(struct app *app)
     for (int i = 0; i < app->plan->op_count; i++)
         mem_free(app->shared[i]);
     timers_free(app->timers);
-    expr_env_release(&app->env);
-    mem_free(app->env.loose);
+    expr_env_fini(&app->env);
     arena_fini(&app->scratch);
     arena_fini(&app->result);
     mem_free(app->triggers);
@@ -248,8 +247,7 @@ void app_save(struct app *app, struct writer *w)
 {
     write_tag(w, "weir-state");
     write_u32(w, STATE_FORMAT);
-    write_i64(w, app->env.now_ms);
-    write_i64(w, (int64_t)app->env.random_state);
+    expr_env_save(&app->env, w);
     for (int i = 0; i < app->plan->table_count; i++)
         table_save(app->tables[i], w);
     for (int i = 0; i < app->plan->window_count; i++) {
@@ -302,9 +300,9 @@ int app_load(struct app *app, struct reader *r, struct err *e)
     uint32_t format = read_u32(r);
     if (format != STATE_FORMAT)
         return err_set(e, ERR_STATE, "the state has format %" PRIu32 "; this program reads format %d", format, STATE_FORMAT);
-    app->env.now_ms = read_i64(r);
-    app->env.random_state = (uint64_t)read_i64(r);
-    int rc = load_parts(app, r);
+    int rc = expr_env_load(&app->env, r);
+    if (rc == 0)
+        rc = load_parts(app, r);
     if (rc < 0)
         return err_set(e, ERR_STATE, "the saved state does not fit the app '%s'", app->name);
     return 0;
