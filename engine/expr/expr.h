@@ -95,6 +95,21 @@ static inline struct value expr_eval(const struct expr *e, struct frame *f)
 {
     return e->eval(e, f);
 }
+/* A column of r, which may be NULL: that of an attribute node. */
+static inline struct value row_load(const struct row *r, const struct expr *e)
+{
+    if (UNLIKELY(!r))
+        return VALUE_NULL;
+    const char *p = (const char *)r;
+    return (struct value){*(const union cell *)(const void *)(p + e->cell_at),
+                          (enum type)(uint8_t)p[e->type_at]};
+}
+struct value eval_attr(const struct expr *e, struct frame *f);
+/* As expr_eval; a plain attribute is read on the spot. */
+static inline struct value expr_read(const struct expr *e, struct frame *f)
+{
+    return e->eval == eval_attr ? row_load(f->rows[e->slot], e) : e->eval(e, f);
+}
 /* False; fails the event when v is neither bool nor null. */
 bool expr_not_bool(const struct expr *e, struct frame *f, struct value v);
 /* Filter semantics (spec 02 section 5): true only when it is bool true; null is false. */

@@ -15,8 +15,9 @@ static int window_output_push(struct op *op, const struct batch *in)
 {
     struct window_output *o = (struct window_output *)op;
     const struct plan_element *e = o->stream->plan;
+    struct event space[BATCH_SHORT];
     struct batch out;
-    batch_init(&out, op->env->scratch, in->count);
+    batch_on(&out, space, in->count, op->env->scratch);
     out.is_batch = in->is_batch;
     for (uint32_t i = 0; i < in->count; i++) {
         const struct event *v = &in->events[i];
@@ -168,15 +169,6 @@ struct expr_env *app_env(struct app *app)
 int64_t app_now(const struct app *app)
 {
     return app->env.now_ms;
-}
-
-void app_leave(struct app *app)
-{
-    if (--app->depth > 0)
-        return;
-    if (UNLIKELY(app->env.loose_count))
-        expr_env_release(&app->env);
-    arena_reset(&app->scratch, app->scratch_mark);
 }
 
 static int ops_start(struct app *app, struct err *e)
