@@ -391,6 +391,7 @@ static const char *restart(struct run *r)
     const char *wrong = NULL;
     buf_init(&w.out, SIZE_MAX);
     app_save(r->app, &w);
+    bind_save(r->bind, &w);
     close_app(r);
     if (open_app(r) < 0 || app_start(r->app, now_ms, true, &e) < 0) {
         wrong = "restart: the app was refused";
@@ -399,6 +400,8 @@ static const char *restart(struct run *r)
                                 .end = (const uint8_t *)w.out.bytes + w.out.len};
         if (app_load(r->app, &reader, &e) < 0)
             wrong = arena_printf(r->arena, "restart: %s", e.text);
+        else if (bind_load(r->bind, &reader) < 0)
+            wrong = "restart: the saved state of the ports does not fit";
     }
     buf_fini(&w.out);
     return wrong;

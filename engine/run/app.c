@@ -15,8 +15,9 @@ static int window_output_push(struct op *op, const struct batch *in)
 {
     struct window_output *o = (struct window_output *)op;
     const struct plan_element *e = o->stream->plan;
+    struct event space[BATCH_SHORT];
     struct batch out;
-    batch_init(&out, op->env->scratch, in->count);
+    batch_on(&out, space, in->count, op->env->scratch);
     out.is_batch = in->is_batch;
     for (uint32_t i = 0; i < in->count; i++) {
         const struct event *v = &in->events[i];
@@ -133,8 +134,7 @@ void app_free(struct app *app)
     for (int i = 0; i < app->plan->op_count; i++)
         mem_free(app->shared[i]);
     timers_free(app->timers);
-    expr_env_release(&app->env);
-    mem_free(app->env.loose);
+    expr_env_fini(&app->env);
     arena_fini(&app->scratch);
     mem_free(app->triggers);
     mem_free(app->partitions);
@@ -168,15 +168,6 @@ struct expr_env *app_env(struct app *app)
 int64_t app_now(const struct app *app)
 {
     return app->env.now_ms;
-}
-
-void app_leave(struct app *app)
-{
-    if (--app->depth > 0)
-        return;
-    if (UNLIKELY(app->env.loose_count))
-        expr_env_release(&app->env);
-    arena_reset(&app->scratch, app->scratch_mark);
 }
 
 static int ops_start(struct app *app, struct err *e)
@@ -247,8 +238,7 @@ void app_save(struct app *app, struct writer *w)
 {
     write_tag(w, "weir-state");
     write_u32(w, STATE_FORMAT);
-    write_i64(w, app->env.now_ms);
-    write_i64(w, (int64_t)app->env.random_state);
+    expr_env_save(&app->env, w);
     for (int i = 0; i < app->plan->table_count; i++)
         table_save(app->tables[i], w);
     for (int i = 0; i < app->plan->window_count; i++) {
@@ -301,9 +291,9 @@ int app_load(struct app *app, struct reader *r, struct err *e)
     uint32_t format = read_u32(r);
     if (format != STATE_FORMAT)
         return err_set(e, ERR_STATE, "the state has format %" PRIu32 "; this program reads format %d", format, STATE_FORMAT);
-    app->env.now_ms = read_i64(r);
-    app->env.random_state = (uint64_t)read_i64(r);
-    int rc = load_parts(app, r);
+    int rc = expr_env_load(&app->env, r);
+    if (rc == 0)
+        rc = load_parts(app, r);
     if (rc < 0)
         return err_set(e, ERR_STATE, "the saved state does not fit the app '%s'", app->name);
     return 0;
