@@ -361,6 +361,7 @@ static int push_every(struct op *op, const struct batch *in)
     batch_on(&list, space, in->count, s->op.env->scratch);
     list.is_batch = in->is_batch;
     struct event *sources = p->order_count ? arena_raw(s->op.env->scratch, in->count * sizeof(*sources)) : NULL;
+    s->last_removed = false;
     for (uint32_t i = 0; i < in->count; i++) {
         const struct event *e = &in->events[i];
         uint32_t number = 0;
@@ -373,6 +374,7 @@ static int push_every(struct op *op, const struct batch *in)
                 sources[list.count] = *e;
             if (p->kind != SELECT_GROUP)
                 batch_add(&list, e->row, e->at_ms, EVENT_RESET);
+            s->last_removed = p->kind == SELECT_GROUP;
             continue;
         }
         frame_event(&f, p, e);
