@@ -337,6 +337,7 @@ int plan_pattern(struct planner *p, const struct ast_query *ast, struct plan_fro
     flatten(&f, ast->state);
     if (f.failed)
         return -1;
+    ASSERT(f.node_count <= PATTERN_NODES_MAX); /* the parser has a limit */
     plan->node_count = f.node_count;
     plan->element_count = f.element_count;
     link_nodes(plan, &f);

@@ -322,6 +322,7 @@ static void pattern_explain(const struct op_plan *plan, struct buf *out)
 const struct op_type op_pattern = {
     .name = "states",
     .size = sizeof(struct pattern),
+    .shared_size = sizeof(struct pattern_flags),
     .open = pattern_open,
     .start = pattern_start,
     .push = pattern_push,
