@@ -93,6 +93,8 @@ struct pattern_plan {
     bool *is_chain; /* by slot: counted */
     struct pattern_element_plan *elements;
     int element_count;
+    uint16_t *resets;   /* sequence: nodes that are reset and promoted before each event */
+    int reset_count;
     uint16_t starts[2]; /* nodes of the first element */
     int start_count;
     struct pattern_view *views; /* frame row node_count + PATTERN_EXTRA_VIEWS + i */

@@ -326,7 +326,7 @@ void node_promote(struct pattern *m, struct pattern_node *n)
         promote_fresh(m, &m->nodes[n->plan->partner]);
 }
 
-/* n: the node of its element; of a logical one its right node. */
+/* n: the node of its element; of a logical one either (the same, but for what begins anew at an absent operand that is over). */
 void node_reset(struct pattern *m, struct pattern_node *n)
 {
     const struct pattern_node_plan *plan = n->plan;
