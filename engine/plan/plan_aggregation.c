@@ -269,18 +269,17 @@ static bool plan_source(struct aggregation_build *b)
         diag_hint(p->diags, "let a query put it into a stream");
         return false;
     }
-    for (const struct ast_handler *h = from->handlers; h; h = h->next) {
-        if (h->kind == HANDLER_WINDOW) {
-            diag_error(p->diags, h->span, "no window can stand on the stream of an aggregation");
-            return false;
-        }
-    }
-    struct op_plan *first = NULL, *last = NULL;
+    struct op_plan *first = NULL, *last = NULL, *window = NULL;
+    const struct window_type *window_type = NULL;
     struct window_ctx wc = {.arena = p->arena, .diags = p->diags, .source_id = e->schema->id};
     const struct schema *schema = e->schema;
     b->source = (struct scope_source){.id = e->schema->id, .schema = schema};
-    if (plan_handlers(p, from->handlers, &b->source, &schema, &first, &last, &wc, NULL, NULL) < 0)
+    if (plan_handlers(p, from->handlers, &b->source, &schema, &first, &last, &wc, &window, &window_type) < 0)
         return false;
+    if (window) {
+        diag_error(p->diags, window->span, "no window can stand on the stream of an aggregation");
+        return false;
+    }
     if (from->handlers) {
         b->plan->loses_all = true;
         diag_warn(p->diags, from->handlers->span, "with a filter or function on its stream the aggregation '%s' gets no events", b->def->id.text);

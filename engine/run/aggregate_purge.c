@@ -74,7 +74,7 @@ static int purge_unit(struct aggregate_purge *p, int unit, int64_t now_ms)
         return safe;
     if (!safe) {
         p->halted = true;
-        log_warn("%s: rows of %s are not in %s yet; nothing is forgotten any more", a->plan->element->schema->id, u->table->schema->id,
+        log_write(LOG_WARN, "aggregate", "%s: rows of %s are not in %s yet; nothing is forgotten any more", a->plan->element->schema->id, u->table->schema->id,
                  a->plan->units[unit + 1].table->schema->id);
         return 0;
     }

@@ -76,7 +76,6 @@ struct app *app_new(struct plan *plan, const struct app_host *host)
     app->host = *host;
     app->playback = plan->playback;
     arena_init(&app->scratch, SCRATCH_BLOCK);
-    arena_init(&app->result, SCRATCH_BLOCK);
     arena_raw(&app->scratch, 8);
     app->scratch_mark = arena_mark(&app->scratch);
     app->name = mem_strdup(plan->name ? plan->name : "app");
@@ -112,6 +111,7 @@ void app_free(struct app *app)
 {
     if (!app)
         return;
+    ondemand_free(app);
     for (int i = 0; i < app->trigger_count; i++)
         op_free(app->triggers[i]);
     for (int i = app->partition_count; i > 0; i--)
@@ -136,7 +136,6 @@ void app_free(struct app *app)
     expr_env_release(&app->env);
     mem_free(app->env.loose);
     arena_fini(&app->scratch);
-    arena_fini(&app->result);
     mem_free(app->triggers);
     mem_free(app->partitions);
     mem_free(app->queries);
