@@ -175,14 +175,13 @@ static void found_merged(const struct aggregation *a, const struct found *in, st
     bucket_fini(&merged);
 }
 
-/* Adds the rows of memory that lie in the range. */
+/* Adds the rows of memory that lie in the range: with 'aggregate by' by the time of the finer bucket that the newest of it came from. */
 static void found_memory(const struct aggregation *a, const struct bucket *memory, int64_t start_ms, int64_t end_ms, struct found *in)
 {
     const struct aggregate_plan *p = a->plan;
-    size_t time = p->by ? 1 : 0;
     struct row **rows = bucket_rows(memory, a->op.env->scratch);
     for (uint32_t i = 0; i < memory->count; i++) {
-        int64_t at_ms = row_get(rows[i], time).as.l;
+        int64_t at_ms = p->by ? rows[i]->at_ms : row_get(rows[i], 0).as.l;
         if (at_ms >= start_ms && at_ms < end_ms)
             found_add(in, rows[i]);
     }

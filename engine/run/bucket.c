@@ -230,6 +230,8 @@ void bucket_add_row(struct bucket *b, int64_t start_ms, int64_t event_start_ms, 
         keys[i] = row_get(from, (size_t)(l->first_key + i));
     struct row *row = bucket_need(b, start_ms, event_start_ms, keys, &fresh);
     bool newest = fresh || is_newest(l, row, row_get(from, l->latest_time < 0 ? 0 : (size_t)l->latest_time));
+    if (newest && l->event_start >= 0)
+        row->at_ms = row_get(from, (size_t)l->event_start).as.l;
     for (size_t i = (size_t)(l->first_key + l->key_count); i < l->schema->count; i++) {
         if (newest || l->kinds[i] != COLUMN_LATEST)
             column_add(row, i, l->kinds[i], row_get(from, i), false);
