@@ -177,6 +177,8 @@ static int ops_start(struct app *app, struct err *e)
         if (app->windows[i]->type->start)
             rc = app->windows[i]->type->start(app->windows[i], e);
     }
+    for (int i = 0; i < app->plan->aggregation_count && rc == 0; i++)
+        rc = aggregation_start(app->aggregations[i], e);
     for (int i = 0; i < app->query_count && rc == 0; i++)
         rc = query_start(app->queries[i], e);
     return rc;
@@ -210,6 +212,8 @@ void app_each_op(struct app *app, void (*visit)(struct op *op, void *user), void
 {
     for (int i = 0; i < app->plan->window_count; i++)
         visit(app->windows[i], user);
+    for (int i = 0; i < app->plan->aggregation_count; i++)
+        aggregation_each_op(app->aggregations[i], visit, user);
     for (int i = 0; i < app->query_count; i++) {
         const struct query *q = app->queries[i];
         for (int k = 0; k < q->plan->op_count; k++)

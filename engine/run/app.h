@@ -140,10 +140,11 @@ void table_free(struct table *t);
 void table_save(const struct table *t, struct writer *w);
 int table_load(struct table *t, struct reader *r);
 void ondemand_free(struct app *app); /* ondemand.c */
-struct aggregation *aggregation_new(struct app *app, const struct plan_element *e); /* aggregate.c */
+struct aggregation *aggregation_new(struct app *app, const struct plan_element *e); /* aggregate.c; subscribes to its stream, before any query */
 void aggregation_free(struct aggregation *a);
 void aggregation_save(const struct aggregation *a, struct writer *w);
 int aggregation_load(struct aggregation *a, struct reader *r);
-struct op *aggregation_receiver(struct aggregation *a); /* subscribed to its stream before any query */
+int aggregation_start(struct aggregation *a, struct err *e);
+void aggregation_each_op(struct aggregation *a, void (*visit)(struct op *op, void *user), void *user);
 
 #endif
