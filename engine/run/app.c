@@ -1,5 +1,6 @@
 /* app.c - the running app: made from a plan, fed, asked, saved (engine.h). */
 #include "engine/run/app.h"
+#include "engine/expr/script.h"
 #include "engine/base/log.h"
 #include <inttypes.h>
 
@@ -134,6 +135,7 @@ void app_free(struct app *app)
     for (int i = 0; i < app->plan->op_count; i++)
         mem_free(app->shared[i]);
     timers_free(app->timers);
+    script_fini(&app->env);
     expr_env_fini(&app->env);
     arena_fini(&app->scratch);
     mem_free(app->triggers);
