@@ -47,7 +47,7 @@ static __attribute__((noinline)) struct row *spoil_row(struct row *out, int firs
 }
 
 /* The output row of the frame's event, refs 1; NULL when the event failed. */
-static struct row *make_row(const struct select_plan *p, struct frame *f)
+static inline __attribute__((always_inline)) struct row *make_row(const struct select_plan *p, struct frame *f)
 {
     struct row *out = mem_pool_alloc(p->row_bytes);
     out->at_ms = f->at_ms;
@@ -76,10 +76,8 @@ static inline int touch(const struct select_plan *p, struct frame *f)
     return 0;
 }
 
-static bool having_passes(struct select *s, const struct select_plan *p, struct frame *f, const struct row *out)
+static __attribute__((noinline)) bool test_having(struct select *s, const struct select_plan *p, struct frame *f, const struct row *out)
 {
-    if (!p->having)
-        return true;
     char *agg = f->agg;
     f->agg = s->having_agg;
     f->out = out;
@@ -87,6 +85,11 @@ static bool having_passes(struct select *s, const struct select_plan *p, struct 
     f->agg = agg;
     f->out = NULL;
     return pass;
+}
+
+static inline bool having_passes(struct select *s, const struct select_plan *p, struct frame *f, const struct row *out)
+{
+    return LIKELY(!p->having) || test_having(s, p, f, out);
 }
 
 /* RESET: all states begin again. The language evaluates the select list on it first, so a function around an aggregator may fail there. */
@@ -590,6 +593,70 @@ static int push_groups(struct op *op, const struct batch *in)
     return finish_groups(s, p, &c, in->is_batch, rc);
 }
 
+/* ---- one event, and nothing but its own row wanted: what most queries get and want ---- */
+
+static inline int emit_one(struct select *s, struct row *row, int64_t at_ms, uint32_t group)
+{
+    struct event out = {.row = row, .at_ms = at_ms, .kind = EVENT_CURRENT, .group = group};
+    int rc = op_one(s->op.next, &out);
+    row_unref(row);
+    return rc;
+}
+
+static int slide_groups(struct select *s, const struct select_plan *p, struct row *const *left, uint32_t count, struct frame *f, const struct event *e)
+{
+    struct group *expired[BATCH_SHORT];
+    struct group_chunk c = {.expired = expired};
+    for (uint32_t i = 0; i < count; i++) {
+        f->rows = &left[i];
+        struct group *group = expired[c.expired_count++] = group_of(s, p, f);
+        group->used = true;
+        f->agg = group->agg;
+        if (UNLIKELY(touch(p, f) < 0))
+            return ERR_EVENT;
+    }
+    f->rows = &e->row;
+    f->at_ms = e->at_ms;
+    f->kind = EVENT_CURRENT;
+    struct group *group = group_of(s, p, f);
+    group->used = true;
+    f->agg = group->agg;
+    struct row *row = make_row(p, f);
+    if (UNLIKELY(!row))
+        return ERR_EVENT;
+    uint32_t number = group->number;
+    if (count > 0 && !p->keep_groups)
+        forget_empty(s, p, &c);
+    return emit_one(s, row, e->at_ms, number);
+}
+
+static int select_slide(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms, const struct event *e)
+{
+    struct select *s = (struct select *)op;
+    const struct select_plan *p = (const struct select_plan *)op->plan;
+    if (UNLIKELY(!p->is_quick || s->collect || count > BATCH_SHORT))
+        return op_push_wrapped(op, left, count, left_ms, e);
+    struct frame f = {.env = op->env, .agg = s->agg, .at_ms = left_ms, .kind = EVENT_EXPIRED, .user = op};
+    s->last_removed = false;
+    if (p->kind == SELECT_GROUP)
+        return slide_groups(s, p, left, count, &f, e);
+    for (uint32_t i = 0; i < count; i++) {
+        f.rows = &left[i];
+        if (UNLIKELY(touch(p, &f) < 0))
+            return ERR_EVENT;
+    }
+    f.rows = &e->row;
+    f.at_ms = e->at_ms;
+    f.kind = EVENT_CURRENT;
+    struct row *row = make_row(p, &f);
+    return LIKELY(row != NULL) ? emit_one(s, row, e->at_ms, 0) : ERR_EVENT;
+}
+
+static int select_one(struct op *op, const struct event *e)
+{
+    return select_slide(op, NULL, 0, 0, e);
+}
+
 void select_classify(struct select_plan *s, struct arena *a)
 {
     if (s->key_count > 0)
@@ -607,6 +674,7 @@ void select_classify(struct select_plan *s, struct arena *a)
     s->cells_at = row_cells_at((size_t)s->count);
     s->push = s->is_snapshot || s->kind == SELECT_PLAIN ? push_every : s->kind == SELECT_AGGREGATE ? push_last : push_groups;
     s->is_cut = s->order_count > 0 || s->offset > 0 || s->limit >= 0;
+    s->is_quick = s->is_single && !s->is_cut && !s->having && !s->is_snapshot && s->current_wanted && !s->expired_wanted;
 }
 
 static int select_push(struct op *op, const struct batch *in)
@@ -663,6 +731,8 @@ const struct op_type op_select = {
     .size = sizeof(struct select),
     .open = select_open,
     .push = select_push,
+    .one = select_one,
+    .slide = select_slide,
     .save = select_save,
     .load = select_load,
     .close = select_close,

@@ -35,6 +35,7 @@ struct select_plan {
     int impure_count;
     size_t row_bytes, cells_at; /* of an output row */
     bool is_cut;                /* order by, offset or limit */
+    bool is_quick;              /* every current event's row goes on as it is made, and only those */
     int (*push)(struct op *op, const struct batch *in); /* of this kind */
 };
 extern const struct op_type op_select;
