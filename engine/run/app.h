@@ -17,7 +17,8 @@ struct stream {
     struct op **receivers; /* in order of subscription */
     uint32_t receiver_count, receiver_cap;
     bool has_sinks;
-    bool is_seen;    /* the host has sinks for it or looks at it */
+    bool is_looked_at; /* by the host */
+    bool is_seen;      /* one of both */
     uint64_t events; /* counted for metrics */
 };
 
