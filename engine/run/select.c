@@ -68,8 +68,7 @@ static inline __attribute__((always_inline)) struct row *make_row(const struct s
 static inline int touch(const struct select_plan *p, struct frame *f)
 {
     for (int i = 0; i < p->impure_count; i++) {
-        const struct expr *e = p->impure[i];
-        e->eval(e, f);
+        p->impure[i].touch(p->impure[i].e, f);
         if (UNLIKELY(f->env->failed))
             return ERR_EVENT;
     }
@@ -683,10 +682,11 @@ void select_classify(struct select_plan *s, struct arena *a)
         s->kind = SELECT_AGGREGATE;
     else
         s->kind = SELECT_PLAIN;
-    s->impure = arena_array(a, (size_t)s->count + 1, sizeof(struct expr *));
+    s->impure = arena_array(a, (size_t)s->count + 1, sizeof(*s->impure));
     for (int i = 0; i < s->count; i++) {
-        if (!(s->attrs[i]->flags & EXPR_PURE))
-            s->impure[s->impure_count++] = s->attrs[i];
+        const struct expr *e = s->attrs[i];
+        if (!(e->flags & EXPR_PURE))
+            s->impure[s->impure_count++] = (struct select_touch){e->touch ? e->touch : e->eval, e};
     }
     s->row_bytes = row_bytes((size_t)s->count);
     s->cells_at = row_cells_at((size_t)s->count);
