@@ -232,10 +232,14 @@ void app_send(struct app *app, uint32_t stream, const struct event *events, uint
     ASSERT(stream < (uint32_t)app->plan->stream_count && app->streams[stream]);
     if (!app->started)
         return;
-    struct batch b = {.events = (struct event *)(uintptr_t)events, .count = count, .cap = count, .scratch = &app->scratch, .is_batch = is_batch};
-    app_enter(app);
-    stream_publish(app->streams[stream], &b);
-    app_leave(app);
+    if (LIKELY(count == 1 && !is_batch && events->kind == EVENT_CURRENT)) {
+        stream_publish_one(app->streams[stream], events);
+    } else {
+        struct batch b = {.events = (struct event *)(uintptr_t)events, .count = count, .cap = count, .scratch = &app->scratch, .is_batch = is_batch};
+        stream_publish(app->streams[stream], &b);
+    }
+    if (LIKELY(app->depth == 0))
+        app_release(app);
 }
 
 /* ---- state ---- */
