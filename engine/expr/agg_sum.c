@@ -193,6 +193,8 @@ static struct value eval_count_attr(const struct expr *e, struct frame *f)
 static void deviation_add(struct deviation *t, double x)
 {
     t->count++;
+    if (t->count == 0) /* more was removed than added, after events that failed half way: it only counts */
+        return;
     if (t->count == 1) {
         t->sum = t->mean = x;
         t->m2 = 0;

@@ -13,7 +13,7 @@ struct select {
     struct groups groups;
     uint64_t chunk;
     struct batch *collect; /* a join collects the chunks of one push; else NULL */
-    bool last_removed;     /* plain: the last row of the chunk did not pass */
+    bool last_removed;     /* the last row of the chunk did not pass, or fell to the limit */
     bool lost;             /* while collecting: rows after such a chunk are lost, as the language has it (joins/7/47 of the cases) */
 };
 
@@ -239,21 +239,24 @@ static void skip_rows(struct batch *list, int64_t offset)
     list->count = at;
 }
 
-static void cut_rows(const struct select_plan *p, struct batch *list)
+/* True: the limit took away the last of the rows. */
+static bool cut_rows(const struct select_plan *p, struct batch *list)
 {
     if (p->is_snapshot && p->kind == SELECT_GROUP) {
         cut_group_rows(p, list);
-        return;
+        return false;
     }
     if (p->offset > 0)
         skip_rows(list, p->offset);
     if (p->limit < 0)
-        return;
+        return false;
+    bool last_kept = true;
     int64_t kept = 0;
     uint32_t at = 0;
     for (uint32_t i = 0; i < list->count; i++) {
         struct event e = list->events[i];
-        if (e.kind == EVENT_RESET || e.kind == EVENT_EXPIRED || kept < p->limit) {
+        last_kept = e.kind == EVENT_RESET || e.kind == EVENT_EXPIRED || kept < p->limit;
+        if (last_kept) {
             kept += e.kind != EVENT_RESET;
             list->events[at++] = e;
         } else {
@@ -261,6 +264,7 @@ static void cut_rows(const struct select_plan *p, struct batch *list)
         }
     }
     list->count = at;
+    return !last_kept;
 }
 
 /* Lets the rows of a list go. */
@@ -287,10 +291,13 @@ static __attribute__((noinline)) int order_and_cut(struct select *s, const struc
     int rc = 0;
     /* Under a snapshot an aggregator alone is as none, and a group's rows are neither ordered nor skipped. */
     bool ordered = p->is_snapshot ? p->kind != SELECT_GROUP : p->kind != SELECT_AGGREGATE;
-    if (p->order_count > 0 && list->count > 1 && ordered)
-        rc = order_rows(s, p, list, sources);
-    if (rc == 0 && (p->offset > 0 || p->limit >= 0))
-        cut_rows(p, list);
+    if (p->order_count > 0 && ordered) {
+        s->last_removed = false;
+        if (list->count > 1)
+            rc = order_rows(s, p, list, sources);
+    }
+    if (rc == 0 && (p->offset > 0 || p->limit >= 0) && cut_rows(p, list))
+        s->last_removed = true;
     return rc;
 }
 
@@ -380,7 +387,7 @@ static int push_every(struct op *op, const struct batch *in)
                 sources[list.count] = *e;
             if (p->kind != SELECT_GROUP)
                 batch_add(&list, e->row, e->at_ms, EVENT_RESET);
-            s->last_removed = p->kind == SELECT_GROUP;
+            s->last_removed = false;
             continue;
         }
         frame_event(&f, p, e);
