@@ -99,27 +99,4 @@ uint64_t key_get_u64(const void *bytes, size_t at);
 /* FNV-1a of 64 bits: checksums of saved blobs, identities of messages. */
 uint64_t store_hash(const void *bytes, size_t len, uint64_t seed);
 
-/* ---- backends: private to engine/store ---- */
-struct store_backend {
-    int (*apply)(struct store *s, const struct store_batch *b, struct err *e);
-    int (*look)(struct store *s, struct err *e);
-    void (*look_end)(struct store *s);
-    int (*get)(struct store *s, enum store_shelf shelf, const void *key, size_t key_len, struct store_item *out);
-    int (*next)(struct store *s, enum store_shelf shelf, const void *key, size_t key_len, bool above, struct store_item *out);
-    void (*count)(struct store *s, struct store_counts *out);
-    int (*compact)(struct store *s, const char *folder, struct err *e);
-    void (*close)(struct store *s);
-};
-int store_mem_open(struct store **out, const struct store_options *options, struct err *e);
-int store_lmdb_open(struct store **out, const struct store_options *options, struct err *e);
-
-/* One operation of a batch, for backends: at begins at 0; false at the end. to is NULL for put. */
-struct batch_op {
-    enum store_shelf shelf;
-    bool is_put;
-    const void *key, *bytes, *to;
-    size_t key_len, len, to_len;
-};
-bool batch_next(const struct store_batch *b, size_t *at, struct batch_op *op);
-
 #endif
