@@ -53,6 +53,7 @@ struct app {
     struct op **triggers;
     int trigger_count;
     struct arena result;         /* of the last app_query */
+    struct state *state;         /* its pieces: engine/data/state.h */
 };
 
 /* stream.c */

@@ -1,6 +1,7 @@
 /* batch.c - what a transaction will do, as bytes; keys; and the door's common part.
  *
  * An operation is: its kind and shelf (one byte each), three lengths of four bytes, key, end of the range, value. */
+#include "engine/base/hash.h"
 #include "engine/store/store_in.h"
 #include <string.h>
 
@@ -114,7 +115,7 @@ void key_text(struct key *k, const char *text)
     memcpy(k->bytes + k->len, text, kept);
     k->len += kept;
     if (kept < len)
-        key_u64(k, store_hash(text, len, 0));
+        key_u64(k, hash_bytes(text, len, 0));
 }
 
 uint64_t key_get_u64(const void *bytes, size_t at)
@@ -124,22 +125,6 @@ uint64_t key_get_u64(const void *bytes, size_t at)
     for (int i = 0; i < 8; i++)
         v = v << 8 | p[i];
     return v;
-}
-
-uint64_t store_hash(const void *bytes, size_t len, uint64_t seed)
-{
-    const unsigned char *p = bytes;
-    uint64_t h = 0xcbf29ce484222325u ^ seed, word;
-    for (; len >= 8; len -= 8, p += 8) { /* eight bytes a step: mixed well enough for what it is used for */
-        memcpy(&word, p, 8);
-        h = (h ^ word) * 0x9fb21c651e98df25u;
-        h ^= h >> 32;
-    }
-    for (; len; len--, p++)
-        h = (h ^ *p) * 0x100000001b3u;
-    h ^= h >> 29;
-    h *= 0xbf58476d1ce4e5b9u;
-    return h ^ h >> 32;
 }
 
 /* ---- the door ---- */

@@ -29,7 +29,7 @@ enum store_shelf {
     STORE_META,    /* names to numbers, marks */
     STORE_JOURNAL, /* what came since the checkpoint */
     STORE_OUTBOX,  /* what waits for far sides */
-    STORE_STATE,   /* the checkpoint: engine/run/state.h */
+    STORE_STATE,   /* the checkpoint: engine/data/state.h */
     STORE_ERRORS,  /* on.error='store' */
     STORE_SHELVES
 };
@@ -96,7 +96,5 @@ void key_u64(struct key *k, uint64_t v);
 /* Cut to what fits: names that long are told apart by a hash of the whole at their end. */
 void key_text(struct key *k, const char *text);
 uint64_t key_get_u64(const void *bytes, size_t at);
-/* FNV-1a of 64 bits: checksums of saved blobs, identities of messages. */
-uint64_t store_hash(const void *bytes, size_t len, uint64_t seed);
 
 #endif

@@ -27,8 +27,8 @@
  * (4) Work between two checkpoints is bounded by what changed, save parts; and parts are what bounds the pause (10 ms per 100,000 rows held).
  * (5) Each part and piece begins with a checksum; a part also with its format number and the operator's name. What doesn't match is refused, with
  *     words that name it, before anything of it is taken over. */
-#ifndef WEIR_RUN_STATE_H
-#define WEIR_RUN_STATE_H
+#ifndef WEIR_DATA_STATE_H
+#define WEIR_DATA_STATE_H
 
 #include "engine/base/buf.h"
 #include "engine/base/err.h"
@@ -65,6 +65,7 @@ struct state_piece {
 };
 bool state_next(struct state *s, uint64_t group, bool is_first, struct state_piece *piece);
 bool state_failed(const struct state *s);
+const char *state_words(const struct state *s); /* why; borrowed */
 
 /* app.c: a checkpoint is state_begin, one state_part for each part, state_finish. */
 void state_begin(struct state *s, const struct state_home *home);
