@@ -168,8 +168,9 @@ bench: build/weir $(BENCH_PROGRAMS)
 # ---- the rest ---------------------------------------------------------------------------------------------------------------------
 
 static:
-	@echo 'make static: the static release for $(TARGET) is not there yet' >&2
-	@exit 1
+	$(Q).ci/deps install static static-$(TARGET)
+	$(Q).ci/static/fetch build/static/src
+	$(Q)$(MAKE) -f .ci/static/static.mk TARGET=$(TARGET)
 
 install: build/weir
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/doc/weir'

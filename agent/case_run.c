@@ -389,12 +389,16 @@ static const char *restart(struct run *r)
 {
     struct store_batch batch;
     struct keeper keeper;
+    struct writer ports = {0};
     struct err e = {0};
     int64_t now_ms = app_now(r->app);
     const char *wrong = NULL;
     batch_open(&batch);
     keeper_init(&keeper, r->store, &batch, 1);
     app_checkpoint(r->app, &keeper.home);
+    buf_init(&ports.out, SIZE_MAX);
+    bind_save(r->bind, &ports);
+    batch_put(&batch, STORE_META, "ports", 5, ports.out.bytes, ports.out.len);
     if (store_apply(r->store, &batch, &e) < 0)
         wrong = arena_printf(r->arena, "restart: %s", e.text);
     close_app(r);
@@ -402,6 +406,10 @@ static const char *restart(struct run *r)
         wrong = "restart: the app was refused";
     if (!wrong && app_restore(r->app, &keeper.home, &e) < 0)
         wrong = arena_printf(r->arena, "restart: %s", e.text);
+    struct reader reader = {.at = (const uint8_t *)ports.out.bytes, .end = (const uint8_t *)ports.out.bytes + ports.out.len};
+    if (!wrong && bind_load(r->bind, &reader) < 0)
+        wrong = "restart: the saved state of the ports does not fit";
+    buf_fini(&ports.out);
     keeper_fini(&keeper);
     batch_close(&batch);
     return wrong;

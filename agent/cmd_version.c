@@ -38,8 +38,10 @@ static const char *libc_version(void)
 {
 #if defined(__GLIBC__)
     return gnu_get_libc_version();
+#elif defined(MUSL_VERSION)
+    return MUSL_VERSION;
 #else
-    return "";
+    return ""; /* musl itself doesn't tell */
 #endif
 }
 

@@ -75,6 +75,11 @@ void bind_free(struct bind *b);
  * ERR_INVALID: rejected (in part). */
 int bind_receive(struct bind *b, struct bind_source *s, const struct payload *p,
                  const struct property *properties, int property_count);
+/* What the maps and distributions remember between messages, as a part of the app's state: to be saved right behind
+ * app_save and loaded right behind app_load, into a bind of the same text. On the worker, outside a push. load
+ * returns 0, or ERR_STATE: these bytes do not fit. */
+void bind_save(const struct bind *b, struct writer *w);
+int bind_load(struct bind *b, struct reader *r);
 /* For app_host.sink / has_sinks. */
 int bind_sink_rows(struct bind *b, uint32_t stream, const struct batch *batch);
 bool bind_has_sinks(const struct bind *b, uint32_t stream);

@@ -53,26 +53,35 @@ static __attribute__((noinline)) bool argument_convert(const struct expr *e, str
 
 /* ---- sum and avg over double ---- */
 
+/* What is no double, and RESET. */
+static __attribute__((noinline)) bool total_update_slow(const struct expr *e, struct frame *f, struct total *t, struct value v)
+{
+    if (v.type != TYPE_DOUBLE && !argument_convert(e, f, &v, TYPE_DOUBLE))
+        v = VALUE_NULL;
+    if (f->env->failed)
+        return false;
+    if (f->kind == EVENT_RESET) {
+        agg_state_reset(e, f);
+    } else if (v.type == TYPE_DOUBLE && f->kind == EVENT_CURRENT) {
+        t->sum += v.as.d;
+        t->count++;
+        return true;
+    } else if (v.type == TYPE_DOUBLE && f->kind == EVENT_EXPIRED) {
+        t->sum -= v.as.d;
+        t->count--;
+    }
+    return false;
+}
+
 /* True: v was added. */
 static inline bool total_update(const struct expr *e, struct frame *f, struct total *t, struct value v)
 {
-    if (UNLIKELY(v.type != TYPE_DOUBLE) && !argument_convert(e, f, &v, TYPE_DOUBLE))
-        v = VALUE_NULL;
-    if (UNLIKELY(f->env->failed))
-        return false;
-    if (UNLIKELY(f->kind == EVENT_RESET)) {
-        agg_state_reset(e, f);
-    } else if (LIKELY(v.type == TYPE_DOUBLE)) {
-        if (f->kind == EVENT_CURRENT) {
-            t->sum += v.as.d;
-            t->count++;
-            return true;
-        } else if (f->kind == EVENT_EXPIRED) {
-            t->sum -= v.as.d;
-            t->count--;
-        }
-    }
-    return false;
+    if (UNLIKELY(v.type != TYPE_DOUBLE || f->kind > EVENT_EXPIRED || f->env->failed))
+        return total_update_slow(e, f, t, v);
+    const bool adds = f->kind == EVENT_CURRENT;
+    t->sum = adds ? t->sum + v.as.d : t->sum - v.as.d;
+    t->count += adds ? 1 : -1;
+    return adds;
 }
 /* More may have been removed than added (joins, spec 05): an addition shows the sum even when the count comes
  * to 0. */

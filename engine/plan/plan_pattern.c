@@ -3,6 +3,7 @@
  * Nodes are numbered left to right, and of 'L and R', 'L or R' the right operand first; an absent operand beside a present one is always
  * taken as the left one. A condition sees the nodes up to its own number. Every distinct stream becomes one input of the query. */
 #include "engine/plan/plan_pattern.h"
+#include "engine/run/select.h"
 
 struct group { /* every over elements first .. last */
     int first, last;
@@ -258,6 +259,7 @@ static void plan_input_of(struct pattern_build *b, const struct plan_element *el
             in->nodes[in->node_count++] = (uint16_t)i;
     }
     in->is_heard = in->node_count == 1 || plan->nodes[in->nodes[in->node_count - 1]].is_last;
+    in->is_gathered = in->node_count > 1 && in->is_heard;
     in->op.in = element->schema;
     if (is_first)
         in->op.next = &plan->op; /* for explain */
@@ -277,11 +279,35 @@ static void plan_inputs(struct pattern_build *b)
     }
 }
 
-/* After the selector is planned. */
+/* After the selector and the rate limit are planned and tied. */
 static void pattern_finish(struct plan_from *from, struct op_plan *select)
 {
     struct pattern_build *b = from->user;
+    struct op_plan *last = select;
     b->plan->op.next = select;
+    if (!b->gather)
+        return;
+    while (last->next && last->next->next)
+        last = last->next;
+    b->gather->is_limited = last != select;
+    b->gather->is_linked = last == select && ((const struct select_plan *)(const void *)select)->key_count == 0;
+    b->gather->op.next = last->next;
+    b->gather->op.in = b->gather->op.out = select->out;
+    last->next = &b->gather->op;
+}
+
+/* Some stream feeds several nodes. */
+static void plan_gather(struct pattern_build *b, struct span span)
+{
+    bool needed = false;
+    for (int i = 0; i < b->p->query->input_count; i++)
+        needed = needed || ((const struct pattern_input_plan *)(const void *)b->p->query->inputs[i].entry)->is_gathered;
+    if (!needed)
+        return;
+    b->gather = (struct pattern_gather_plan *)(void *)op_plan_new(b->p, &op_pattern_gather, sizeof(*b->gather), span);
+    b->gather->pattern = b->plan;
+    b->plan->gather = &b->gather->op;
+    plan_add_op(b->p, &b->gather->op);
 }
 
 static struct pattern_build *build_new(struct planner *p, const struct ast_query *ast)
@@ -329,6 +355,7 @@ int plan_pattern(struct planner *p, const struct ast_query *ast, struct plan_fro
         return -1;
     link_watchers(plan);
     plan_inputs(b);
+    plan_gather(b, ast->input_span);
     struct pattern_names *names = arena_alloc(p->arena, sizeof(*names));
     names->build = b;
     names->own = NODE_NONE;

@@ -119,15 +119,15 @@ static int query_chain(struct planner *p, const struct ast_query *ast)
     if (!output || failed)
         return -1;
     p->query->select = select;
+    select->next = rate ? rate : output;
+    if (rate)
+        rate->next = output;
     if (from.finish)
         from.finish(&from, select);
     else if (from.last)
         from.last->next = select;
     else
         p->query->inputs[0].entry = select;
-    select->next = rate ? rate : output;
-    if (rate)
-        rate->next = output;
     return 0;
 }
 

@@ -16,8 +16,9 @@ static int window_output_push(struct op *op, const struct batch *in)
 {
     struct window_output *o = (struct window_output *)op;
     const struct plan_element *e = o->stream->plan;
+    struct event space[BATCH_SHORT];
     struct batch out;
-    batch_init(&out, op->env->scratch, in->count);
+    batch_on(&out, space, in->count, op->env->scratch);
     out.is_batch = in->is_batch;
     for (uint32_t i = 0; i < in->count; i++) {
         const struct event *v = &in->events[i];
@@ -136,8 +137,7 @@ void app_free(struct app *app)
         mem_free(app->shared[i]);
     timers_free(app->timers);
     state_free(app->state);
-    expr_env_release(&app->env);
-    mem_free(app->env.loose);
+    expr_env_fini(&app->env);
     arena_fini(&app->scratch);
     arena_fini(&app->result);
     mem_free(app->triggers);
@@ -172,15 +172,6 @@ struct expr_env *app_env(struct app *app)
 int64_t app_now(const struct app *app)
 {
     return app->env.now_ms;
-}
-
-void app_leave(struct app *app)
-{
-    if (--app->depth > 0)
-        return;
-    if (UNLIKELY(app->env.loose_count))
-        expr_env_release(&app->env);
-    arena_reset(&app->scratch, app->scratch_mark);
 }
 
 static int ops_start(struct app *app, struct err *e)
@@ -309,8 +300,7 @@ static int save_part(struct app *app, const char *name, const struct part_of *wh
     write_tag(w, name);
     switch (what->kind) {
     case PART_HEAD:
-        write_i64(w, app->env.now_ms);
-        write_i64(w, (int64_t)app->env.random_state);
+        expr_env_save(&app->env, w);
         break;
     case PART_TABLE:
         table_save(what->thing, w);
@@ -351,9 +341,7 @@ static int load_body(struct app *app, const struct part_of *what, struct reader 
 {
     switch (what->kind) {
     case PART_HEAD:
-        app->env.now_ms = read_i64(r);
-        app->env.random_state = (uint64_t)read_i64(r);
-        return 0;
+        return expr_env_load(&app->env, r);
     case PART_TABLE:
         return table_load(what->thing, r);
     case PART_OP:

@@ -29,8 +29,9 @@ static int filter_push(struct op *op, const struct batch *in)
             return ERR_EVENT;
         return pass ? op->next->type->push(op->next, in) : 0;
     }
+    struct event space[BATCH_SHORT];
     struct batch out;
-    batch_init(&out, op->env->scratch, in->count);
+    batch_on(&out, space, in->count, op->env->scratch);
     out.is_batch = in->is_batch;
     for (uint32_t i = 0; i < in->count; i++) {
         const struct event *e = &in->events[i];

@@ -84,13 +84,33 @@ static struct group *group_add(struct groups *g, const struct agg_layout *l, con
     return group;
 }
 
+static uint32_t spread(uint32_t hash)
+{
+    hash *= 0x9E3779B1u;
+    return hash ^ hash >> 15;
+}
+
+/* One text: what is most often grouped by. */
+static struct group *need_text(struct groups *g, const struct agg_layout *l, const struct value *key)
+{
+    struct text *text = key->as.s;
+    uint32_t hash = spread(text_hash(text)), mask = g->slot_count - 1;
+    for (uint32_t at = hash & mask; LIKELY(g->slots[at]); at = (at + 1) & mask) {
+        struct group *group = g->all[g->slots[at] - 1];
+        if (LIKELY(group->hash == hash && group->keys[0].type == TYPE_STRING && text_equal(group->keys[0].as.s, text)))
+            return group;
+    }
+    return group_add(g, l, key, hash);
+}
+
 struct group *groups_need(struct groups *g, const struct agg_layout *l, const struct value *keys)
 {
+    if (LIKELY(g->key_count == 1 && g->slot_count && keys->type == TYPE_STRING && !is_null_text(*keys)))
+        return need_text(g, l, keys);
     uint32_t hash = 0;
     for (int i = 0; i < g->key_count; i++)
         hash = hash * 31 + key_hash(key_value(keys[i]));
-    hash *= 0x9E3779B1u;
-    hash ^= hash >> 15;
+    hash = spread(hash);
     if (LIKELY(g->slot_count)) {
         uint32_t mask = g->slot_count - 1;
         for (uint32_t at = hash & mask; g->slots[at]; at = (at + 1) & mask) {

@@ -14,6 +14,7 @@ struct group {
     uint32_t slot;   /* of that row */
     uint32_t place;  /* in groups.all */
     bool used;       /* since the last reset */
+    bool is_leaving; /* going to be forgotten at the end of this chunk */
     struct value keys[];
 };
 struct groups {

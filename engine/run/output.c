@@ -22,6 +22,8 @@ void output_callback(struct op *op, const struct batch *in, bool current_wanted,
 const struct batch *output_rows(struct op *op, const struct batch *in, bool current_wanted, bool expired_wanted, struct batch *out)
 {
     uint32_t i = 0;
+    if (LIKELY(in->count == 1 && in->events[0].kind == EVENT_CURRENT && current_wanted && !in->is_batch))
+        return in;
     while (i < in->count && in->events[i].kind == EVENT_CURRENT && current_wanted)
         i++;
     if (i == in->count && in->is_batch == (in->count > 1))

@@ -25,8 +25,9 @@ static int external_time_push(struct op *op, const struct batch *in)
 {
     struct external_time *w = (struct external_time *)op;
     const struct external_time_plan *p = plan_of(op);
+    struct event space[BATCH_SHORT];
     struct batch out;
-    batch_init(&out, op->env->scratch, in->count * 2);
+    batch_on(&out, space, in->count * 2, op->env->scratch);
     out.is_batch = in->is_batch;
     for (uint32_t i = 0; i < in->count; i++) {
         const struct event *e = &in->events[i];

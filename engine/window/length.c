@@ -39,8 +39,9 @@ static int length_push(struct op *op, const struct batch *in)
     int32_t n = plan_of(op)->n;
     if (UNLIKELY(n <= 0))
         return push_empty(op, in);
+    struct event space[BATCH_SHORT];
     struct batch out;
-    batch_init(&out, op->env->scratch, in->count * 2);
+    batch_on(&out, space, in->count * 2, op->env->scratch);
     out.is_batch = in->is_batch;
     for (uint32_t i = 0; i < in->count; i++) {
         const struct event *e = &in->events[i];
