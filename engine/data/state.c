@@ -19,6 +19,7 @@ struct state {
     struct map claimed; /* in a restore: groups that somebody loaded */
     struct buf later;   /* puts and drops between checkpoints: kind, group, number or from, to or length, bytes */
     struct buf piece;   /* checksum and bytes of what is being put */
+    struct buf part;    /* what is being loaded: the home lends its own for one call only */
     char *failure;      /* owned; NULL: none */
 };
 
@@ -30,6 +31,7 @@ struct state *state_new(void)
     map_init(&s->claimed);
     buf_init(&s->later, SIZE_MAX);
     buf_init(&s->piece, SIZE_MAX);
+    buf_init(&s->part, SIZE_MAX);
     return s;
 }
 
@@ -49,6 +51,7 @@ void state_free(struct state *s)
     map_fini(&s->claimed);
     buf_fini(&s->later);
     buf_fini(&s->piece);
+    buf_fini(&s->part);
     mem_free(s->failure);
     mem_free(s);
 }
@@ -307,7 +310,10 @@ int state_read(struct state *s, const char *name, struct reader *out, struct err
     struct part *p = mem_alloc(sizeof *p);
     p->hash = from_big_endian(bytes);
     mem_free(map_put(&s->parts, key, key_len, p));
-    *out = (struct reader){.at = body, .end = body + (len - CHECKSUM), .state = s};
+    buf_clear(&s->part);
+    buf_add(&s->part, body, len - CHECKSUM);
+    *out = (struct reader){.at = (const uint8_t *)s->part.bytes, .state = s};
+    out->end = out->at + s->part.len;
     return 0;
 }
 
