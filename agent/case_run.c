@@ -6,6 +6,7 @@
 #include "agent/base64.h"
 #include "agent/case.h"
 #include "agent/flow.h"
+#include "agent/keeper.h"
 #include "engine/data/object.h"
 #include "ports/bind.h"
 #include <string.h>
@@ -17,6 +18,7 @@ struct run {
     struct app *app; /* NULL until accepted */
     struct bind *bind;
     struct bus *bus;
+    struct store *store; /* of restarts */
     struct jnode *types, *streams, *queries, *results, *published;
     struct jnode **stream_events; /* by number; NULL: not recorded */
     uint32_t *sent;               /* by number: events that the steps sent */
@@ -384,28 +386,34 @@ static const char *run_step(struct run *r, const struct jnode *step)
     return NULL;
 }
 
-/* The state goes out and into a new app, as over a restart of the agent. */
+/* The state goes into the store, the app is thrown away, a new one is made and loaded, as over a restart of the agent. */
 static const char *restart(struct run *r)
 {
-    struct writer w;
+    struct store_batch batch;
+    struct keeper keeper;
+    struct writer ports = {0};
     struct err e = {0};
     int64_t now_ms = app_now(r->app);
     const char *wrong = NULL;
-    buf_init(&w.out, SIZE_MAX);
-    app_save(r->app, &w);
-    bind_save(r->bind, &w);
+    batch_open(&batch);
+    keeper_init(&keeper, r->store, &batch, 1);
+    app_checkpoint(r->app, &keeper.home);
+    buf_init(&ports.out, SIZE_MAX);
+    bind_save(r->bind, &ports);
+    batch_put(&batch, STORE_META, "ports", 5, ports.out.bytes, ports.out.len);
+    if (store_apply(r->store, &batch, &e) < 0)
+        wrong = arena_printf(r->arena, "restart: %s", e.text);
     close_app(r);
-    if (open_app(r) < 0 || app_start(r->app, now_ms, true, &e) < 0) {
+    if (!wrong && (open_app(r) < 0 || app_start(r->app, now_ms, true, &e) < 0))
         wrong = "restart: the app was refused";
-    } else {
-        struct reader reader = {.at = (const uint8_t *)w.out.bytes,
-                                .end = (const uint8_t *)w.out.bytes + w.out.len};
-        if (app_load(r->app, &reader, &e) < 0)
-            wrong = arena_printf(r->arena, "restart: %s", e.text);
-        else if (bind_load(r->bind, &reader) < 0)
-            wrong = "restart: the saved state of the ports does not fit";
-    }
-    buf_fini(&w.out);
+    if (!wrong && app_restore(r->app, &keeper.home, &e) < 0)
+        wrong = arena_printf(r->arena, "restart: %s", e.text);
+    struct reader reader = {.at = (const uint8_t *)ports.out.bytes, .end = (const uint8_t *)ports.out.bytes + ports.out.len};
+    if (!wrong && bind_load(r->bind, &reader) < 0)
+        wrong = "restart: the saved state of the ports does not fit";
+    buf_fini(&ports.out);
+    keeper_fini(&keeper);
+    batch_close(&batch);
     return wrong;
 }
 
@@ -476,6 +484,8 @@ struct case_result case_run(struct arena *a, const struct test_case *c, int rest
     r.results = jnode_new(a, JNODE_ARRAY);
     r.published = jnode_new(a, JNODE_OBJECT);
     r.bus = bus_new();
+    if (restart_every > 0)
+        store_open(&r.store, &(struct store_options){.folder = NULL}, &e);
     listen_to_topics(&r);
     int64_t now_ms = first_time(c->steps);
     bool is_refused = open_app(&r) < 0;
@@ -497,6 +507,7 @@ struct case_result case_run(struct arena *a, const struct test_case *c, int rest
         close_app(&r);
     }
     bus_free(r.bus);
+    store_close(r.store);
     if (r.is_unsupported)
         result.outcome = CASE_SKIPPED;
     if (result.outcome != CASE_UNUSABLE)

@@ -57,6 +57,7 @@ struct app {
     struct op **triggers;
     int trigger_count;
     struct ondemand *ondemand;   /* compiled queries, the last answer; NULL before the first query */
+    struct state *state;         /* its pieces: engine/data/state.h */
 };
 
 /* stream.c */

@@ -149,11 +149,10 @@ static void test_compare(void)
     CHECK(difference("{\"streams\":{\"A\":[true]}}", "{\"streams\":{\"A\":[1]}}") != NULL);
     CHECK(!difference("{\"streams\":{\"A\":[1.0000000001]}}", "{\"streams\":{\"A\":[1.0]}}"));
     CHECK(difference("{\"streams\":{\"A\":[1.00000001]}}", "{\"streams\":{\"A\":[1.0]}}") != NULL);
-    CHECK(!difference("{\"results\":[[[1.0000001]]]}", "{\"results\":[{\"rows\":[[1.0]]}]}"));
+    CHECK(!difference("{\"results\":[[[1.0000001]]]}", "{\"results\":[[[1.0]]]}"));
     CHECK(!difference("{\"results\":[[[1],[2]],null,[]]}",
-                      "{\"results\":[{\"rows\":[[2],[1]]},{\"rows\":[]},{\"rows\":null}]}"));
-    CHECK(difference("{\"results\":[[[1],[2]]]}", "{\"results\":[{\"rows\":[[2],[1]],\"ordered\":true}]}") != NULL);
-    CHECK(difference("{\"results\":[[[1],[1]]]}", "{\"results\":[{\"rows\":[[1],[2]]}]}") != NULL);
+                      "{\"results\":[[[2],[1]],[],null]}"));
+    CHECK(difference("{\"results\":[[[1],[1]]]}", "{\"results\":[[[1],[2]]]}") != NULL);
     CHECK(!difference("{\"streams\":{\"A\":[{\"set\":[1,2]}]}}", "{\"streams\":{\"A\":[{\"set\":[2,1]}]}}"));
     CHECK(difference("{\"queries\":{}}", "{\"queries\":{\"q\":[1]}}") != NULL);
     CHECK(difference("{\"types\":{\"A\":[\"int\"]}}", "{\"types\":{\"A\":[\"int\"],\"B\":[\"int\"]}}") !=
