@@ -33,6 +33,7 @@ struct expr_env {
     struct expr_sequence *sequences; /* of functions that go on from call to call: expr_sequence() */
     uint32_t sequence_count, sequence_cap;
     const char *app_name; /* for log() */
+    struct scripts *scripts; /* script functions at work (script.h), or NULL */
 };
 
 /* Fails the event being processed: "ClassCastException: ..." style words are not copied; ours say what was
@@ -74,6 +75,7 @@ enum {
 
 struct expr {
     eval_fn eval;
+    eval_fn touch;  /* aggregators: as eval when nobody looks at the result; NULL: eval */
     enum type type; /* static type of the result */
     uint16_t slot;  /* attribute nodes */
     uint16_t index;

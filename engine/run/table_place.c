@@ -825,7 +825,8 @@ static void collect_items(struct keyed *k, struct items *all)
                 items_add(all, p->item);
         }
     }
-    qsort(all->at, all->count, sizeof(*all->at), by_address);
+    if (all->count)
+        qsort(all->at, all->count, sizeof(*all->at), by_address);
     uint32_t count = 0;
     for (uint32_t i = 0; i < all->count; i++) {
         if (count == 0 || all->at[count - 1] != all->at[i])
