@@ -179,6 +179,21 @@ struct item *place_get(const struct keyed *k, const struct value *key)
     return NULL;
 }
 
+struct item *place_get_one(const struct keyed *k, struct value key)
+{
+    if (UNLIKELY(key.type != TYPE_STRING || k->bucket_count == 0))
+        return place_get(k, &key);
+    uint32_t hash = spread((uint32_t)utf8_java_hash(key.as.s->bytes, key.as.s->len));
+    uint16_t column = place_plan(k)->primary.columns[0];
+    for (struct item *e = k->buckets[hash & (k->bucket_count - 1)]; e; e = e->next) {
+        if (e->hash != hash || e->keyed->types[column] != TYPE_STRING)
+            continue;
+        if (text_equal(row_cells(e->keyed)[column].s, key.as.s))
+            return e;
+    }
+    return NULL;
+}
+
 static void bucket_link(struct keyed *k, struct item *e)
 {
     struct item **at = &k->buckets[e->hash & (k->bucket_count - 1)];
@@ -427,7 +442,7 @@ static bool is_empty(const struct keyed *k, int index)
 int place_find(struct keyed *k, int index, enum ast_expr_kind op, struct value v, struct items *out)
 {
     if (index < 0 && !is_ordered(k)) {
-        struct item *e = place_get(k, &v);
+        struct item *e = place_get_one(k, v);
         if (e)
             items_add(out, e);
         return 0;

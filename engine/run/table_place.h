@@ -51,6 +51,8 @@ int place_scan(struct keyed *k, int (*visit)(void *user, struct item *item), voi
 int place_find(struct keyed *k, int index, enum ast_expr_kind op, struct value v, struct items *out);
 /* The item under a primary key that is no single number, or NULL. */
 struct item *place_get(const struct keyed *k, const struct value *key);
+/* As place_get for a key of one column. */
+struct item *place_get_one(const struct keyed *k, struct value key);
 /* 'in' by index, with the language's own idea of '>=', '<=' (a key on the other side) and '!=' (more keys than one). */
 int place_contains(struct keyed *k, int index, enum ast_expr_kind op, struct value v, bool *found);
 /* An item's row is replaced where it stands: what it stands under stays as it was. Takes row's reference. */

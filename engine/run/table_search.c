@@ -264,6 +264,15 @@ static int find(struct search *s, const struct table_search *t, struct items *ou
 
 int search_find(struct table *t, const struct table_query *q, struct frame *f, struct table_rows *out)
 {
+    const struct table_search *only = q->search;
+    if (LIKELY(only->kind == SEARCH_INDEX && only->index == TABLE_PRIMARY && only->op == AST_EQ && !t->plan->primary.is_ordered)) {
+        /* What most joins ask for. The value doesn't look at the row. */
+        struct value v = expr_eval(only->values[0], f);
+        struct item *item = UNLIKELY(f->env->failed) ? NULL : place_get_one((struct keyed *)t, v);
+        if (item)
+            table_rows_add(out, item->row);
+        return UNLIKELY(f->env->failed) ? ERR_EVENT : 0;
+    }
     struct search s = search_begin(t, q, f);
     struct items found = items_of(&s);
     int rc = find(&s, q->search, &found);
