@@ -183,15 +183,22 @@ struct item *place_get_one(const struct keyed *k, struct value key)
 {
     if (UNLIKELY(key.type != TYPE_STRING || k->bucket_count == 0))
         return place_get(k, &key);
-    uint32_t hash = spread((uint32_t)utf8_java_hash(key.as.s->bytes, key.as.s->len));
-    uint16_t column = place_plan(k)->primary.columns[0];
+    const struct text *want = key.as.s;
+    uint32_t hash = spread((uint32_t)utf8_java_hash(want->bytes, want->len));
     for (struct item *e = k->buckets[hash & (k->bucket_count - 1)]; e; e = e->next) {
-        if (e->hash != hash || e->keyed->types[column] != TYPE_STRING)
-            continue;
-        if (text_equal(row_cells(e->keyed)[column].s, key.as.s))
+        if (e->hash == hash && e->text && e->text->len == want->len && memcmp(e->text->bytes, want->bytes, want->len) == 0)
             return e;
     }
     return NULL;
+}
+
+/* Takes the reference of keyed. */
+static void item_set_key(const struct keyed *k, struct item *e, struct row *keyed)
+{
+    const struct table_key *p = &place_plan(k)->primary;
+    bool is_text = p->count == 1 && keyed->types[p->columns[0]] == TYPE_STRING;
+    e->keyed = keyed;
+    e->text = is_text ? row_cells(keyed)[p->columns[0]].s : NULL;
 }
 
 static void bucket_link(struct keyed *k, struct item *e)
@@ -267,7 +274,7 @@ static void primary_add(struct keyed *k, struct item *e)
     if (k->bucket_count == 0)
         buckets_widen(k, FIRST_BUCKETS);
     e->hash = key_hash(k, key);
-    e->keyed = row_ref(e->row);
+    item_set_key(k, e, row_ref(e->row));
     bucket_link(k, e);
     if (k->count > k->bucket_count / 4 * 3 && k->bucket_count < LAST_BUCKETS)
         buckets_widen(k, k->bucket_count * 2);
@@ -562,7 +569,7 @@ void place_set_row(struct keyed *k, struct item *e, struct row *row)
         row_key(k, row, key);
         if (key_is(k, e->row, key)) {
             row_unref(e->keyed);
-            e->keyed = row_ref(row);
+            item_set_key(k, e, row_ref(row));
         }
     }
     row_unref(e->row);
@@ -594,7 +601,7 @@ static void primary_replace(struct keyed *k, struct item *old, struct item *e, c
         return;
     }
     e->hash = old->hash;
-    e->keyed = row_ref(e->row);
+    item_set_key(k, e, row_ref(e->row));
     e->next = old->next;
     *bucket_place(k, old) = e;
     row_unref(old->keyed);
@@ -936,7 +943,7 @@ static void load_primary(struct keyed *k, const struct items *all, struct reader
                     row_unref(keyed);
                 return;
             }
-            e->keyed = keyed ? keyed : row_ref(e->row);
+            item_set_key(k, e, keyed ? keyed : row_ref(e->row));
             row_key(k, e->keyed, key);
             e->hash = key_hash(k, key);
             bucket_link(k, e);

@@ -15,6 +15,7 @@ struct item {
     struct row *row;
     struct item *next; /* same bucket */
     struct row *keyed; /* the row whose columns are the key it stands under in a bucket */
+    struct text *text; /* of keyed, when the key is one column and text; else NULL */
     uint64_t moment;   /* of insertion: rises */
     uint32_t hash;     /* in a bucket */
     uint32_t refs;     /* places it stands in, and who holds it */
