@@ -229,7 +229,8 @@ enum part_kind {
 struct part {
     enum part_kind kind;
     struct table_search *search;
-    struct expr **values; /* by column of the key, NULL where missing */
+    struct expr **values; /* by column of the key, NULL where missing; of a lookup by all of it too */
+    const struct ast_expr *unequal; /* a comparison of a key's column by another operator */
 };
 
 static struct table_search *search_new(struct search_build *b, enum search_kind kind, const struct ast_expr *e)
@@ -315,10 +316,11 @@ static struct part part_compare(struct search_build *b, const struct ast_expr *e
     if (index >= TABLE_PRIMARY)
         return part_rows(search_index(b, e, index, op, expr_compile(&b->c, value)));
     struct part part = {.kind = PART_SCAN};
-    for (int i = 0; i < k->count && op == AST_EQ; i++) {
+    for (int i = 0; i < k->count; i++) {
         if (k->columns[i] != column)
             continue;
         part.kind = PART_KEY;
+        part.unequal = op == AST_EQ ? NULL : e;
         part.values = arena_array(b->p->arena, (size_t)k->count, sizeof(struct expr *));
         part.values[i] = expr_compile(&b->c, value);
     }
@@ -331,6 +333,11 @@ static struct part part_key(struct search_build *b, const struct ast_expr *e, co
     const struct table_key *k = &b->table->primary;
     struct part part = *left;
     int count = 0;
+    part.kind = PART_KEY;
+    part.values = arena_array(b->p->arena, (size_t)k->count, sizeof(struct expr *));
+    memcpy(part.values, left->values, (size_t)k->count * sizeof(struct expr *));
+    if (!part.unequal)
+        part.unequal = right->unequal;
     for (int i = 0; i < k->count; i++) {
         if (!part.values[i])
             part.values[i] = right->values[i];
@@ -338,12 +345,19 @@ static struct part part_key(struct search_build *b, const struct ast_expr *e, co
     }
     if (count < k->count)
         return part;
+    if (part.unequal) {
+        diag_error(b->p->diags, part.unequal->op_span, "a condition on all attributes of the %s compares them by '==' only", k->label);
+        diag_hint(b->p->diags, "write 'not' of the opposite, or compare fewer of them");
+        return (struct part){.kind = PART_SCAN};
+    }
     struct table_search *s = search_new(b, SEARCH_KEY, e);
     s->index = TABLE_PRIMARY;
     s->op = AST_EQ;
     s->values = part.values;
     s->value_count = k->count;
-    return part_rows(s);
+    struct part whole = part_rows(s);
+    whole.values = part.values;
+    return whole;
 }
 
 static bool finds_one(const struct table_search *s)
@@ -354,7 +368,7 @@ static bool finds_one(const struct table_search *s)
 static struct part part_and(struct search_build *b, const struct ast_expr *e, bool under_both)
 {
     struct part left = part_of(b, e->left, under_both), right = part_of(b, e->right, under_both);
-    if (left.kind == PART_KEY && right.kind == PART_KEY)
+    if (left.values && right.values)
         return part_key(b, e, &left, &right);
     if (left.kind != PART_ROWS && right.kind != PART_ROWS)
         return (struct part){.kind = PART_SCAN};

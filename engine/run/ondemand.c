@@ -112,10 +112,10 @@ static int find_in_window(struct app *app, const struct ondemand_plan *q, struct
     struct queue *queue = window->type->content(window);
     for (uint32_t i = 0; queue && i < queue->count; i++) {
         *slot = queue_at(queue, i);
-        bool pass = !q->on || expr_is_true(q->on, f);
-        if (app->env.failed)
-            return ERR_EVENT;
-        if (pass)
+        int rc = q->on ? table_meets(q->on, f) : 1;
+        if (rc < 0)
+            return rc;
+        if (rc)
             add_found(found, *slot);
     }
     if (queue)

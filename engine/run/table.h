@@ -76,6 +76,16 @@ struct table_type {
     int (*load)(struct table *t, struct reader *r); /* of an open, empty one */
 };
 extern const struct table_type table_list, table_keyed;
+/* A condition over stored rows: 1, 0, or ERR_EVENT: it failed, or gave null, which fails here (an attribute alone, spec 08 section 3). */
+static inline int table_meets(const struct expr *condition, struct frame *f)
+{
+    struct value v = expr_eval(condition, f);
+    if (LIKELY(v.type == TYPE_BOOL && !f->env->failed))
+        return v.as.l != 0;
+    if (!f->env->failed)
+        expr_fail(f->env, "a condition on stored rows is %s, not true or false", type_name(v.type));
+    return ERR_EVENT;
+}
 /* Told, not failed: a row that was dropped, an update that was skipped. */
 void table_report(struct table *t, const char *what);
 

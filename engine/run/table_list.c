@@ -57,8 +57,7 @@ static int meets(const struct table_query *q, struct frame *f, struct row **slot
     if (!q->on)
         return 1;
     *slot = row;
-    bool pass = expr_is_true(q->on, f);
-    return UNLIKELY(f->env->failed) ? ERR_EVENT : pass;
+    return table_meets(q->on, f);
 }
 
 static int rows_find(struct table *t, const struct table_query *q, struct frame *f, struct table_rows *out)

@@ -467,6 +467,42 @@ static void find_range(struct keyed *k, int index, enum ast_expr_kind op, struct
     }
 }
 
+struct hashed {
+    uint64_t hash;
+    uint32_t at;
+};
+
+static int by_hash(const void *a, const void *b)
+{
+    const struct hashed *x = a, *y = b;
+    if (x->hash != y->hash)
+        return x->hash < y->hash ? -1 : 1;
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* What an index gives is a set: of rows that are equal now, the first stays. */
+static void equal_once(const struct keyed *k, struct items *items, uint32_t from)
+{
+    uint32_t count = items->count - from, kept = from;
+    if (!k->has_updated || count < 2)
+        return;
+    struct hashed *order = arena_raw(items->scratch, count * sizeof(*order));
+    for (uint32_t i = 0; i < count; i++)
+        order[i] = (struct hashed){row_hash(items->at[from + i]->row), from + i};
+    qsort(order, count, sizeof(*order), by_hash);
+    for (uint32_t i = 1, first = 0; i < count; i++) {
+        if (order[i].hash == order[first].hash && rows_same(items->at[order[i].at]->row, items->at[order[first].at]->row))
+            items->at[order[i].at] = NULL;
+        else
+            first = i;
+    }
+    for (uint32_t i = from; i < items->count; i++) {
+        if (items->at[i])
+            items->at[kept++] = items->at[i];
+    }
+    items->count = kept;
+}
+
 static bool is_empty(const struct keyed *k, int index)
 {
     return index < 0 ? k->count == 0 : k->indexes[index].count == 0;
@@ -484,8 +520,10 @@ int place_find(struct keyed *k, int index, enum ast_expr_kind op, struct value v
         return ERR_EVENT;
     uint32_t from = out->count;
     find_range(k, index, op, v, out);
-    if (index >= 0)
+    if (index >= 0) {
         sort_items(out, from);
+        equal_once(k, out, from);
+    }
     return 0;
 }
 
@@ -545,11 +583,10 @@ static int scan_index(struct keyed *k, int (*visit)(void *user, struct item *ite
             items_add(&all, p->item);
     }
     sort_items(&all, 0);
+    equal_once(k, &all, 0);
     int rc = 0;
-    for (uint32_t i = 0; i < all.count && rc == 0; i++) {
-        if (i == 0 || all.at[i] != all.at[i - 1])
-            rc = visit(user, all.at[i]);
-    }
+    for (uint32_t i = 0; i < all.count && rc == 0; i++)
+        rc = visit(user, all.at[i]);
     return rc;
 }
 
@@ -593,6 +630,7 @@ void place_set_row(struct keyed *k, struct item *e, struct row *row)
     struct value key[LIMIT_TABLE_KEY];
     struct row *was = e->row;
     e->row = row;
+    k->has_updated = true;
     if (has_primary(k) && !is_ordered(k)) {
         /* The old row need not stay for its key when the new one has it too. */
         row_key(k, row, key);
@@ -899,7 +937,7 @@ static void save_index(const struct keyed *k, int index, const struct items *all
         write_count(w, chain);
         for (; p; p = p->next) {
             write_value(w, p->value);
-            write_count(w, number_of(all, p->item));
+            write_u32(w, number_of(all, p->item));
         }
     }
 }
@@ -911,6 +949,7 @@ static void place_save(struct table *t, struct writer *w)
     struct items all = {.scratch = t->app->env.scratch};
     collect_items(k, &all);
     write_i64(w, (int64_t)k->moment);
+    write_u8(w, k->has_updated);
     write_u32(w, k->bucket_count);
     write_count(w, all.count);
     for (uint32_t i = 0; i < all.count; i++) {
@@ -921,12 +960,12 @@ static void place_save(struct table *t, struct writer *w)
     uint64_t key;
     struct btree_at at = btree_seek(&k->ordered, 0, 0);
     for (struct item *e; (e = btree_next(&at, &key)) != NULL;) {
-        write_count(w, number_of(&all, e));
+        write_u32(w, number_of(&all, e));
         write_i64(w, (int64_t)key);
     }
     for (uint32_t i = 0; i < k->bucket_count; i++) {
         for (struct bucket_slot *s = k->buckets[i]; s; s = s->next) {
-            write_count(w, number_of(&all, s->item));
+            write_u32(w, number_of(&all, s->item));
             write_row(w, s->keyed == s->item->row ? NULL : s->keyed);
         }
     }
@@ -937,7 +976,7 @@ static void place_save(struct table *t, struct writer *w)
 
 static struct item *load_item(const struct items *all, struct reader *r)
 {
-    size_t at = read_count(r, UINT32_MAX);
+    uint32_t at = read_u32(r);
     if (at >= all->count)
         r->failed = true;
     return r->failed ? NULL : all->at[at];
@@ -1012,6 +1051,7 @@ static int place_load(struct table *t, struct reader *r)
     struct arena_mark mark = arena_mark(t->app->env.scratch);
     struct items all = {.scratch = t->app->env.scratch};
     k->moment = (uint64_t)read_i64(r);
+    k->has_updated = read_u8(r) != 0;
     uint32_t buckets = read_u32(r);
     size_t count = read_count(r, UINT32_MAX);
     if ((buckets & (buckets - 1)) != 0 || buckets > LAST_BUCKETS || (buckets && (is_ordered(k) || !has_primary(k))))

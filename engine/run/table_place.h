@@ -20,6 +20,7 @@ struct bucket_slot;
 struct keyed {
     struct table table;
     uint64_t moment, count; /* count: items under a primary key */
+    bool has_updated;       /* a row was put where another was: two in an index may be equal, and are found as one */
     struct bucket_slot **buckets;
     uint32_t bucket_count;
     struct btree ordered;  /* the primary key when it is one number */

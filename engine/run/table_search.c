@@ -32,15 +32,14 @@ static struct items items_of(const struct search *s)
 static int meets(struct search *s, const struct expr *condition, struct item *item)
 {
     *s->slot = item->row;
-    bool pass = expr_is_true(condition, s->frame);
+    int rc = table_meets(condition, s->frame);
     *s->slot = NULL;
-    return UNLIKELY(s->frame->env->failed) ? ERR_EVENT : pass;
+    return rc;
 }
 
 static int gate(struct search *s, const struct expr *condition)
 {
-    bool pass = expr_is_true(condition, s->frame);
-    return UNLIKELY(s->frame->env->failed) ? ERR_EVENT : pass;
+    return table_meets(condition, s->frame);
 }
 
 /* ---- scans ---- */
@@ -412,12 +411,11 @@ int search_remove(struct table *t, const struct table_query *q, struct frame *f)
 
 /* ---- update ---- */
 
+/* The columns of a composite key don't count: a row stays where it is when they change. */
 static bool is_indexed(const struct table_plan *p, uint16_t column)
 {
-    for (int i = 0; i < p->primary.count; i++) {
-        if (p->primary.columns[i] == column)
-            return true;
-    }
+    if (p->primary.count == 1 && p->primary.columns[0] == column)
+        return true;
     for (int i = 0; i < p->index_count; i++) {
         if (p->indexes[i].columns[0] == column)
             return true;
