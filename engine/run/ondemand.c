@@ -4,7 +4,7 @@
 #include "engine/run/app.h"
 
 enum { COMPILED_MAX = 50 };
-static const int64_t RESULT_AT_MS = -1; /* the timestamp of rows that are shown */
+static const int64_t RESULT_AT_MS = -1; /* the timestamp of what is shown and of what is written */
 
 struct compiled {
     char *text;
@@ -144,16 +144,16 @@ static int run_find(struct app *app, const struct ondemand_plan *q)
 
 static int run_change(struct app *app, const struct ondemand_plan *q)
 {
-    struct row *nothing = row_new(q->select ? 0 : q->statement.table->schema->count, app->env.now_ms);
+    struct row *nothing = row_new(q->select ? 0 : q->statement.table->schema->count, RESULT_AT_MS);
     struct batch events;
     int rc = 0;
     batch_init(&events, &app->scratch, 1);
-    batch_add(&events, nothing, app->env.now_ms, EVENT_CURRENT);
+    batch_add(&events, nothing, RESULT_AT_MS, EVENT_CURRENT);
     if (q->select) {
         rc = run_select(app, q->select, &events);
         events.count = 0;
         for (uint32_t i = 0; i < app->ondemand->row_count; i++)
-            batch_add(&events, app->ondemand->rows[i], app->env.now_ms, EVENT_CURRENT);
+            batch_add(&events, app->ondemand->rows[i], RESULT_AT_MS, EVENT_CURRENT);
     }
     if (rc == 0 && events.count)
         rc = table_run(&q->statement, app->tables[q->statement.table->number], &events);
