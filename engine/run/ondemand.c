@@ -1,5 +1,5 @@
-/* ondemand.c - on-demand queries at work (spec 08 section 6). The newest of them are kept compiled, by their text; an operator is made for each
- * execution, so that no state lasts from one to the next. */
+/* ondemand.c - on-demand queries at work (spec 08 section 6). The newest of them are kept compiled, by their
+ * text; an operator is made for each execution, so that no state lasts from one to the next. */
 #include "engine/run/ondemand.h"
 #include "engine/run/app.h"
 
@@ -13,7 +13,7 @@ struct compiled {
 };
 struct ondemand {
     struct compiled compiled[COMPILED_MAX];
-    int newest; /* the next to be written over */
+    int newest;        /* the next to be written over */
     struct row **rows; /* of the last answer, refs 1 each */
     uint32_t row_count, row_cap;
 };
@@ -106,7 +106,8 @@ static void add_found(struct batch *b, struct row *row)
     batch_add(b, row, RESULT_AT_MS, EVENT_CURRENT);
 }
 
-static int find_in_window(struct app *app, const struct ondemand_plan *q, struct frame *f, struct row **slot, struct batch *found)
+static int find_in_window(struct app *app, const struct ondemand_plan *q, struct frame *f, struct row **slot,
+                          struct batch *found)
 {
     struct op *window = app->windows[q->window->number];
     struct queue *queue = window->type->content(window);
