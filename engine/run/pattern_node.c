@@ -148,7 +148,7 @@ static void index_wait(struct pattern *m, struct pattern_node *n, struct wait *w
     }
     struct value v = partial_key(pattern_plan_of(m), &n->plan->key, w->partial);
     w->is_odd = !is_null(v) && v.type != n->plan->key.of_type;
-    wait_index_add(&n->index, &n->pending, w, key_hash(v));
+    wait_index_add(&n->index, w, key_hash(v));
 }
 
 void node_filled(struct pattern *m, struct pattern_node *n, struct partial *p)
@@ -158,7 +158,7 @@ void node_filled(struct pattern *m, struct pattern_node *n, struct partial *p)
         uint32_t hash = key_hash(partial_key(pattern_plan_of(m), &watcher->plan->key, p));
         struct wait *next;
         for (struct wait *w = wait_index_find(&watcher->index, hash); w; w = next) {
-            next = wait_index_next(w->hash_next, hash);
+            next = w->hash_next;
             if (w->partial == p)
                 wait_index_stale(&watcher->index, w);
         }
@@ -831,7 +831,7 @@ int node_process(struct pattern *m, struct pattern_node *n, struct row *row, str
         node_remove(m, n, n->index.stale);
     if (n->plan->key.is_there && key_answers(m, n, row, &hash, &none)) {
         for (struct wait *w = none ? NULL : wait_index_find(&n->index, hash); w && rc == 0; w = next) {
-            next = wait_index_next(w->hash_next, hash);
+            next = w->hash_next;
             rc = try(m, n, w, row, out);
         }
         return rc;
