@@ -245,12 +245,11 @@ static void slot_free(struct wait_index *ix, struct wait_slot *slot)
         wait_index_fini(ix);
 }
 
-void wait_index_add(struct wait_index *ix, struct wait *w, uint32_t hash)
+void wait_index_add(struct wait_index *ix, struct wait *w)
 {
     if (ix->hash_count >= ix->slot_count / 4 * 3)
         index_widen(ix);
-    struct wait_slot *slot = slot_of(ix, hash);
-    w->hash = hash;
+    struct wait_slot *slot = slot_of(ix, w->hash);
     w->place = WAIT_INDEXED;
     w->hash_next = NULL;
     ix->odd_count += w->is_odd;
@@ -261,7 +260,7 @@ void wait_index_add(struct wait_index *ix, struct wait *w, uint32_t hash)
         slot->first->hash_prev = w;
         return;
     }
-    *slot = (struct wait_slot){w, hash};
+    *slot = (struct wait_slot){w, w->hash};
     w->hash_prev = w;
     ix->hash_count++;
 }

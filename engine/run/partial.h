@@ -103,7 +103,7 @@ void wait_list_sort(struct wait_list *l);
 /* All of from behind l; from is empty then. */
 void wait_list_splice(struct wait_list *l, struct wait_list *from);
 
-void wait_index_add(struct wait_index *ix, struct wait *w, uint32_t hash);
+void wait_index_add(struct wait_index *ix, struct wait *w); /* by w->hash; w->is_odd is set */
 void wait_index_stale(struct wait_index *ix, struct wait *w); /* from the index, or loose, to the stale */
 void wait_index_remove(struct wait_index *ix, struct wait *w);
 void wait_index_fini(struct wait_index *ix);
@@ -116,6 +116,13 @@ static inline struct wait *wait_index_find(const struct wait_index *ix, uint32_t
     while (ix->slots[at].first && ix->slots[at].hash != hash)
         at = (at + 1) & mask;
     return ix->slots[at].first;
+}
+
+/* The slot of hash will be looked at soon. */
+static inline void wait_index_prefetch(const struct wait_index *ix, uint32_t hash)
+{
+    if (ix->slot_count)
+        __builtin_prefetch(&ix->slots[hash & (ix->slot_count - 1)], 1);
 }
 
 void wait_heap_add(struct wait_heap *h, struct wait *w, int64_t start_ms);
