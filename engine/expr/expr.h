@@ -174,7 +174,7 @@ struct expr_ctx {
     struct diags *diags;
     const struct scope *scope;
     struct agg_layout *aggs; /* NULL: an aggregator here is an error */
-    bool is_on_demand;
+    bool is_on_demand; /* the tree ends before what is made with it: texts of literals are copied by who keeps them */
     /* 'x in Table': engine/plan sets it; NULL: refused. Gets the whole AST_IN node; returns the node or NULL
      * after reporting. */
     struct expr *(*compile_in)(struct expr_ctx *c, const struct ast_expr *in);

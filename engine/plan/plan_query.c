@@ -47,7 +47,14 @@ void plan_query_input(struct planner *p, const struct plan_element *element, str
 
 struct expr_ctx plan_expr_ctx(struct planner *p, const struct scope *scope, struct agg_layout *aggs)
 {
-    return (struct expr_ctx){.arena = p->arena, .diags = p->diags, .scope = scope, .aggs = aggs, .compile_in = plan_in, .script = plan_script, .user = p};
+    return (struct expr_ctx){.arena = p->arena,
+                             .diags = p->diags,
+                             .scope = scope,
+                             .aggs = aggs,
+                             .is_on_demand = p->is_on_demand,
+                             .compile_in = plan_in,
+                             .script = plan_script,
+                             .user = p};
 }
 
 void plan_events_wanted(const struct ast_query *ast, bool *current, bool *expired)

@@ -100,14 +100,29 @@ static int ask_range(const struct aggregate_lookup *l, struct frame *f, int64_t 
 
 /* ---- table and memory ---- */
 
-int aggregation_stored(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms, struct table_hits *hits)
+/* A frame over the range and room for a row. */
+static struct frame range_frame(struct aggregation *a, int64_t start_ms, int64_t end_ms)
 {
-    struct row *range = scratch_row(a->op.env->scratch, 2);
+    struct arena *scratch = a->op.env->scratch;
+    struct row *range = scratch_row(scratch, 2), **rows = arena_array(scratch, 2, sizeof(*rows));
     scratch_set(range, 0, value_long(start_ms));
     scratch_set(range, 1, value_long(end_ms));
-    struct row *rows[2] = {range, NULL};
-    struct frame f = {.env = a->op.env, .rows = rows, .at_ms = op_now(&a->op), .user = &a->op};
-    return table_find(a->plan->units[unit].range, aggregation_table(a, unit), &f, hits);
+    rows[0] = range;
+    return (struct frame){.env = a->op.env, .rows = rows, .at_ms = op_now(&a->op), .user = &a->op};
+}
+
+int aggregation_stored(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms, struct table_rows *rows)
+{
+    struct frame f = range_frame(a, start_ms, end_ms);
+    struct table *t = aggregation_table(a, unit);
+    return t->plan->type->find(t, a->plan->units[unit].range, &f, rows);
+}
+
+int aggregation_forget(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms)
+{
+    struct frame f = range_frame(a, start_ms, end_ms);
+    struct table *t = aggregation_table(a, unit);
+    return t->plan->type->remove(t, a->plan->units[unit].range, &f);
 }
 
 /* Start of what is open in unit or, before that one had anything, in a finer one. False: nothing ever came. */
@@ -197,15 +212,14 @@ static int find_rows(struct aggregation *a, int unit, int64_t start_ms, int64_t 
 {
     const struct aggregate_plan *p = a->plan;
     struct found in = {.scratch = out->scratch};
-    struct table_hits hits;
+    struct table_rows stored = {.scratch = out->scratch};
     struct bucket memory;
     int64_t since_ms;
-    table_hits_init(&hits, out->scratch, 0);
-    int rc = aggregation_stored(a, unit, start_ms, end_ms, &hits);
+    int rc = aggregation_stored(a, unit, start_ms, end_ms, &stored);
     if (rc < 0)
         return rc;
-    for (uint32_t i = 0; i < hits.count; i++)
-        found_add(&in, hits.hits[i].row);
+    for (uint32_t i = 0; i < stored.count; i++)
+        found_add(&in, stored.rows[i]);
     bucket_init(&memory, &p->layout);
     if (open_since(a, unit, &since_ms) && (p->by || end_ms > since_ms)) {
         merge_open(a, unit, since_ms, &memory);

@@ -42,30 +42,28 @@ static int64_t row_time(const struct aggregation *a, const struct row *row)
 }
 
 /* Is what the newest of these rows stands for in the next coarser table? 1, 0, or ERR_EVENT. */
-static int is_safe(struct aggregation *a, int unit, const struct table_hits *old)
+static int is_safe(struct aggregation *a, int unit, const struct table_rows *old)
 {
     if (unit + 1 == a->plan->unit_count)
         return 1;
     int64_t newest_ms = INT64_MIN;
     for (uint32_t i = 0; i < old->count; i++) {
-        int64_t at_ms = row_time(a, old->hits[i].row);
+        int64_t at_ms = row_time(a, old->rows[i]);
         newest_ms = at_ms > newest_ms ? at_ms : newest_ms;
     }
     enum duration coarser = a->plan->units[unit + 1].unit;
-    struct table_hits hits;
-    table_hits_init(&hits, a->op.env->scratch, 1);
-    int rc = aggregation_stored(a, unit + 1, unit_start(coarser, newest_ms), unit_end(coarser, newest_ms), &hits);
-    return rc < 0 ? rc : hits.count > 0;
+    struct table_rows found = {.scratch = a->op.env->scratch};
+    int rc = aggregation_stored(a, unit + 1, unit_start(coarser, newest_ms), unit_end(coarser, newest_ms), &found);
+    return rc < 0 ? rc : found.count > 0;
 }
 
 static int purge_unit(struct aggregate_purge *p, int unit, int64_t now_ms)
 {
     struct aggregation *a = p->of;
     const struct aggregate_unit *u = &a->plan->units[unit];
-    struct table_hits old;
+    struct table_rows old = {.scratch = a->op.env->scratch};
     if (u->retention_ms == RETAIN_ALL)
         return 0;
-    table_hits_init(&old, a->op.env->scratch, 0);
     int rc = aggregation_stored(a, unit, INT64_MIN, now_ms - u->retention_ms, &old);
     if (rc < 0 || old.count == 0)
         return rc;
@@ -78,8 +76,7 @@ static int purge_unit(struct aggregate_purge *p, int unit, int64_t now_ms)
                  a->plan->units[unit + 1].table->schema->id);
         return 0;
     }
-    struct table *table = aggregation_table(a, unit);
-    return table->plan->type->remove(table, old.hits, old.count);
+    return aggregation_forget(a, unit, INT64_MIN, now_ms - u->retention_ms);
 }
 
 static int purge_due(struct op *op, int64_t due_ms)
