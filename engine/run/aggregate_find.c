@@ -100,6 +100,11 @@ static int ask_range(const struct aggregate_lookup *l, struct frame *f, int64_t 
 
 /* ---- table and memory ---- */
 
+static int64_t row_event_start(const struct aggregate_plan *p, const struct row *row)
+{
+    return p->by ? row_get(row, (size_t)p->layout.event_start).as.l : 0;
+}
+
 int aggregation_stored(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms, struct table_hits *hits)
 {
     struct row *range = scratch_row(a->op.env->scratch, 2);
@@ -125,19 +130,17 @@ static bool open_since(const struct aggregation *a, int unit, int64_t *start_ms)
     return false;
 }
 
-/* All that is open up to unit, merged by group into rows of unit; memory is the caller's to end. */
+/* All that is open up to unit, merged by group; memory is the caller's to end. With 'aggregate by' rows of different units stay apart, each with the
+ * start that its own bucket has: by that they lie in the range or not. */
 static void merge_open(const struct aggregation *a, int unit, int64_t since_ms, struct bucket *memory)
 {
     const struct aggregate_plan *p = a->plan;
     int64_t start_ms = unit_start(p->units[unit].unit, since_ms);
-    bucket_init(memory, &p->layout);
     for (int i = unit; i >= 0; i--) {
         const struct bucket *open = &a->open[i].bucket;
         struct row **rows = bucket_rows(open, a->op.env->scratch);
-        for (uint32_t k = 0; k < open->count; k++) {
-            int64_t event_start_ms = p->by ? unit_start(p->units[unit].unit, row_get(rows[k], 1).as.l) : 0;
-            bucket_add_row(memory, start_ms, event_start_ms, rows[k]);
-        }
+        for (uint32_t k = 0; k < open->count; k++)
+            bucket_add_row(memory, start_ms, row_event_start(p, rows[k]), rows[k]);
     }
 }
 
@@ -163,25 +166,28 @@ static struct row *output_row(const struct aggregation *a, const struct row *row
 }
 
 /* With 'aggregate by' a bucket may have ended more than once: its rows are merged. */
-static void found_merged(const struct aggregation *a, const struct found *in, struct found *out)
+static void found_merged(const struct aggregation *a, int unit, const struct found *in, struct found *out)
 {
+    const struct aggregate_plan *p = a->plan;
     struct bucket merged;
-    bucket_init(&merged, &a->plan->layout);
-    for (uint32_t i = 0; i < in->count; i++)
-        bucket_add_row(&merged, row_get(in->rows[i], 0).as.l, row_get(in->rows[i], 1).as.l, in->rows[i]);
+    bucket_init(&merged, &p->layout);
+    for (uint32_t i = 0; i < in->count; i++) {
+        int64_t event_start_ms = unit_start(p->units[unit].unit, row_event_start(p, in->rows[i]));
+        bucket_add_row(&merged, row_get(in->rows[i], 0).as.l, event_start_ms, in->rows[i]);
+    }
     struct row **rows = bucket_rows(&merged, a->op.env->scratch);
     for (uint32_t i = 0; i < merged.count; i++)
         found_add(out, output_row(a, rows[i]));
     bucket_fini(&merged);
 }
 
-/* Adds the rows of memory that lie in the range: with 'aggregate by' by the time of the finer bucket that the newest of it came from. */
+/* Adds the rows of memory that lie in the range. */
 static void found_memory(const struct aggregation *a, const struct bucket *memory, int64_t start_ms, int64_t end_ms, struct found *in)
 {
     const struct aggregate_plan *p = a->plan;
     struct row **rows = bucket_rows(memory, a->op.env->scratch);
     for (uint32_t i = 0; i < memory->count; i++) {
-        int64_t at_ms = p->by ? rows[i]->at_ms : row_get(rows[i], 0).as.l;
+        int64_t at_ms = p->by ? row_event_start(p, rows[i]) : row_get(rows[i], 0).as.l;
         if (at_ms >= start_ms && at_ms < end_ms)
             found_add(in, rows[i]);
     }
@@ -212,7 +218,7 @@ static int find_rows(struct aggregation *a, int unit, int64_t start_ms, int64_t 
         found_memory(a, &memory, start_ms, end_ms, &in);
     }
     if (p->by) {
-        found_merged(a, &in, out);
+        found_merged(a, unit, &in, out);
     } else {
         for (uint32_t i = 0; i < in.count; i++)
             found_add(out, output_row(a, in.rows[i]));
