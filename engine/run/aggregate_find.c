@@ -144,6 +144,8 @@ static void merge_open(const struct aggregation *a, int unit, int64_t since_ms, 
     }
 }
 
+/* A mean of whole numbers is a long in a column of doubles, and the size of a set is an int in one of longs: the language's comparisons and sums
+ * fail on them. */
 static struct row *output_row(const struct aggregation *a, const struct row *row)
 {
     const struct aggregate_plan *p = a->plan;
@@ -152,7 +154,7 @@ static struct row *output_row(const struct aggregation *a, const struct row *row
         const struct aggregate_output *o = &p->outputs[i];
         struct value v = row_get(row, (size_t)o->column);
         if (o->is_set_size) {
-            v = value_long(v.type == TYPE_OBJECT ? (int64_t)object_count(v.as.o) : 0);
+            v = value_int(v.type == TYPE_OBJECT ? (int32_t)object_count(v.as.o) : 0);
         } else if (o->count >= 0 && !is_null(v)) {
             int64_t n = row_get(row, (size_t)o->count).as.l;
             if (n == 0)

@@ -180,6 +180,22 @@ static void merge_sort(const struct select_plan *p, struct order_item *items, st
         items[at++] = spare[left++];
 }
 
+/* Values are compared as what their column declares; another type in it fails the event (spec 02 section 7.1). */
+static bool keys_fit(const struct select_plan *p, const struct order_item *items, uint32_t count, struct expr_env *env)
+{
+    for (uint32_t i = 0; i < count && items[i].event.kind != EVENT_RESET; i++) {
+        for (int k = 0; k < p->order_count; k++) {
+            const struct expr *attr = p->order[k].attr;
+            enum type type = items[i].keys[k].type;
+            if (LIKELY(type == attr->type || type == TYPE_NULL))
+                continue;
+            expr_fail(env, "order by '%s': %s in a column of %s", attr->name ? attr->name : "", type_name(type), type_name(attr->type));
+            return false;
+        }
+    }
+    return true;
+}
+
 /* rows_of: the frame each listed event came from, for names of inputs (joins). */
 static int order_rows(struct select *s, const struct select_plan *p, struct batch *list, const struct event *sources)
 {
@@ -206,6 +222,8 @@ static int order_rows(struct select *s, const struct select_plan *p, struct batc
         uint32_t to = from + 1;
         while (to < list->count && items[to].event.kind == items[from].event.kind)
             to++;
+        if (UNLIKELY(to - from > 1 && !keys_fit(p, items + from, to - from, s->op.env)))
+            return ERR_EVENT;
         merge_sort(p, items + from, spare, to - from);
         from = to;
     }

@@ -39,6 +39,7 @@ class Case:
         self.r = random.Random("aggregation/%d/%d" % (seed, number))
         self.name = "aggregations/%d/%d" % (seed, number)
         self.tags = set()
+        self.seen = set()
 
     def chance(self, p):
         return self.r.random() < p
@@ -252,6 +253,10 @@ class Case:
         if self.chance(0.4):
             own = now + r.choice([-500, -1000, -3000, -61000, -3600000, -86400000, 1000, 20000, -40 * 86400000])
         zone = r.choice([0, 0, 330])
+        # Which of two events of one time is the newest would be an accident.
+        while own // (1000 if self.by == "st" else 1) in self.seen:
+            own += 1000 if self.by == "st" else 1
+        self.seen.add(own // (1000 if self.by == "st" else 1))
         row = []
         for name, t in self.columns:
             if name == "ts":
