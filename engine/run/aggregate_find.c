@@ -201,45 +201,48 @@ static void found_memory(const struct aggregation *a, const struct bucket *memor
     }
 }
 
-static int find_rows(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms, struct found *out)
+/* The rows of the range, as the tables have them. */
+static int find_rows(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms, struct bucket *memory, struct found *in)
 {
-    const struct aggregate_plan *p = a->plan;
-    struct found in = {.scratch = out->scratch};
     struct table_hits hits;
-    struct bucket memory;
     int64_t since_ms;
-    table_hits_init(&hits, out->scratch, 0);
+    table_hits_init(&hits, in->scratch, 0);
     int rc = aggregation_stored(a, unit, start_ms, end_ms, &hits);
     if (rc < 0)
         return rc;
     for (uint32_t i = 0; i < hits.count; i++)
-        found_add(&in, hits.hits[i].row);
-    bucket_init(&memory, &p->layout);
-    if (open_since(a, unit, &since_ms) && (p->by || end_ms > since_ms)) {
-        merge_open(a, unit, since_ms, &memory);
-        found_memory(a, &memory, start_ms, end_ms, &in);
+        found_add(in, hits.hits[i].row);
+    if (open_since(a, unit, &since_ms) && (a->plan->by || end_ms > since_ms)) {
+        merge_open(a, unit, since_ms, memory);
+        found_memory(a, memory, start_ms, end_ms, in);
     }
-    if (p->by) {
-        found_merged(a, unit, &in, out);
-    } else {
-        for (uint32_t i = 0; i < in.count; i++)
-            found_add(out, output_row(a, in.rows[i]));
-    }
-    bucket_fini(&memory);
     return 0;
+}
+
+static void make_output(const struct aggregation *a, int unit, const struct found *in, struct found *out)
+{
+    if (a->plan->by) {
+        found_merged(a, unit, in, out);
+        return;
+    }
+    for (uint32_t i = 0; i < in->count; i++)
+        found_add(out, output_row(a, in->rows[i]));
 }
 
 /* ---- the lookup ---- */
 
-/* Keeps the rows for which on is true. */
-static int found_filter(const struct aggregate_lookup *l, struct frame *f, struct row **rows, struct found *found)
+/* Keeps the rows for which the condition is true; NULL: all. rows are the slots of f. */
+static int found_filter(const struct aggregate_lookup *l, const struct expr *condition, struct frame *f, struct row **slots, struct found *found)
 {
     uint32_t kept = 0;
+    if (!condition)
+        return 0;
     for (uint32_t i = 0; i < found->count && !f->env->failed; i++) {
-        rows[l->slot] = found->rows[i];
-        if (expr_is_true(l->on, f))
+        slots[l->slot] = found->rows[i];
+        if (expr_is_true(condition, f))
             found->rows[kept++] = found->rows[i];
     }
+    slots[l->slot] = NULL;
     found->count = kept;
     return f->env->failed ? ERR_EVENT : 0;
 }
@@ -248,7 +251,8 @@ int aggregate_lookup_rows(const struct lookup *lookup, struct app *app, struct f
 {
     const struct aggregate_lookup *l = (const struct aggregate_lookup *)(const void *)lookup;
     struct aggregation *a = app->aggregations[l->element->number];
-    struct found found = {.scratch = f->env->scratch};
+    struct found in = {.scratch = f->env->scratch}, out = in;
+    struct bucket memory;
     struct row *const *outer = f->rows;
     struct row **slots = arena_array(f->env->scratch, (size_t)l->slot_count, sizeof(struct row *));
     int64_t start_ms, end_ms;
@@ -259,12 +263,18 @@ int aggregate_lookup_rows(const struct lookup *lookup, struct app *app, struct f
     int rc = ask_unit(l, a->plan, f, &unit);
     if (rc == 0)
         rc = ask_range(l, f, &start_ms, &end_ms);
+    bucket_init(&memory, &a->plan->layout);
     if (rc == 0)
-        rc = find_rows(a, unit, start_ms, end_ms, &found);
-    if (rc == 0 && l->on)
-        rc = found_filter(l, f, slots, &found);
+        rc = find_rows(a, unit, start_ms, end_ms, &memory, &in);
+    if (rc == 0)
+        rc = found_filter(l, l->before, f, slots, &in);
+    if (rc == 0) {
+        make_output(a, unit, &in, &out);
+        rc = found_filter(l, l->on, f, slots, &out);
+    }
+    bucket_fini(&memory);
     f->rows = outer;
-    *rows = found.rows;
-    *count = found.count;
+    *rows = out.rows;
+    *count = out.count;
     return rc;
 }
