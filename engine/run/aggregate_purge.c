@@ -1,7 +1,8 @@
 /* aggregate_purge.c - rows of ended buckets are forgotten when they are older than their unit keeps them (spec 09 section 4).
  *
  * Laws: (1) a row goes when its time is before now - retention; (2) before that, the next coarser table must hold a row for the time of the
- * newest row that would go: else forgetting stops for good, for what it stands for would be lost; (3) rows of the coarsest
+ * newest row that would go: else forgetting stops for good, for what it stands for would be lost. The time is that of the next coarser unit there is in
+ * the calendar, so with 'every sec, hour' it stops soon; (3) rows of the coarsest
  * unit go only when, at the same time, some of the next finer one do. */
 #include "engine/run/aggregate.h"
 #include "engine/base/log.h"
@@ -42,6 +43,11 @@ static int64_t row_time(const struct aggregation *a, const struct row *row)
     return row_get(row, column < 0 ? 0 : (size_t)column).as.l;
 }
 
+static enum duration calendar_next(enum duration unit)
+{
+    return unit == DURATION_DAYS ? DURATION_MONTHS : unit + 1;
+}
+
 /* Is what the newest of these rows stands for in the next coarser table? 1, 0, or ERR_EVENT. */
 static int is_safe(struct aggregation *a, int unit, const struct table_hits *old)
 {
@@ -50,7 +56,7 @@ static int is_safe(struct aggregation *a, int unit, const struct table_hits *old
         int64_t at_ms = row_time(a, old->hits[i].row);
         newest_ms = at_ms > newest_ms ? at_ms : newest_ms;
     }
-    enum duration coarser = a->plan->units[unit + 1].unit;
+    enum duration coarser = calendar_next(a->plan->units[unit].unit);
     struct table_hits hits;
     table_hits_init(&hits, a->op.env->scratch, 1);
     int rc = aggregation_stored(a, unit + 1, unit_start(coarser, newest_ms), unit_end(coarser, newest_ms), &hits);
