@@ -201,22 +201,24 @@ static void found_memory(const struct aggregation *a, const struct bucket *memor
     }
 }
 
-/* The rows of the range, as the tables have them. */
-static int find_rows(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms, struct bucket *memory, struct found *in)
+/* Rows of the unit's table in the range, and of memory. */
+static int find_stored(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms, struct found *in)
 {
     struct table_hits hits;
-    int64_t since_ms;
     table_hits_init(&hits, in->scratch, 0);
     int rc = aggregation_stored(a, unit, start_ms, end_ms, &hits);
-    if (rc < 0)
-        return rc;
-    for (uint32_t i = 0; i < hits.count; i++)
+    for (uint32_t i = 0; rc == 0 && i < hits.count; i++)
         found_add(in, hits.hits[i].row);
-    if (open_since(a, unit, &since_ms) && (a->plan->by || end_ms > since_ms)) {
-        merge_open(a, unit, since_ms, memory);
-        found_memory(a, memory, start_ms, end_ms, in);
-    }
-    return 0;
+    return rc;
+}
+
+static void find_open(const struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms, struct bucket *memory, struct found *in)
+{
+    int64_t since_ms;
+    if (!open_since(a, unit, &since_ms) || (!a->plan->by && end_ms <= since_ms))
+        return;
+    merge_open(a, unit, since_ms, memory);
+    found_memory(a, memory, start_ms, end_ms, in);
 }
 
 static void make_output(const struct aggregation *a, int unit, const struct found *in, struct found *out)
@@ -265,10 +267,11 @@ int aggregate_lookup_rows(const struct lookup *lookup, struct app *app, struct f
         rc = ask_range(l, f, &start_ms, &end_ms);
     bucket_init(&memory, &a->plan->layout);
     if (rc == 0)
-        rc = find_rows(a, unit, start_ms, end_ms, &memory, &in);
+        rc = find_stored(a, unit, start_ms, end_ms, &in);
     if (rc == 0)
         rc = found_filter(l, l->before, f, slots, &in);
     if (rc == 0) {
+        find_open(a, unit, start_ms, end_ms, &memory, &in);
         make_output(a, unit, &in, &out);
         rc = found_filter(l, l->on, f, slots, &out);
     }
