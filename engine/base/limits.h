@@ -11,7 +11,10 @@ enum {
     LIMIT_DIAGNOSTICS = 50,                  /* errors shown for one app */
     LIMIT_SEND_DEPTH = 200,                  /* streams that feed each other in one push */
     LIMIT_TURN_MESSAGES = 256,               /* messages of one turn */
+    LIMIT_SCRIPT_STEPS = 10 * 1000 * 1000,   /* of one call of a script function: turns of loops, calls */
+    LIMIT_SCRIPT_BYTES = 8 * 1024 * 1024,    /* heap of one script function */
     LIMIT_PATTERN_WAITS = 1000 * 1000,       /* partial matches of one running pattern, by the elements they wait for */
+    LIMIT_PATTERN_LINKS = 1000,              /* partial matches of one running pattern that stay linked behind one */
     LIMIT_PATTERN_CHAIN = 1000 * 1000,       /* events of one counted element of one partial match */
 };
 

@@ -18,6 +18,8 @@
 #include "engine/data/schema.h"
 #include "engine/lang/ast.h"
 
+struct expr;
+
 /* What all expressions of a running app share. One per app, owned by it. */
 struct expr_env {
     struct arena *scratch; /* results of functions; ends with the push */
@@ -28,7 +30,10 @@ struct expr_env {
     char failure[256];
     struct object **loose; /* objects to release when the push ends */
     uint32_t loose_count, loose_cap;
+    struct expr_sequence *sequences; /* of functions that go on from call to call: expr_sequence() */
+    uint32_t sequence_count, sequence_cap;
     const char *app_name; /* for log() */
+    struct scripts *scripts; /* script functions at work (script.h), or NULL */
 };
 
 /* Fails the event being processed: "ClassCastException: ..." style words are not copied; ours say what was
@@ -38,6 +43,14 @@ struct value expr_fail(struct expr_env *env, const char *format, ...) __attribut
 struct value expr_loose(struct expr_env *env, struct object *o);
 void expr_env_release(struct expr_env *env); /* at the end of a push, before scratch is reset */
 uint64_t expr_random(struct expr_env *env);  /* splitmix64 over random_state */
+
+/* The 64 bits that the function call e keeps from one evaluation to the next: one for the app, whatever the
+ * partition, and first when it is asked for the first time. The pointer holds until the next call. */
+uint64_t *expr_sequence(struct expr_env *env, const struct expr *e, uint64_t first);
+/* The parts of env that are state. load: 0, or ERR_STATE. */
+void expr_env_save(const struct expr_env *env, struct writer *w);
+int expr_env_load(struct expr_env *env, struct reader *r);
+void expr_env_fini(struct expr_env *env); /* at the app's end; also releases what is loose */
 
 /* What one evaluation looks at. */
 struct frame {
@@ -52,7 +65,6 @@ struct frame {
 
 #define SLOT_OUTPUT UINT16_MAX /* attribute of frame.out */
 
-struct expr;
 typedef struct value (*eval_fn)(const struct expr *e, struct frame *f);
 
 enum {
@@ -63,6 +75,7 @@ enum {
 
 struct expr {
     eval_fn eval;
+    eval_fn touch;  /* aggregators: as eval when nobody looks at the result; NULL: eval */
     enum type type; /* static type of the result */
     uint16_t slot;  /* attribute nodes */
     uint16_t index;
@@ -83,6 +96,21 @@ struct expr {
 static inline struct value expr_eval(const struct expr *e, struct frame *f)
 {
     return e->eval(e, f);
+}
+/* A column of r, which may be NULL: that of an attribute node. */
+static inline struct value row_load(const struct row *r, const struct expr *e)
+{
+    if (UNLIKELY(!r))
+        return VALUE_NULL;
+    const char *p = (const char *)r;
+    return (struct value){*(const union cell *)(const void *)(p + e->cell_at),
+                          (enum type)(uint8_t)p[e->type_at]};
+}
+struct value eval_attr(const struct expr *e, struct frame *f);
+/* As expr_eval; a plain attribute is read on the spot. */
+static inline struct value expr_read(const struct expr *e, struct frame *f)
+{
+    return e->eval == eval_attr ? row_load(f->rows[e->slot], e) : e->eval(e, f);
 }
 /* False; fails the event when v is neither bool nor null. */
 bool expr_not_bool(const struct expr *e, struct frame *f, struct value v);
