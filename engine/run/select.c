@@ -139,7 +139,8 @@ struct order_item {
     uint32_t at;
 };
 
-static int order_compare(const struct select_plan *p, const struct order_item *a, const struct order_item *b)
+/* Values are compared as what their column declares; another type in it fails the event. */
+static int order_compare(const struct select_plan *p, const struct order_item *a, const struct order_item *b, struct expr_env *env)
 {
     for (int i = 0; i < p->order_count; i++) {
         struct value x = a->keys[i], y = b->keys[i];
@@ -148,6 +149,11 @@ static int order_compare(const struct select_plan *p, const struct order_item *a
                 continue;
             return is_null(x) ? 1 : -1; /* last in both directions */
         }
+        enum type type = p->order[i].attr->type;
+        if (UNLIKELY(x.type != type || y.type != type)) {
+            expr_fail(env, "order by: %s in a column of %s", type_name(x.type != type ? x.type : y.type), type_name(type));
+            return 0;
+        }
         int c = compare_values(x, y);
         if (c != 0)
             return p->order[i].descending ? -c : c;
@@ -155,17 +161,18 @@ static int order_compare(const struct select_plan *p, const struct order_item *a
     return 0;
 }
 
-static void merge_sort(const struct select_plan *p, struct order_item *items, struct order_item *spare, uint32_t count)
+static void merge_sort(const struct select_plan *p, struct order_item *items, struct order_item *spare, uint32_t count,
+                       struct expr_env *env)
 {
     if (count < 2)
         return;
     uint32_t half = count / 2;
-    merge_sort(p, items, spare, half);
-    merge_sort(p, items + half, spare, count - half);
+    merge_sort(p, items, spare, half, env);
+    merge_sort(p, items + half, spare, count - half, env);
     memcpy(spare, items, half * sizeof(*items));
     uint32_t left = 0, right = half, at = 0;
     while (left < half && right < count)
-        items[at++] = order_compare(p, &items[right], &spare[left]) < 0 ? items[right++] : spare[left++];
+        items[at++] = order_compare(p, &items[right], &spare[left], env) < 0 ? items[right++] : spare[left++];
     while (left < half)
         items[at++] = spare[left++];
 }
@@ -196,12 +203,12 @@ static int order_rows(struct select *s, const struct select_plan *p, struct batc
         uint32_t to = from + 1;
         while (to < list->count && items[to].event.kind == items[from].event.kind)
             to++;
-        merge_sort(p, items + from, spare, to - from);
+        merge_sort(p, items + from, spare, to - from, s->op.env);
         from = to;
     }
     for (uint32_t i = 0; i < list->count; i++)
         list->events[i] = items[i].event;
-    return 0;
+    return s->op.env->failed ? ERR_EVENT : 0;
 }
 
 static void drop_rows(struct batch *list, uint32_t from, uint32_t to)
