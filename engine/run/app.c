@@ -242,6 +242,7 @@ void app_save(struct app *app, struct writer *w)
     write_tag(w, "weir-state");
     write_u32(w, STATE_FORMAT);
     expr_env_save(&app->env, w);
+    script_save(&app->env, w);
     for (int i = 0; i < app->plan->table_count; i++)
         table_save(app->tables[i], w);
     for (int i = 0; i < app->plan->window_count; i++) {
@@ -295,6 +296,8 @@ int app_load(struct app *app, struct reader *r, struct err *e)
     if (format != STATE_FORMAT)
         return err_set(e, ERR_STATE, "the state has format %" PRIu32 "; this program reads format %d", format, STATE_FORMAT);
     int rc = expr_env_load(&app->env, r);
+    if (rc == 0)
+        rc = script_load(&app->env, r);
     if (rc == 0)
         rc = load_parts(app, r);
     if (rc < 0)
