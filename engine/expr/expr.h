@@ -75,6 +75,7 @@ enum {
 
 struct expr {
     eval_fn eval;
+    eval_fn touch;  /* aggregators: as eval when nobody looks at the result; NULL: eval */
     enum type type; /* static type of the result */
     uint16_t slot;  /* attribute nodes */
     uint16_t index;

@@ -94,7 +94,9 @@ static int source_handlers(struct join_build *b, int i, const struct ast_query *
         return -1;
     }
     b->scopes[i].schema = schema;
-    if (!s->window && s->element->kind != ELEMENT_WINDOW) {
+    /* A window that cannot be looked into has an empty one behind it. */
+    bool is_blind = s->window_type == &window_cron;
+    if (is_blind || (!s->window && s->element->kind != ELEMENT_WINDOW)) {
         struct no_window_plan *none = (struct no_window_plan *)op_plan_new(p, &op_no_window, sizeof(*none), s->ast->span);
         none->expired_wanted = expired_wanted;
         none->op.in = none->op.out = schema;
@@ -177,6 +179,10 @@ static int side_plan(struct join_build *b, int i, struct expr *on, struct expr *
     j->other_window = other->window;
     if (other->element->kind == ELEMENT_WINDOW)
         j->other_named = other->element;
+    if (other->element->kind == ELEMENT_WINDOW && other->element->window_type == &window_cron) {
+        diag_error(p->diags, other->ast->span, "a join cannot look into '%s': a cron window hides what it holds", other->element->schema->id);
+        return -1;
+    }
     if (keys[0]) {
         j->own_key = keys[i];
         j->other_key = keys[1 - i];
@@ -236,6 +242,12 @@ static int join_sides(struct join_build *b, const struct ast_query *ast)
     return 0;
 }
 
+/* A named window's rows come and go, but the language does not count it as sliding. */
+static bool side_slides(const struct join_source *s)
+{
+    return s->window_type && s->window_type->sliding;
+}
+
 int plan_join(struct planner *p, const struct ast_query *ast, bool expired_wanted, struct plan_from *from)
 {
     struct join_build *b = arena_alloc(p->arena, sizeof(*b));
@@ -279,7 +291,7 @@ int plan_join(struct planner *p, const struct ast_query *ast, bool expired_wante
     }
     from->scope = b->scope;
     from->is_single = false;
-    from->sliding = true;
+    from->sliding = side_slides(l) || side_slides(r);
     from->finish = join_finish;
     from->user = b;
     return 0;

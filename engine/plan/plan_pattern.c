@@ -111,7 +111,7 @@ static void flatten(struct flattening *f, const struct ast_state *s)
         break;
     case STATE_EVERY:
         flatten(f, s->left);
-        f->groups[f->group_count++] = (struct group){first, f->element_count - 1};
+        f->groups[f->group_count++] = (struct group){first, s->every_count ? first + s->every_count - 1 : f->element_count - 1};
         break;
     case STATE_STREAM:
     case STATE_AND:
@@ -177,6 +177,20 @@ static void link_watchers(struct pattern_plan *plan)
             w->watchers[w->watcher_count++] = (int16_t)i;
         }
     }
+}
+
+/* Before each event of a sequence these are reset, last to first, and promoted, first to last: one node for each element that stands by itself; of
+ * a group under 'every' its first node only, the others are left alone. */
+static void link_resets(struct pattern_plan *plan, const struct flattening *f, struct arena *arena)
+{
+    int last_of_group = f->group_count ? f->groups[0].last : -1; /* 'every' stands before the first element alone */
+    plan->resets = arena_array(arena, (size_t)plan->element_count, sizeof(*plan->resets));
+    if (!plan->is_sequence)
+        return;
+    if (last_of_group >= 0)
+        plan->resets[plan->reset_count++] = (uint16_t)plan->elements[0].first;
+    for (int i = last_of_group + 1; i < plan->element_count; i++)
+        plan->resets[plan->reset_count++] = (uint16_t)plan->elements[i].last;
 }
 
 /* ---- handlers ---- */
@@ -337,9 +351,11 @@ int plan_pattern(struct planner *p, const struct ast_query *ast, struct plan_fro
     flatten(&f, ast->state);
     if (f.failed)
         return -1;
+    ASSERT(f.node_count <= PATTERN_NODES_MAX); /* the parser has a limit */
     plan->node_count = f.node_count;
     plan->element_count = f.element_count;
     link_nodes(plan, &f);
+    link_resets(plan, &f, p->arena);
     for (uint16_t i = 0; i < plan->node_count; i++)
         b->sources[i] = (struct scope_source){.id = plan->nodes[i].id, .alias = plan->nodes[i].ref, .schema = plan->nodes[i].schema, .slot = i};
     plan_add_op(p, &plan->op);

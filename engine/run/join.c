@@ -178,6 +178,7 @@ const struct op_type op_join_side = {
 static int no_window_push(struct op *op, const struct batch *in)
 {
     bool expired = ((const struct no_window_plan *)op->plan)->expired_wanted;
+    int64_t now_ms = op_now(op);
     struct batch out;
     batch_init(&out, op->env->scratch, in->count * 3);
     out.is_batch = in->is_batch;
@@ -187,8 +188,8 @@ static int no_window_push(struct op *op, const struct batch *in)
             continue;
         batch_add(&out, e->row, e->at_ms, e->kind);
         if (expired)
-            batch_add(&out, e->row, e->at_ms, EVENT_EXPIRED);
-        batch_add(&out, e->row, e->at_ms, EVENT_RESET);
+            batch_add(&out, e->row, now_ms, EVENT_EXPIRED);
+        batch_add(&out, e->row, now_ms, EVENT_RESET);
     }
     return op_next(op, &out);
 }

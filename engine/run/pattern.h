@@ -14,7 +14,7 @@
 #include "engine/run/partial.h"
 
 enum node_kind { NODE_PLAIN, NODE_COUNT, NODE_LOGICAL, NODE_ABSENT, NODE_LOGICAL_ABSENT };
-enum { NODE_NONE = -1, NODE_NO_WAIT = -1 };
+enum { NODE_NONE = -1, NODE_NO_WAIT = -1, PATTERN_NODES_MAX = 1000 };
 
 enum { PATTERN_EXTRA_CURRENT, PATTERN_EXTRA_NOTHING, PATTERN_EXTRA_VIEWS };
 enum view_kind { VIEW_AT, VIEW_LAST, VIEW_LIST };
@@ -93,6 +93,8 @@ struct pattern_plan {
     bool *is_chain; /* by slot: counted */
     struct pattern_element_plan *elements;
     int element_count;
+    uint16_t *resets;   /* sequence: nodes that are reset and promoted before each event */
+    int reset_count;
     uint16_t starts[2]; /* nodes of the first element */
     int start_count;
     struct pattern_view *views; /* frame row node_count + PATTERN_EXTRA_VIEWS + i */
@@ -124,7 +126,7 @@ struct pattern_node {
     struct wait_heap heap;   /* of fresh, in a pattern with 'within' */
     char *agg;
     struct row *dummy; /* stored when the time of an absent operand has passed; made when first needed */
-    bool is_inited, emit, is_changed, restart, is_active;
+    bool is_inited, is_changed, restart, is_active;
     /* absent: */
     int64_t due_ms, last_arrival_ms;
     struct due_item *dues; /* ring of timer requests under way, oldest first */
@@ -133,8 +135,13 @@ struct pattern_node {
     bool is_ordered;
     int64_t tail_ts_ms, tail_start_ms;
 };
+/* The flag that a node's partial is complete, by number of the node: one for all keys of a partition, as the language has it. A flag that nobody
+ * looked at stays raised, and the next node that looks takes it for its own, of whatever key (spec 06 section 9, Q2). */
+struct pattern_flags {
+    bool emit[PATTERN_NODES_MAX];
+};
 struct pattern {
-    struct op op;
+    struct op op; /* op.shared: struct pattern_flags */
     struct pattern_node *nodes; /* by number */
     struct row **frame;         /* of the filter being asked */
     bool is_started;
@@ -154,6 +161,10 @@ static inline const struct pattern_plan *pattern_plan_of(const struct pattern *m
 static inline struct pattern_node *pattern_node_at(struct pattern *m, int number)
 {
     return number == NODE_NONE ? NULL : &m->nodes[number];
+}
+static inline bool *node_emit(struct pattern *m, int number)
+{
+    return &((struct pattern_flags *)m->op.shared)->emit[number];
 }
 static inline bool node_is_absent(const struct pattern_node *n)
 {

@@ -224,7 +224,7 @@ static void add_logical(struct pattern *m, struct pattern_node *n, struct partia
 static void node_reached(struct pattern *m, struct pattern_node *n, struct partial *p)
 {
     if (n->plan->is_last)
-        n->is_changed = n->emit = true;
+        n->is_changed = *node_emit(m, n->plan->number) = true;
     if (n->plan->next != NODE_NONE)
         node_add(m, &m->nodes[n->plan->next], p);
     if (n->plan->every != NODE_NONE)
@@ -326,7 +326,7 @@ void node_promote(struct pattern *m, struct pattern_node *n)
         promote_fresh(m, &m->nodes[n->plan->partner]);
 }
 
-/* n: the node of its element; of a logical one its right node. */
+/* n: the node of its element; of a logical one either (the same, but for what begins anew at an absent operand that is over). */
 void node_reset(struct pattern *m, struct pattern_node *n)
 {
     const struct pattern_node_plan *plan = n->plan;
@@ -532,7 +532,7 @@ static void node_post(struct pattern *m, struct pattern_node *n, struct partial 
     n->is_changed = true;
     p->ts_ms = newest_at(m, n, p)->at_ms;
     if (plan->is_last)
-        n->emit = true;
+        *node_emit(m, plan->number) = true;
     if (plan->next != NODE_NONE)
         node_add(m, &m->nodes[plan->next], p);
     if (plan->every != NODE_NONE)
@@ -569,9 +569,9 @@ static void slot_empty(struct partial *p, int number, struct row *before)
 /* What every try of a present node ends with. */
 static void try_end(struct pattern *m, struct pattern_node *n, struct wait *w, struct partial_chunk *out)
 {
-    struct pattern_node *look = &m->nodes[n->plan->look];
-    if (look->emit) {
-        look->emit = false;
+    bool *look = node_emit(m, n->plan->look);
+    if (*look) {
+        *look = false;
         chunk_add(m, out, w->partial);
     }
     if (n->is_changed || pattern_plan_of(m)->is_sequence)
@@ -607,7 +607,7 @@ static void logical_post(struct pattern *m, struct pattern_node *n, struct parti
     if (plan->is_or) {
         node_post(m, n, p);
         if (partner->plan->is_last && plan->look == plan->partner)
-            partner->emit = true;
+            *node_emit(m, plan->partner) = true;
     } else if (node_is_absent(partner) ? node_can_proceed(m, partner, p) : slot_is_filled(p, plan->partner)) {
         node_post(m, n, p);
     } else {
@@ -695,9 +695,9 @@ static int try_count(struct pattern *m, struct pattern_node *n, struct wait *w, 
         count_more(m, n, winner);
         partial_unref(m, winner);
     }
-    struct pattern_node *look = &m->nodes[n->plan->look];
-    if (look->emit) {
-        look->emit = false;
+    bool *look = node_emit(m, n->plan->look);
+    if (*look) {
+        *look = false;
         chunk_add(m, out, p);
     }
     if (!pass)
@@ -723,7 +723,7 @@ static int try_absent(struct pattern *m, struct pattern_node *n, struct wait *w,
     if (pass) {
         slot_stay(m, n, p, before);
         winner->ts_ms = newest_at(m, n, winner)->at_ms;
-        n->emit = true;
+        *node_emit(m, plan->number) = true;
         if (plan->is_start && plan->every == plan->number)
             node_add_every(m, n, winner);
         n->due_ms = winner->ts_ms + plan->wait_ms;
@@ -734,7 +734,7 @@ static int try_absent(struct pattern *m, struct pattern_node *n, struct wait *w,
         if (plan->callback != NODE_NONE)
             m->nodes[plan->callback].restart = true;
     }
-    m->nodes[plan->look].emit = false;
+    *node_emit(m, plan->look) = false;
     if (pass)
         node_remove(m, n, w);
     return 0;
@@ -767,7 +767,7 @@ static int try_logical_absent(struct pattern *m, struct pattern_node *n, struct 
     int rc = node_passes(m, n, p, row, &winner);
     bool pass = winner != NULL;
     if (pass) {
-        n->emit = true;
+        *node_emit(m, plan->number) = true;
         n->last_arrival_ms = newest_at(m, n, winner)->at_ms;
         partial_unref(m, winner);
     }
@@ -780,10 +780,10 @@ static int try_logical_absent(struct pattern *m, struct pattern_node *n, struct 
             m->is_irregular = true; /* an earlier first event; it may wait elsewhere already */
         slot_stay(m, n, p, before);
     }
-    struct pattern_node *look = &m->nodes[plan->look];
-    bool gone = look->emit;
+    bool *look = node_emit(m, plan->look);
+    bool gone = *look;
     if (gone) {
-        look->emit = false;
+        *look = false;
         p->refs++;
         node_remove(m, n, w);
         if (sequence)
@@ -806,7 +806,7 @@ static const try_fn tries[] = {
 static bool key_answers(struct pattern *m, const struct pattern_node *n, const struct row *row, uint32_t *hash, bool *none)
 {
     const struct pattern_key *key = &n->plan->key;
-    if (n->index.odd_count || m->link_count || m->nodes[n->plan->look].emit)
+    if (n->index.odd_count || m->link_count || *node_emit(m, n->plan->look))
         return false;
     struct value v = row_get(row, key->own_at);
     *none = is_null(v); /* null equals nothing */

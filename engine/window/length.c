@@ -53,6 +53,23 @@ static int length_push(struct op *op, const struct batch *in)
     return window_emit(op, &out);
 }
 
+static int length_one(struct op *op, const struct event *e)
+{
+    struct length *w = (struct length *)op;
+    int32_t n = plan_of(op)->n;
+    if (UNLIKELY(n <= 0))
+        return op_push_wrapped(op, NULL, 0, 0, e);
+    if (w->rows.count < (uint32_t)n) {
+        window_hold(&w->rows, e);
+        return op_slide(op->next, NULL, 0, 0, e);
+    }
+    struct row *left = queue_take(&w->rows);
+    window_hold(&w->rows, e);
+    int rc = op_slide(op->next, &left, 1, op_now(op), e);
+    row_unref(left);
+    return rc;
+}
+
 static void length_save(const struct op *op, struct writer *w)
 {
     write_tag(w, "window.length");
@@ -84,6 +101,7 @@ static const struct op_type length_type = {
     .name = "window.length",
     .size = sizeof(struct length),
     .push = length_push,
+    .one = length_one,
     .save = length_save,
     .load = length_load,
     .close = length_close,

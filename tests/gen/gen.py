@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+"""gen.py AREA SEED COUNT: prints COUNT cases of an area as JSON lines, without `expect`. Same arguments, same cases."""
+import json
+import sys
+
+from areas import AREAS
+from basics import Gen
+
+try:
+    from extensions import AREAS as EXTENSIONS
+    AREAS = {**AREAS, **EXTENSIONS}
+except ImportError:
+    pass
+
+
+def main():
+    if len(sys.argv) != 4 or sys.argv[1] not in AREAS:
+        sys.exit(f"{__doc__}\nareas: {' '.join(sorted(AREAS))}")
+    area, seed, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    for number in range(count):
+        g = Gen(f"{area}/{seed}/{number}")
+        app, steps, more = AREAS[area](g)
+        case = {
+            "name": f"{area}/{seed}/{number}",
+            "mode": "playback" if "@app:playback" in app else "live",
+            "tags": sorted(g.tags),
+            "app": app,
+            "steps": steps,
+            **(more or {}),
+        }
+        print(json.dumps(case, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()
