@@ -11,6 +11,7 @@ struct external_time_plan {
     int64_t span_ms;
     int attribute;
     size_t cell_at; /* of attribute in a row; it is a long there */
+    size_t text_at; /* window_look_ahead */
 };
 struct external_time {
     struct op op;
@@ -79,6 +80,8 @@ static int external_time_one(struct op *op, const struct event *e)
             return push_many(op, left, e, time_ms);
         left[count++] = queue_take(&w->rows);
     }
+    if (count)
+        window_look_ahead(&w->rows, p->text_at);
     window_hold(&w->rows, e);
     int rc = op_slide(op->next, left, count, time_ms, e);
     for (uint32_t i = 0; i < count; i++)
@@ -138,6 +141,7 @@ static struct op_plan *external_time_plan(struct window_ctx *c, const struct ast
     p->attribute = attribute;
     p->cell_at = row_cells_at(c->in->count) + (size_t)attribute * sizeof(union cell);
     p->span_ms = span_ms;
+    p->text_at = window_text_at(c->in);
     return &p->op;
 }
 

@@ -7,6 +7,7 @@
 struct length_plan {
     struct op_plan op;
     int32_t n;
+    size_t text_at; /* window_look_ahead */
 };
 struct length {
     struct op op;
@@ -64,6 +65,7 @@ static int length_one(struct op *op, const struct event *e)
         return op_slide(op->next, NULL, 0, 0, e);
     }
     struct row *left = queue_take(&w->rows);
+    window_look_ahead(&w->rows, plan_of(op)->text_at);
     window_hold(&w->rows, e);
     int rc = op_slide(op->next, &left, 1, op_now(op), e);
     row_unref(left);
@@ -117,6 +119,7 @@ static struct op_plan *length_plan(struct window_ctx *c, const struct ast_expr *
         return NULL;
     struct length_plan *p = window_plan_new(c, call, &length_type, sizeof *p);
     p->n = n;
+    p->text_at = window_text_at(c->in);
     return &p->op;
 }
 

@@ -75,6 +75,21 @@ static inline struct row *window_hold(struct queue *q, const struct event *e)
     queue_add(q, e->row);
     return e->row;
 }
+/* Rows leave a long window when they are no longer in the near caches, and which ones leave next is known: they are brought near some events
+ * before that, and a little later the first text in them. text_at: where its cell is in a row, 0: there is none. */
+enum { LOOK_AHEAD = 8, LOOK_AHEAD_MIN = 64 };
+static inline __attribute__((always_inline)) void window_look_ahead(const struct queue *q, size_t text_at)
+{
+    if (q->count < LOOK_AHEAD_MIN)
+        return;
+    const char *far = (const char *)queue_at(q, 2 * LOOK_AHEAD), *near = (const char *)queue_at(q, LOOK_AHEAD);
+    __builtin_prefetch(far, 1);
+    __builtin_prefetch(far + text_at, 1);
+    if (text_at)
+        __builtin_prefetch(((const union cell *)(const void *)(near + text_at))->s, 1);
+}
+size_t window_text_at(const struct schema *s);
+
 /* Moves the rows of q into out, as expired at at_ms. They are window_emit's to unref. */
 void window_expire_all(struct queue *q, struct batch *out, int64_t at_ms);
 /* An input event as it came. An expired one is ref'd, so that window_emit may unref all expired ones. */
