@@ -7,6 +7,7 @@
 #define WEIR_WINDOW_WINDOW_H
 
 #include "engine/run/op.h"
+#include "engine/window/kept.h"
 #include "engine/window/queue.h"
 
 /* What a window may want to know when it is planned. */
@@ -106,6 +107,23 @@ static inline int window_emit(struct op *op, const struct batch *out)
     for (uint32_t i = 0; i < out->count; i++)
         if (out->events[i].kind == EVENT_EXPIRED)
             row_unref(out->events[i].row);
+    return rc;
+}
+
+/* What leaves k, into out; window_emit_kept lets it go. */
+static inline void window_expire_kept(struct op *op, struct kept *k, const struct kept_plan *p, struct batch *out, int64_t at_ms)
+{
+    struct row *ghost = ghost_scratch(op->env->scratch, p);
+    kept_take(k, p, ghost);
+    batch_add(out, ghost, at_ms, EVENT_EXPIRED)->group = 1;
+}
+static inline int window_emit_kept(struct op *op, const struct kept_plan *p, const struct batch *out, int rc)
+{
+    if (rc == 0)
+        rc = op_next(op, out);
+    for (uint32_t i = 0; i < out->count; i++)
+        if (out->events[i].kind == EVENT_EXPIRED && out->events[i].group == 1)
+            ghost_end(p, out->events[i].row);
     return rc;
 }
 
