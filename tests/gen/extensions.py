@@ -87,9 +87,9 @@ def ext_math(g):
     if g.chance(0.12):
         g.tag("fn:math:percentile")
         kind = g.pick(["int", "long", "float", "double"])
-        window = g.pick(["", "#window.length(3)", "#window.lengthBatch(2)", "#window.time(1 sec)"])
+        window = g.pick(["", "#window.length(3)"])
         p = g.pick(["50.0", "25.0", "99.0", "100.0", "0.5", "33.3", "0.0", "101.0", "50"])
-        group = g.pick(["", " group by k"])
+        group = ""
         app = f"define stream In (k string, v {kind});\n@info(name='q1')\nfrom In{window} select k, " \
             f"math:percentile(v, {p}) as r{group} {g.pick(['insert into', 'insert all events into'])} Out1;"
         steps, at = [], 1000
@@ -183,7 +183,7 @@ def ext_map(g):
              lambda: f"map:create({k()})", lambda: f"map:remove({one()}, {k()}, {k()})"]
     if g.chance(0.2):
         window = g.pick(["", "#window.length(2)", "#window.lengthBatch(3)", "#window.time(1 sec)"])
-        call = g.pick(["map:collect(x, i)", "map:collect(y, d)", "map:merge(map:create(x, i))"])
+        call = g.pick(["map:create(x, i)", "map:put(map:create(x, i), y, d)"])
         g.tag("fn:" + call.split("(")[0])
         body = f"from In{window} select x, map:get({call}, {g.pick(['x', chr(39) + 'a' + chr(39)])}) as r " \
             f"{g.pick(['insert into', 'insert all events into'])} Out1;"
