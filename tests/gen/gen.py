@@ -3,14 +3,12 @@
 import json
 import sys
 
-from areas import AREAS
+import areas
+import extensions
+import mappers
 from basics import Gen
 
-try:
-    from extensions import AREAS as EXTENSIONS
-    AREAS = {**AREAS, **EXTENSIONS}
-except ImportError:
-    pass
+AREAS = {**areas.AREAS, **extensions.AREAS, **mappers.AREAS}
 
 
 def main():
