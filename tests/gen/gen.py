@@ -4,11 +4,12 @@ import json
 import sys
 
 import areas
+import errors
 import extensions
 import mappers
 from basics import Gen
 
-AREAS = {**areas.AREAS, **extensions.AREAS, **mappers.AREAS}
+AREAS = {**areas.AREAS, **errors.AREAS, **extensions.AREAS, **mappers.AREAS}
 
 
 def main():
