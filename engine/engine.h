@@ -20,6 +20,7 @@
 #include "engine/data/batch.h"
 #include "engine/data/codec.h"
 #include "engine/data/schema.h"
+#include "engine/data/state.h"
 #include "engine/expr/expr.h"
 #include "engine/lang/ast.h"
 
@@ -60,6 +61,7 @@ struct app_host {
     bool (*has_sinks)(void *user, uint32_t stream); /* asked once by app_new */
     /* Everything that reached a stream, after its receivers; NULL: nobody looks. */
     void (*stream)(void *user, uint32_t stream, const struct batch *b);
+    bool (*looks_at)(void *user, uint32_t stream); /* which streams that is; asked once by app_new; NULL: all */
     /* Every call of a query callback (named queries): at_ms as in cases/README, rows by kind in b. */
     void (*query)(void *user, const char *name, int64_t at_ms, const struct batch *b);
     /* An event failed: logged here, once, whatever @OnError then does. stream is UINT32_MAX for a timer, a window, an inner stream. */
@@ -91,8 +93,10 @@ struct result {
 };
 int app_query(struct app *app, const char *text, size_t len, struct result *result, struct err *e);
 
-/* State, whole: for tests, and the first form of the durable store. load wants a started (resume) app of the same text. */
-void app_save(struct app *app, struct writer *w);
-int app_load(struct app *app, struct reader *r, struct err *e);
+/* State (engine/data/state.h). checkpoint hands to home what changed since the last one, and returns how many bytes that was; it must not be
+ * called inside a callback. restore wants an app of the same text, fresh, started with resume. ERR_NOT_FOUND: nothing was saved, or not
+ * this app; ERR_STATE: damaged, or it does not fit; words in e. After an error the app is worth nothing: free it. */
+uint64_t app_checkpoint(struct app *app, const struct state_home *home);
+int app_restore(struct app *app, const struct state_home *home, struct err *e);
 
 #endif

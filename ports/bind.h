@@ -20,6 +20,14 @@ struct bind_source {
     void *user;                  /* the agent's */
     int number;
 };
+/* What may wait for a sink of a durable app while its far side is away: @sink(buffer.max.size, buffer.max.age, buffer.overflow,
+ * dedupe.field). 0: the agent's default. */
+struct bind_buffer {
+    uint64_t most_bytes;
+    int64_t most_age_ms;
+    enum buffer_overflow { BUFFER_BLOCK, BUFFER_DROP_OLDEST, BUFFER_DROP_NEWEST } overflow;
+    const char *dedupe_field; /* a member with the message's key is put into JSON objects; NULL: no */
+};
 struct bind_sink {
     uint32_t stream;
     const struct port_type *type;
@@ -31,6 +39,7 @@ struct bind_sink {
     int dynamic_count;
     struct mapper *map;
     const char *on_error;  /* "log" "wait" "stream" "store" */
+    struct bind_buffer buffer;
     int destination_group; /* @distribution: number of the group, -1 without */
     int strategy;          /* 0 roundRobin, 1 broadcast, 2 partitioned */
     int partition_key;     /* attribute index */
@@ -52,6 +61,9 @@ struct bind {
     int (*publish)(void *user, struct bind_sink *sink, const struct message *m);
     /* A message a map refused: why. Bounded logging is the owner's. */
     void (*rejected)(void *user, const char *where, const char *why);
+    /* A message of an inMemory topic is about to enter: the owner may note it down. May be NULL. */
+    void (*arriving)(void *user, const struct bind_source *source, const struct payload *p);
+    bool is_quiet; /* what happens has happened before (a journal is worked off): log and inMemory sinks do nothing */
     void *user;
 };
 

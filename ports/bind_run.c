@@ -77,6 +77,8 @@ static void receive_topic(void *user, const char *topic, const struct payload *p
 {
     (void)topic;
     struct bind_subscription *s = user;
+    if (s->bind->arriving)
+        s->bind->arriving(s->bind->user, s->source, p);
     (void)bind_receive(s->bind, s->source, p, NULL, 0);
 }
 
@@ -136,6 +138,8 @@ static int publish_to(struct publishing *p, int which, const struct payload *pay
     struct bind_sink *s = &p->sinks[which];
     const struct option_value *dynamic = p->dynamic ? p->dynamic[which] : NULL;
     s->messages++;
+    if (b->is_quiet && (s->type == &port_log || s->type == &port_inmemory))
+        return 0;
     if (s->type == &port_log) {
         log_publish(&s->options, app_name(b->app), plan_stream(app_plan(b->app), s->stream)->id, payload);
         return 0;

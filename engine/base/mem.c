@@ -294,7 +294,7 @@ struct arena_mark arena_mark(const struct arena *a)
 
 /* The newest block that is let go and not larger than usual becomes the spare, so that pushes which need the
  * same room again and again do not go to the heap. */
-void arena_reset(struct arena *a, struct arena_mark mark)
+void arena_reset_slow(struct arena *a, struct arena_mark mark)
 {
     while (a->block != mark.block) {
         ASSERT(a->block != NULL); /* a mark of this arena, and not older than an earlier reset */

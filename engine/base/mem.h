@@ -93,7 +93,13 @@ char *arena_strdup(struct arena *a, const char *s);
 char *arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 char *arena_vprintf(struct arena *a, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 struct arena_mark arena_mark(const struct arena *a);
-void arena_reset(struct arena *a, struct arena_mark mark); /* frees all since mark; debug builds poison it */
+void arena_reset_slow(struct arena *a, struct arena_mark mark);
+/* Frees all since mark; debug builds poison it. */
+static inline void arena_reset(struct arena *a, struct arena_mark mark)
+{
+    if (a->block != mark.block || a->at != mark.at)
+        arena_reset_slow(a, mark);
+}
 
 void arena_open(void *p, size_t bytes); /* WEIR_DEBUG: bytes at p may be touched again */
 

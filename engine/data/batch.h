@@ -1,6 +1,6 @@
 /* batch.h - what travels between operators: the language's chunk (spec 03 section 1). Results depend on which events share one.
  *
- * A batch lies in the scratch arena of the push and its rows are borrowed: whoever keeps a row refs it; an operator that
+ * A batch lies in the scratch arena of the push, a short one on the stack of the operator that makes it, and its rows are borrowed: whoever keeps a row refs it; an operator that
  * lets go of a row (an expired one) unrefs it after its push returned. A receiver must not change the batch it got: operators
  * make their own. The timestamp stands in the event, not the row, so that an expired event is stamped without a copy. */
 #ifndef WEIR_DATA_BATCH_H
@@ -35,6 +35,15 @@ struct batch {
 /* An empty batch with room for cap events, in scratch. */
 void batch_init(struct batch *b, struct arena *scratch, uint32_t cap);
 void batch_grow(struct batch *b);
+enum { BATCH_SHORT = 4 }; /* events: what one that came alone makes in most operators */
+/* An empty batch in space when cap events fit there (BATCH_SHORT), else in scratch. */
+static inline void batch_on(struct batch *b, struct event *space, uint32_t cap, struct arena *scratch)
+{
+    if (LIKELY(cap <= BATCH_SHORT))
+        *b = (struct batch){.events = space, .cap = BATCH_SHORT, .scratch = scratch};
+    else
+        batch_init(b, scratch, cap);
+}
 static inline struct event *batch_add(struct batch *b, struct row *row, int64_t at_ms, enum event_kind kind)
 {
     if (UNLIKELY(b->count == b->cap))

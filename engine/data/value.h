@@ -117,9 +117,26 @@ static inline uint32_t text_hash(struct text *s)
 {
     return s->hash ? s->hash : text_hash_slow(s);
 }
-static inline bool text_equal(struct text *a, struct text *b)
+static inline uint32_t text_word(const char *p)
 {
-    return a == b || (a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0);
+    uint32_t w;
+    memcpy(&w, p, sizeof(w));
+    return w;
+}
+/* Keys are short: without a call, by words that may overlap. */
+static inline bool text_equal(const struct text *a, const struct text *b)
+{
+    if (a == b)
+        return true;
+    const size_t len = a->len;
+    if (len != b->len)
+        return false;
+    if (len > 8)
+        return memcmp(a->bytes, b->bytes, len) == 0;
+    if (len >= 4)
+        return text_word(a->bytes) == text_word(b->bytes) && text_word(a->bytes + len - 4) == text_word(b->bytes + len - 4);
+    return len == 0 ||
+           (a->bytes[0] == b->bytes[0] && a->bytes[len / 2] == b->bytes[len / 2] && a->bytes[len - 1] == b->bytes[len - 1]);
 }
 
 /* A reference that lasts: counts, or copies what lies in scratch. */

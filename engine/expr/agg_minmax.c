@@ -165,6 +165,14 @@ static inline struct value evaluate_extreme(const struct expr *e, struct frame *
 {
     struct extreme *x = agg_state(e, f);
     struct value v;
+    if (LIKELY(f->kind == EVENT_CURRENT && e->left->eval == eval_attr)) {
+        v = row_load(f->rows[e->left->slot], e->left);
+        if (LIKELY(v.type == e->type && x->has && !f->env->failed)) {
+            if (beats(v.as, x->value, e->type, max))
+                x->value = v.as;
+            return (struct value){x->value, e->type};
+        }
+    }
     int there = argument(e, f, &v);
     if (there < 0)
         return VALUE_NULL;

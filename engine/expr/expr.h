@@ -33,6 +33,7 @@ struct expr_env {
     struct expr_sequence *sequences; /* of functions that go on from call to call: expr_sequence() */
     uint32_t sequence_count, sequence_cap;
     const char *app_name; /* for log() */
+    struct scripts *scripts; /* script functions at work (script.h), or NULL */
 };
 
 /* Fails the event being processed: "ClassCastException: ..." style words are not copied; ours say what was
@@ -74,6 +75,7 @@ enum {
 
 struct expr {
     eval_fn eval;
+    eval_fn touch;  /* aggregators: as eval when nobody looks at the result; NULL: eval */
     enum type type; /* static type of the result */
     uint16_t slot;  /* attribute nodes */
     uint16_t index;
@@ -94,6 +96,21 @@ struct expr {
 static inline struct value expr_eval(const struct expr *e, struct frame *f)
 {
     return e->eval(e, f);
+}
+/* A column of r, which may be NULL: that of an attribute node. */
+static inline struct value row_load(const struct row *r, const struct expr *e)
+{
+    if (UNLIKELY(!r))
+        return VALUE_NULL;
+    const char *p = (const char *)r;
+    return (struct value){*(const union cell *)(const void *)(p + e->cell_at),
+                          (enum type)(uint8_t)p[e->type_at]};
+}
+struct value eval_attr(const struct expr *e, struct frame *f);
+/* As expr_eval; a plain attribute is read on the spot. */
+static inline struct value expr_read(const struct expr *e, struct frame *f)
+{
+    return e->eval == eval_attr ? row_load(f->rows[e->slot], e) : e->eval(e, f);
 }
 /* False; fails the event when v is neither bool nor null. */
 bool expr_not_bool(const struct expr *e, struct frame *f, struct value v);

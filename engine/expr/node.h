@@ -8,20 +8,11 @@
 
 #include "engine/expr/expr.h"
 
-struct value eval_attr(const struct expr *e, struct frame *f);
 struct value eval_literal(const struct expr *e, struct frame *f);
 
-static inline struct value row_load(const struct row *r, const struct expr *e)
-{
-    if (UNLIKELY(!r))
-        return VALUE_NULL;
-    const char *p = (const char *)r;
-    return (struct value){*(const union cell *)(const void *)(p + e->cell_at),
-                          (enum type)(uint8_t)p[e->type_at]};
-}
 static inline struct value load_any(const struct expr *e, struct frame *f)
 {
-    return e->eval(e, f);
+    return expr_read(e, f);
 }
 static inline struct value load_attr(const struct expr *e, struct frame *f)
 {

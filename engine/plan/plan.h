@@ -78,6 +78,7 @@ struct plan {
     int stream_count, table_count, window_count, aggregation_count;
     int stream_cap, table_cap, window_cap, aggregation_cap;
     struct plan_trigger *triggers;
+    struct script_function *functions;
     struct plan_item *items;
     int query_count;
     int scheduler_count, op_count;
@@ -141,6 +142,8 @@ void plan_define_table(struct planner *p, const struct ast_definition *def);
 void plan_define_window(struct planner *p, const struct ast_definition *def);
 void plan_define_trigger(struct planner *p, const struct ast_definition *def);
 void plan_define_function(struct planner *p, const struct ast_definition *def);
+/* A call of a script function: expr_ctx.script. */
+struct expr *plan_script(struct expr_ctx *c, const struct ast_expr *call, struct expr **args, bool *reported);
 void plan_define_aggregation(struct planner *p, const struct ast_definition *def);
 /* 'expr in Table': expr_ctx.compile_in. */
 struct expr *plan_in(struct expr_ctx *c, const struct ast_expr *in);

@@ -204,7 +204,7 @@ static void join_finish(struct plan_from *from, struct op_plan *select)
 {
     struct join_build *b = from->user;
     const struct select_plan *s = (const struct select_plan *)select;
-    bool matters = s->kind != SELECT_PLAIN || s->expired_wanted || !s->all_pure || s->having;
+    bool matters = s->kind != SELECT_PLAIN || s->expired_wanted || s->impure_count > 0 || s->having;
     for (int i = 0; i < 2; i++) {
         if (!b->sources[i].side)
             continue;

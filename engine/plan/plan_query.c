@@ -47,7 +47,7 @@ void plan_query_input(struct planner *p, const struct plan_element *element, str
 
 struct expr_ctx plan_expr_ctx(struct planner *p, const struct scope *scope, struct agg_layout *aggs)
 {
-    return (struct expr_ctx){.arena = p->arena, .diags = p->diags, .scope = scope, .aggs = aggs, .compile_in = plan_in, .user = p};
+    return (struct expr_ctx){.arena = p->arena, .diags = p->diags, .scope = scope, .aggs = aggs, .compile_in = plan_in, .script = plan_script, .user = p};
 }
 
 void plan_events_wanted(const struct ast_query *ast, bool *current, bool *expired)
@@ -119,15 +119,15 @@ static int query_chain(struct planner *p, const struct ast_query *ast)
     if (!output || failed)
         return -1;
     p->query->select = select;
+    select->next = rate ? rate : output;
+    if (rate)
+        rate->next = output;
     if (from.finish)
         from.finish(&from, select);
     else if (from.last)
         from.last->next = select;
     else
         p->query->inputs[0].entry = select;
-    select->next = rate ? rate : output;
-    if (rate)
-        rate->next = output;
     return 0;
 }
 

@@ -175,7 +175,7 @@ struct op_plan *plan_select(struct planner *p, const struct ast_query *ast, stru
     s->is_single = from->is_single;
     s->is_snapshot = ast->rate.kind == RATE_SNAPSHOT;
     s->keep_groups = ast->rate.kind != RATE_NONE;
-    select_classify(s);
+    select_classify(s, p->arena);
     s->op.in = from->schema;
     s->op.out = out;
     plan_add_op(p, &s->op);

@@ -84,13 +84,18 @@ static struct group *group_add(struct groups *g, const struct agg_layout *l, con
     return group;
 }
 
+static uint32_t spread(uint32_t hash)
+{
+    hash *= 0x9E3779B1u;
+    return hash ^ hash >> 15;
+}
+
 struct group *groups_need(struct groups *g, const struct agg_layout *l, const struct value *keys)
 {
     uint32_t hash = 0;
     for (int i = 0; i < g->key_count; i++)
         hash = hash * 31 + key_hash(key_value(keys[i]));
-    hash *= 0x9E3779B1u;
-    hash ^= hash >> 15;
+    hash = spread(hash);
     if (LIKELY(g->slot_count)) {
         uint32_t mask = g->slot_count - 1;
         for (uint32_t at = hash & mask; g->slots[at]; at = (at + 1) & mask) {
@@ -105,6 +110,27 @@ struct group *groups_need(struct groups *g, const struct agg_layout *l, const st
         }
     }
     return group_add(g, l, keys, hash);
+}
+
+static __attribute__((noinline)) struct group *need_value(struct groups *g, const struct agg_layout *l, struct text *text)
+{
+    struct value key = value_text(text);
+    return groups_need(g, l, &key);
+}
+
+/* What is most often grouped by; no call as long as the group is there. */
+struct group *groups_need_text(struct groups *g, const struct agg_layout *l, struct text *text)
+{
+    const uint32_t mask = g->slot_count - 1;
+    if (UNLIKELY(g->slot_count == 0 || text->hash == 0))
+        return need_value(g, l, text);
+    const uint32_t hash = spread(text->hash);
+    for (uint32_t at = hash & mask, place; (place = g->slots[at]) != 0; at = (at + 1) & mask) {
+        struct group *group = g->all[place - 1];
+        if (LIKELY(group->hash == hash) && LIKELY(group->keys[0].type == TYPE_STRING) && LIKELY(text_equal(group->keys[0].as.s, text)))
+            return group;
+    }
+    return need_value(g, l, text);
 }
 
 static uint32_t slot_of(const struct groups *g, const struct group *group)

@@ -14,6 +14,7 @@ struct group {
     uint32_t slot;   /* of that row */
     uint32_t place;  /* in groups.all */
     bool used;       /* since the last reset */
+    bool is_leaving; /* going to be forgotten at the end of this chunk */
     struct value keys[];
 };
 struct groups {
@@ -27,6 +28,8 @@ void groups_init(struct groups *g, int key_count);
 void groups_fini(struct groups *g, const struct agg_layout *l);
 /* keys are borrowed. A new group gets a new block. */
 struct group *groups_need(struct groups *g, const struct agg_layout *l, const struct value *keys);
+/* As groups_need with one key, a text. */
+struct group *groups_need_text(struct groups *g, const struct agg_layout *l, struct text *text);
 void groups_forget(struct groups *g, const struct agg_layout *l, struct group *group);
 /* RESET: all states begin again; groups not used since the last one are forgotten unless keep. */
 void groups_reset(struct groups *g, const struct agg_layout *l, bool keep);

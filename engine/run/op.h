@@ -36,6 +36,11 @@ struct op_type {
      * as it was. An error refuses the start. May be NULL. */
     int (*start)(struct op *op, struct err *e);
     int (*push)(struct op *op, const struct batch *in);
+    /* Short ways for what comes all day; each does exactly what push does with the batch it stands for. NULL: push does it.
+     * one: a current event that came alone (is_batch false). slide: what a sliding window makes of such an event: count rows that left, expired at
+     * left_ms, and behind them e. */
+    int (*one)(struct op *op, const struct event *e);
+    int (*slide)(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms, const struct event *e);
     int (*due)(struct op *op, int64_t due_ms); /* NULL: never asks for timers */
     bool own_moments; /* its timers fire at their own moments in playback too, as triggers do (window.cron): no scheduler */
     void (*save)(const struct op *op, struct writer *w); /* NULL: no state */
@@ -78,6 +83,16 @@ static inline int op_push(struct op *op, const struct batch *b)
 static inline int op_next(struct op *op, const struct batch *b)
 {
     return b->count ? op->next->type->push(op->next, b) : 0;
+}
+/* query.c: by push, with the batch that one and slide stand for. */
+int op_push_wrapped(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms, const struct event *e);
+static inline int op_one(struct op *op, const struct event *e)
+{
+    return LIKELY(op->type->one != NULL) ? op->type->one(op, e) : op_push_wrapped(op, NULL, 0, 0, e);
+}
+static inline int op_slide(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms, const struct event *e)
+{
+    return LIKELY(op->type->slide != NULL) ? op->type->slide(op, left, count, left_ms, e) : op_push_wrapped(op, left, count, left_ms, e);
 }
 static inline int64_t op_now(const struct op *op)
 {

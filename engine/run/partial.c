@@ -12,7 +12,9 @@ struct partial *partial_new(uint16_t slot_count)
 {
     struct partial *p = mem_pool_alloc(partial_bytes(slot_count));
     p->refs = 1;
-    p->is_dead = false;
+    p->is_dead = 0;
+    p->out_at = 0;
+    p->next = NULL;
     p->ts_ms = PARTIAL_NEW_MS;
     for (uint16_t i = 0; i < slot_count; i++)
         p->slots[i].row = NULL;

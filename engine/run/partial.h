@@ -30,9 +30,16 @@ union slot {
 
 struct partial {
     uint32_t refs;
-    bool is_dead; /* expired once ('within'); what it completes is an expired event */
+    uint32_t is_dead : 1; /* expired once ('within'); what it completes is an expired event */
+    uint32_t out_at : 31; /* place of its newest output row, while a push collects them (pattern_emit.c) */
     int64_t ts_ms;
+    struct partial *next; /* ref'd, or NULL: the one behind it in the last chunk it was part of (pattern_emit.c) */
     union slot slots[]; /* by number of node */
+};
+
+/* Complete ones on their way out, linked by their next. Both ends are ref'd: links may be cut while a chunk is made. */
+struct partial_chunk {
+    struct partial *first, *last;
 };
 
 enum wait_place { WAIT_LOOSE, WAIT_INDEXED, WAIT_STALE };

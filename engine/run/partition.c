@@ -265,7 +265,7 @@ static int key_of(const struct receiver *r, const struct event *e, int n, struct
     struct frame f = {.env = r->op.env, .rows = &e->row, .at_ms = e->at_ms, .kind = e->kind, .user = (void *)(uintptr_t)&r->op};
     *key = NULL;
     if (in->value) {
-        struct value v = expr_eval(in->value, &f);
+        struct value v = expr_read(in->value, &f);
         if (!is_null(v) && !f.env->failed)
             *key = key_text(f.env, v);
     } else if (expr_is_true(in->ranges[n].condition, &f)) {
@@ -374,6 +374,29 @@ static int push_all(struct receiver *r, const struct batch *in)
     return 0;
 }
 
+/* An event alone, with the key an expression gives. */
+static int receiver_one(struct op *op, const struct event *e)
+{
+    struct receiver *r = (struct receiver *)op;
+    const struct partition_input *in = r->input;
+    if (UNLIKELY(!in->is_keyed || !in->value))
+        return op_push_wrapped(op, NULL, 0, 0, e);
+    struct text *key;
+    if (UNLIKELY(key_of(r, e, 0, &key) < 0))
+        return ERR_EVENT;
+    if (UNLIKELY(!key))
+        return 0;
+    struct partition *p = partition_need(r->owner, key);
+    if (UNLIKELY(!p))
+        return ERR_EVENT;
+    for (int i = 0; i < in->route_count; i++) {
+        int rc = op_one(p->queries[in->routes[i].query]->ops[in->routes[i].op], e);
+        if (UNLIKELY(rc < 0))
+            return rc;
+    }
+    return 0;
+}
+
 static int receiver_push(struct op *op, const struct batch *in)
 {
     struct receiver *r = (struct receiver *)op;
@@ -382,7 +405,7 @@ static int receiver_push(struct op *op, const struct batch *in)
     return LIKELY(in->count == 1) ? push_one(r, in) : push_runs(r, in);
 }
 
-static const struct op_type op_receiver = {.name = "partition input", .size = sizeof(struct receiver), .push = receiver_push};
+static const struct op_type op_receiver = {.name = "partition input", .size = sizeof(struct receiver), .push = receiver_push, .one = receiver_one};
 static const struct op_plan receiver_plan = {.type = &op_receiver, .scheduler = -1};
 
 /* ---- @purge ---- */

@@ -17,22 +17,6 @@ struct select {
     bool lost;             /* while collecting: rows after such a chunk are lost, as the language has it (joins/7/47 of the cases) */
 };
 
-void select_classify(struct select_plan *s)
-{
-    if (s->key_count > 0)
-        s->kind = SELECT_GROUP;
-    else if (s->aggs.count > 0 || s->having_aggs.count > 0)
-        s->kind = SELECT_AGGREGATE;
-    else
-        s->kind = SELECT_PLAIN;
-    s->impure = s->attrs;
-    s->all_pure = true;
-    for (int i = 0; i < s->count; i++) {
-        if (!(s->attrs[i]->flags & EXPR_PURE))
-            s->all_pure = false;
-    }
-}
-
 static void select_open(struct op *op)
 {
     struct select *s = (struct select *)op;
@@ -54,44 +38,45 @@ static void frame_event(struct frame *f, const struct select_plan *p, const stru
     f->kind = e->kind;
 }
 
-/* The output row of the frame's event, refs 1; NULL when the event failed. */
-static struct row *make_row(const struct select_plan *p, struct frame *f)
+/* A row whose columns from first on could not be made. */
+static __attribute__((noinline)) struct row *spoil_row(struct row *out, int first)
 {
-    struct row *out = row_raw((size_t)p->count, f->at_ms);
-    union cell *cells = row_cells(out);
+    memset(out->types + first, TYPE_NULL, (size_t)(out->count - first));
+    row_unref(out);
+    return NULL;
+}
+
+/* The output row of the frame's event, refs 1; NULL when the event failed. */
+static inline __attribute__((always_inline)) struct row *make_row(const struct select_plan *p, struct frame *f)
+{
+    struct row *out = mem_pool_alloc(p->row_bytes);
+    out->at_ms = f->at_ms;
+    out->refs = 1;
+    out->count = (uint16_t)p->count;
+    union cell *cells = (union cell *)(void *)((char *)out + p->cells_at);
     for (int i = 0; i < p->count; i++) {
-        struct value v = p->attrs[i]->eval(p->attrs[i], f);
-        if (v.type == TYPE_STRING || v.type == TYPE_OBJECT)
-            v = value_keep(v);
+        struct value v = value_keep(expr_read(p->attrs[i], f));
         out->types[i] = (uint8_t)v.type;
         cells[i] = v.as;
-        if (UNLIKELY(f->env->failed)) {
-            memset(out->types + i + 1, 0, (size_t)(p->count - i - 1));
-            row_unref(out);
-            return NULL;
-        }
+        if (UNLIKELY(f->env->failed))
+            return spoil_row(out, i + 1);
     }
     return out;
 }
 
 /* Evaluates what keeps state or may fail, for an event whose row nobody needs. */
-static int touch(const struct select_plan *p, struct frame *f)
+static inline int touch(const struct select_plan *p, struct frame *f)
 {
-    for (int i = 0; i < p->count; i++) {
-        const struct expr *e = p->attrs[i];
-        if (e->flags & EXPR_PURE)
-            continue;
-        e->eval(e, f);
+    for (int i = 0; i < p->impure_count; i++) {
+        p->impure[i].touch(p->impure[i].e, f);
         if (UNLIKELY(f->env->failed))
             return ERR_EVENT;
     }
     return 0;
 }
 
-static bool having_passes(struct select *s, const struct select_plan *p, struct frame *f, const struct row *out)
+static __attribute__((noinline)) bool test_having(struct select *s, const struct select_plan *p, struct frame *f, const struct row *out)
 {
-    if (!p->having)
-        return true;
     char *agg = f->agg;
     f->agg = s->having_agg;
     f->out = out;
@@ -99,6 +84,11 @@ static bool having_passes(struct select *s, const struct select_plan *p, struct 
     f->agg = agg;
     f->out = NULL;
     return pass;
+}
+
+static inline bool having_passes(struct select *s, const struct select_plan *p, struct frame *f, const struct row *out)
+{
+    return LIKELY(!p->having) || test_having(s, p, f, out);
 }
 
 /* RESET: all states begin again. The language evaluates the select list on it first, so a function around an aggregator may fail there. */
@@ -281,8 +271,26 @@ static bool cut_rows(const struct select_plan *p, struct batch *list)
     return !last_kept;
 }
 
-/* Hands the list on and lets its rows go. sources[i] is the event list->events[i] was made from; NULL when order by isn't asked. */
-static int finish(struct select *s, const struct select_plan *p, struct batch *list, const struct event *sources)
+/* Lets the rows of a list go. */
+static inline void list_free(const struct batch *list)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (list->events[i].kind != EVENT_RESET)
+            row_unref(list->events[i].row);
+    }
+}
+
+/* Into the chunk that a join collects. */
+static void collect(struct select *s, struct batch *list)
+{
+    if (s->lost)
+        drop_rows(list, 0, list->count);
+    s->lost = s->lost || (s->last_removed && list->count > 0);
+    for (uint32_t i = 0; i < list->count; i++)
+        *batch_add(s->collect, NULL, 0, EVENT_CURRENT) = list->events[i];
+}
+
+static __attribute__((noinline)) int order_and_cut(struct select *s, const struct select_plan *p, struct batch *list, const struct event *sources)
 {
     int rc = 0;
     /* Under a snapshot an aggregator alone is as none, and a group's rows are neither ordered nor skipped. */
@@ -294,20 +302,22 @@ static int finish(struct select *s, const struct select_plan *p, struct batch *l
     }
     if (rc == 0 && (p->offset > 0 || p->limit >= 0) && cut_rows(p, list))
         s->last_removed = true;
-    if (rc == 0 && s->collect) {
-        if (s->lost)
-            drop_rows(list, 0, list->count);
-        s->lost = s->lost || (s->last_removed && list->count > 0);
-        for (uint32_t i = 0; i < list->count; i++)
-            *batch_add(s->collect, NULL, 0, EVENT_CURRENT) = list->events[i];
+    return rc;
+}
+
+/* Hands the list on and lets its rows go. sources[i] is the event list->events[i] was made from; NULL when order by isn't asked. */
+static inline int finish(struct select *s, const struct select_plan *p, struct batch *list, const struct event *sources)
+{
+    int rc = 0;
+    if (UNLIKELY(p->is_cut))
+        rc = order_and_cut(s, p, list, sources);
+    if (UNLIKELY(s->collect != NULL) && rc == 0) {
+        collect(s, list);
         return 0;
     }
-    if (rc == 0)
+    if (LIKELY(rc == 0))
         rc = op_next(&s->op, list);
-    for (uint32_t i = 0; i < list->count; i++) {
-        if (list->events[i].kind != EVENT_RESET)
-            row_unref(list->events[i].row);
-    }
+    list_free(list);
     return rc;
 }
 
@@ -341,14 +351,34 @@ static int fail_list(struct batch *list)
     return ERR_EVENT;
 }
 
-/* Kind A, and every kind under a snapshot rate limit: all rows that pass. */
-static int push_every(struct select *s, const struct select_plan *p, const struct batch *in)
+static __attribute__((noinline)) struct group *group_of_keys(struct select *s, const struct select_plan *p, struct frame *f)
 {
+    struct value keys[64];
+    for (int k = 0; k < p->key_count && k < 64; k++)
+        keys[k] = expr_read(p->keys[k], f);
+    return groups_need(&s->groups, &p->aggs, keys);
+}
+
+static inline struct group *group_of(struct select *s, const struct select_plan *p, struct frame *f)
+{
+    if (UNLIKELY(p->key_count != 1))
+        return group_of_keys(s, p, f);
+    struct value key = expr_read(p->keys[0], f);
+    return LIKELY(key.type == TYPE_STRING) ? groups_need_text(&s->groups, &p->aggs, key.as.s) : groups_need(&s->groups, &p->aggs, &key);
+}
+
+/* Kind A, and every kind under a snapshot rate limit: all rows that pass. */
+static int push_every(struct op *op, const struct batch *in)
+{
+    struct select *s = (struct select *)op;
+    const struct select_plan *p = (const struct select_plan *)op->plan;
+    struct event space[BATCH_SHORT];
     struct batch list;
     struct frame f = {.env = s->op.env, .agg = s->agg, .user = &s->op};
-    batch_init(&list, s->op.env->scratch, in->count);
+    batch_on(&list, space, in->count, s->op.env->scratch);
     list.is_batch = in->is_batch;
     struct event *sources = p->order_count ? arena_raw(s->op.env->scratch, in->count * sizeof(*sources)) : NULL;
+    s->last_removed = false;
     for (uint32_t i = 0; i < in->count; i++) {
         const struct event *e = &in->events[i];
         uint32_t number = 0;
@@ -368,16 +398,13 @@ static int push_every(struct select *s, const struct select_plan *p, const struc
         bool keep = wanted(p, e->kind);
         s->last_removed = !keep;
         if (p->kind == SELECT_GROUP) {
-            struct value keys[64];
-            for (int k = 0; k < p->key_count && k < 64; k++)
-                keys[k] = expr_eval(p->keys[k], &f);
-            struct group *group = groups_need(&s->groups, &p->aggs, keys);
+            struct group *group = group_of(s, p, &f);
             group->used = true;
             f.agg = group->agg;
             number = group->number;
         }
         if (!keep && !p->having) {
-            if (!p->all_pure && touch(p, &f) < 0)
+            if (touch(p, &f) < 0)
                 return fail_list(&list);
             continue;
         }
@@ -402,8 +429,10 @@ static int push_every(struct select *s, const struct select_plan *p, const struc
 }
 
 /* Kind B: only the last row that passed. */
-static int push_last(struct select *s, const struct select_plan *p, const struct batch *in)
+static int push_last(struct op *op, const struct batch *in)
 {
+    struct select *s = (struct select *)op;
+    const struct select_plan *p = (const struct select_plan *)op->plan;
     s->last_removed = false;
     struct frame f = {.env = s->op.env, .agg = s->agg, .user = &s->op};
     uint32_t last = UINT32_MAX; /* without having it is known beforehand, and only its row is made */
@@ -419,43 +448,40 @@ static int push_last(struct select *s, const struct select_plan *p, const struct
     int rc = 0;
     for (uint32_t i = 0; i < in->count; i++) {
         const struct event *e = &in->events[i];
-        if (e->kind == EVENT_TIMER)
-            continue;
-        if (e->kind == EVENT_RESET) {
-            rc = reset(s, p, e, true);
+        if (UNLIKELY(e->kind >= EVENT_TIMER)) {
+            if (e->kind == EVENT_RESET)
+                rc = reset(s, p, e, true);
             if (rc < 0)
                 break;
             continue;
         }
         frame_event(&f, p, e);
-        if (!p->having && i != last) {
-            if (touch(p, &f) < 0) {
+        if (i != last && !p->having) {
+            rc = touch(p, &f);
+            if (UNLIKELY(rc < 0))
+                break;
+            continue;
+        }
+        struct row *row = make_row(p, &f);
+        if (UNLIKELY(!row)) {
+            rc = ERR_EVENT;
+            break;
+        }
+        bool pass = having_passes(s, p, &f, row) && wanted(p, e->kind);
+        if (UNLIKELY(!pass || s->op.env->failed)) {
+            row_unref(row);
+            if (s->op.env->failed) {
                 rc = ERR_EVENT;
                 break;
             }
             continue;
         }
-        struct row *row = make_row(p, &f);
-        if (!row) {
-            rc = ERR_EVENT;
-            break;
-        }
-        bool pass = having_passes(s, p, &f, row);
-        if (UNLIKELY(s->op.env->failed)) {
-            row_unref(row);
-            rc = ERR_EVENT;
-            break;
-        }
-        if (pass && wanted(p, e->kind)) {
-            if (kept)
-                row_unref(kept);
-            kept = row;
-            source = *e;
-        } else {
-            row_unref(row);
-        }
+        if (kept)
+            row_unref(kept);
+        kept = row;
+        source = *e;
     }
-    if (rc < 0 || !kept) {
+    if (UNLIKELY(rc < 0 || !kept)) {
         if (kept)
             row_unref(kept);
         return rc;
@@ -465,111 +491,226 @@ static int push_last(struct select *s, const struct select_plan *p, const struct
     return finish(s, p, &list, &source);
 }
 
-/* A group's last row in the chunk: made at the end when nothing but state depends on the events before it. */
+/* A group's last row in the chunk. */
 struct group_slot {
-    struct row *row;
-    struct event source;
+    struct row *row; /* NULL: not made yet */
     struct group *group;
+    uint32_t last; /* the event it is made from; without 'having' known beforehand, so that only this row is made */
 };
 
-static int group_event(struct select *s, const struct select_plan *p, const struct event *e, struct frame *f, struct group_slot *slots, uint32_t *count)
+/* While a chunk goes through. */
+struct group_chunk {
+    struct group_slot *slots; /* in order of the groups' first wanted events */
+    struct group **groups;    /* of each event; those of expired ones come to stand in front at the end */
+    uint32_t slot_count, expired_count;
+};
+
+static inline void slot_set(const struct select *s, struct group_chunk *c, struct group *group, uint32_t last)
 {
-    struct value key_space[8], *keys = key_space;
-    if (UNLIKELY(p->key_count > 8))
-        keys = arena_raw(s->op.env->scratch, (size_t)p->key_count * sizeof(*keys));
-    for (int k = 0; k < p->key_count; k++)
-        keys[k] = p->keys[k]->eval(p->keys[k], f);
-    struct group *group = groups_need(&s->groups, &p->aggs, keys);
-    group->used = true;
-    f->agg = group->agg;
-    bool keep = wanted(p, e->kind);
-    if (!keep && !p->having)
-        return touch(p, f);
+    if (group->chunk != s->chunk) {
+        group->chunk = s->chunk;
+        group->slot = c->slot_count++;
+        c->slots[group->slot] = (struct group_slot){.group = group};
+    }
+    c->slots[group->slot].last = last;
+}
+
+/* With 'having' every row has to be seen. */
+static __attribute__((noinline)) int having_event(struct select *s, const struct select_plan *p, uint32_t i, struct frame *f, struct group_chunk *c)
+{
     struct row *row = make_row(p, f);
     if (!row)
         return ERR_EVENT;
-    bool pass = having_passes(s, p, f, row);
-    if (UNLIKELY(s->op.env->failed) || !pass || !keep) {
+    bool pass = test_having(s, p, f, row);
+    if (s->op.env->failed || !pass || !wanted(p, f->kind)) {
         row_unref(row);
         return s->op.env->failed ? ERR_EVENT : 0;
     }
-    if (group->chunk != s->chunk) {
-        group->chunk = s->chunk;
-        group->slot = (*count)++;
-        slots[group->slot].row = NULL;
-    }
-    struct group_slot *slot = &slots[group->slot];
+    slot_set(s, c, c->groups[i], i);
+    struct group_slot *slot = &c->slots[c->groups[i]->slot];
     if (slot->row)
         row_unref(slot->row);
     slot->row = row;
-    slot->source = *e;
-    slot->group = group;
     return 0;
 }
 
-/* Groups whose expired events left nothing behind. */
-static void forget_empty(struct select *s, const struct select_plan *p, const struct batch *in)
+static inline int group_event(struct select *s, const struct select_plan *p, uint32_t i, struct frame *f, struct group_chunk *c)
 {
-    if (p->keep_groups)
-        return;
-    struct frame f = {.env = s->op.env, .user = &s->op};
-    for (uint32_t i = 0; i < in->count; i++) {
-        const struct event *e = &in->events[i];
-        if (e->kind != EVENT_EXPIRED)
-            continue;
-        frame_event(&f, p, e);
-        struct value keys[64];
-        for (int k = 0; k < p->key_count && k < 64; k++)
-            keys[k] = expr_eval(p->keys[k], &f);
-        struct group *group = groups_need(&s->groups, &p->aggs, keys);
-        if (agg_block_is_empty(&p->aggs, group->agg))
-            groups_forget(&s->groups, &p->aggs, group);
-    }
+    struct group *group = c->groups[i];
+    group->used = true;
+    f->agg = group->agg;
+    if (UNLIKELY(p->having != NULL))
+        return having_event(s, p, i, f, c);
+    if (group->chunk != s->chunk || c->slots[group->slot].last != i)
+        return touch(p, f);
+    struct row *row = make_row(p, f);
+    c->slots[group->slot].row = row;
+    return LIKELY(row != NULL) ? 0 : ERR_EVENT;
 }
 
-static int push_groups(struct select *s, const struct select_plan *p, const struct batch *in)
+/* Groups whose expired events left nothing behind. */
+static void forget_empty(struct select *s, const struct select_plan *p, struct group_chunk *c)
 {
+    uint32_t leaving = 0;
+    for (uint32_t i = 0; i < c->expired_count; i++) {
+        struct group *group = c->groups[i];
+        if (group->is_leaving || !agg_block_is_empty(&p->aggs, group->agg))
+            continue;
+        group->is_leaving = true;
+        c->groups[leaving++] = group;
+    }
+    for (uint32_t i = 0; i < leaving; i++)
+        groups_forget(&s->groups, &p->aggs, c->groups[i]);
+}
+
+/* The chunk's rows, one a group. */
+static int finish_groups(struct select *s, const struct select_plan *p, struct group_chunk *c, const struct batch *in, int rc)
+{
+    struct event space[BATCH_SHORT], *sources = NULL;
+    struct batch list;
+    batch_on(&list, space, c->slot_count, s->op.env->scratch);
+    list.is_batch = in->is_batch;
+    if (UNLIKELY(p->order_count > 0))
+        sources = arena_raw(s->op.env->scratch, c->slot_count * sizeof(*sources));
+    for (uint32_t i = 0; i < c->slot_count; i++) {
+        const struct group_slot *slot = &c->slots[i];
+        const struct event *source = &in->events[slot->last];
+        if (UNLIKELY(!slot->row)) /* the chunk failed before it was made */
+            continue;
+        if (sources)
+            sources[list.count] = *source;
+        batch_add(&list, slot->row, source->at_ms, source->kind)->group = slot->group->number;
+    }
+    if (UNLIKELY(rc < 0))
+        return fail_list(&list);
+    for (uint32_t i = 0; i < in->count; i++) {
+        if (in->events[i].kind == EVENT_EXPIRED)
+            c->groups[c->expired_count++] = c->groups[i];
+    }
+    if (c->expired_count > 0 && !p->keep_groups)
+        forget_empty(s, p, c);
+    return finish(s, p, &list, sources);
+}
+
+/* First the group of each event, then the events. */
+static int push_groups(struct op *op, const struct batch *in)
+{
+    struct select *s = (struct select *)op;
+    const struct select_plan *p = (const struct select_plan *)op->plan;
     struct frame f = {.env = s->op.env, .user = &s->op};
-    struct group_slot *slots = arena_raw(s->op.env->scratch, in->count * sizeof(*slots));
-    uint32_t count = 0;
+    struct group_chunk c = {.slots = arena_raw(op->env->scratch, in->count * sizeof(*c.slots)),
+                            .groups = arena_raw(op->env->scratch, in->count * sizeof(struct group *))};
     int rc = 0;
-    bool expired = false;
     s->chunk++;
     s->last_removed = false;
+    for (uint32_t i = 0; i < in->count; i++) {
+        const struct event *e = &in->events[i];
+        if (UNLIKELY(e->kind >= EVENT_TIMER))
+            continue;
+        frame_event(&f, p, e);
+        c.groups[i] = group_of(s, p, &f);
+        if (!p->having && wanted(p, e->kind))
+            slot_set(s, &c, c.groups[i], i);
+    }
     for (uint32_t i = 0; i < in->count && rc == 0; i++) {
         const struct event *e = &in->events[i];
-        if (e->kind == EVENT_TIMER)
-            continue;
-        if (e->kind == EVENT_RESET) {
-            rc = reset(s, p, e, true);
-            continue;
-        }
-        expired = expired || e->kind == EVENT_EXPIRED;
         frame_event(&f, p, e);
-        rc = group_event(s, p, e, &f, slots, &count);
+        if (UNLIKELY(e->kind >= EVENT_TIMER))
+            rc = e->kind == EVENT_RESET ? reset(s, p, e, true) : 0;
+        else
+            rc = group_event(s, p, i, &f, &c);
     }
-    struct batch list;
-    batch_init(&list, s->op.env->scratch, count);
-    list.is_batch = in->is_batch;
-    struct event *sources = arena_raw(s->op.env->scratch, count * sizeof(*sources));
+    return finish_groups(s, p, &c, in, rc);
+}
+
+/* ---- one event, and nothing but its own row wanted: what most queries get and want ---- */
+
+static inline int emit_one(struct select *s, struct row *row, int64_t at_ms, uint32_t group)
+{
+    struct event out = {.row = row, .at_ms = at_ms, .kind = EVENT_CURRENT, .group = group};
+    int rc = op_one(s->op.next, &out);
+    row_unref(row);
+    return rc;
+}
+
+static int slide_groups(struct select *s, const struct select_plan *p, struct row *const *left, uint32_t count, struct frame *f, const struct event *e)
+{
+    struct group *groups[BATCH_SHORT];
+    struct group_chunk c = {.groups = groups, .expired_count = count};
     for (uint32_t i = 0; i < count; i++) {
-        sources[i] = slots[i].source;
-        batch_add(&list, slots[i].row, slots[i].source.at_ms, slots[i].source.kind)->group = slots[i].group->number;
+        f->rows = &left[i];
+        struct group *group = groups[i] = group_of(s, p, f);
+        group->used = true;
+        f->agg = group->agg;
+        if (UNLIKELY(touch(p, f) < 0))
+            return ERR_EVENT;
     }
-    if (rc < 0)
-        return fail_list(&list);
-    if (expired && !s->op.env->failed)
-        forget_empty(s, p, in);
-    return finish(s, p, &list, sources);
+    f->rows = &e->row;
+    f->at_ms = e->at_ms;
+    f->kind = EVENT_CURRENT;
+    struct group *group = group_of(s, p, f);
+    group->used = true;
+    f->agg = group->agg;
+    struct row *row = make_row(p, f);
+    if (UNLIKELY(!row))
+        return ERR_EVENT;
+    uint32_t number = group->number;
+    if (count > 0 && !p->keep_groups)
+        forget_empty(s, p, &c);
+    return emit_one(s, row, e->at_ms, number);
+}
+
+static int select_slide(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms, const struct event *e)
+{
+    struct select *s = (struct select *)op;
+    const struct select_plan *p = (const struct select_plan *)op->plan;
+    if (UNLIKELY(!p->is_quick || s->collect || count > BATCH_SHORT))
+        return op_push_wrapped(op, left, count, left_ms, e);
+    struct frame f = {.env = op->env, .agg = s->agg, .at_ms = left_ms, .kind = EVENT_EXPIRED, .user = op};
+    s->last_removed = false;
+    if (p->kind == SELECT_GROUP)
+        return slide_groups(s, p, left, count, &f, e);
+    for (uint32_t i = 0; i < count; i++) {
+        f.rows = &left[i];
+        if (UNLIKELY(touch(p, &f) < 0))
+            return ERR_EVENT;
+    }
+    f.rows = &e->row;
+    f.at_ms = e->at_ms;
+    f.kind = EVENT_CURRENT;
+    struct row *row = make_row(p, &f);
+    return LIKELY(row != NULL) ? emit_one(s, row, e->at_ms, 0) : ERR_EVENT;
+}
+
+static int select_one(struct op *op, const struct event *e)
+{
+    return select_slide(op, NULL, 0, 0, e);
+}
+
+void select_classify(struct select_plan *s, struct arena *a)
+{
+    if (s->key_count > 0)
+        s->kind = SELECT_GROUP;
+    else if (s->aggs.count > 0 || s->having_aggs.count > 0)
+        s->kind = SELECT_AGGREGATE;
+    else
+        s->kind = SELECT_PLAIN;
+    s->impure = arena_array(a, (size_t)s->count + 1, sizeof(*s->impure));
+    for (int i = 0; i < s->count; i++) {
+        const struct expr *e = s->attrs[i];
+        if (!(e->flags & EXPR_PURE))
+            s->impure[s->impure_count++] = (struct select_touch){e->touch ? e->touch : e->eval, e};
+    }
+    s->row_bytes = row_bytes((size_t)s->count);
+    s->cells_at = row_cells_at((size_t)s->count);
+    s->push = s->is_snapshot || s->kind == SELECT_PLAIN ? push_every : s->kind == SELECT_AGGREGATE ? push_last : push_groups;
+    s->is_cut = s->order_count > 0 || s->offset > 0 || s->limit >= 0;
+    s->is_quick = s->is_single && !s->is_cut && !s->having && !s->is_snapshot && s->current_wanted && !s->expired_wanted;
 }
 
 static int select_push(struct op *op, const struct batch *in)
 {
-    struct select *s = (struct select *)op;
-    const struct select_plan *p = (const struct select_plan *)op->plan;
-    if (p->is_snapshot || p->kind == SELECT_PLAIN)
-        return push_every(s, p, in);
-    return p->kind == SELECT_AGGREGATE ? push_last(s, p, in) : push_groups(s, p, in);
+    return ((const struct select_plan *)op->plan)->push(op, in);
 }
 
 static void select_save(const struct op *op, struct writer *w)
@@ -621,6 +762,8 @@ const struct op_type op_select = {
     .size = sizeof(struct select),
     .open = select_open,
     .push = select_push,
+    .one = select_one,
+    .slide = select_slide,
     .save = select_save,
     .load = select_load,
     .close = select_close,

@@ -31,10 +31,15 @@ struct select_plan {
     bool is_snapshot; /* every row goes on, with its group's number (spec 03 section 4, end) */
     bool keep_groups; /* a rate limit behind: numbers of groups must last */
     /* derived */
-    bool all_pure;           /* no output expression can fail or keeps state */
-    struct expr **impure;    /* those that must be evaluated for every event */
-    int *impure_at;
+    struct select_touch {
+        eval_fn touch;
+        const struct expr *e;
+    } * impure; /* those of attrs that keep state or may fail: evaluated for every event */
     int impure_count;
+    size_t row_bytes, cells_at; /* of an output row */
+    bool is_cut;                /* order by, offset or limit */
+    bool is_quick;              /* every current event's row goes on as it is made, and only those */
+    int (*push)(struct op *op, const struct batch *in); /* of this kind */
 };
 extern const struct op_type op_select;
 
@@ -44,7 +49,7 @@ bool select_collecting(const struct op *select);
 /* Ends collecting; pushes what was collected as one chunk unless rc says the event failed; lets the rows go. Returns rc or the push's. */
 int select_release(struct op *select, struct batch *collected, int rc);
 
-/* Fills what is derived from the expressions. */
-void select_classify(struct select_plan *s);
+/* Fills what is derived from the expressions; lists lie in a. */
+void select_classify(struct select_plan *s, struct arena *a);
 
 #endif

@@ -10,6 +10,9 @@ struct stream *stream_new(struct app *app, const struct plan_element *plan)
     s->plan = plan;
     s->has_sinks = app->host.has_sinks && plan->kind == ELEMENT_STREAM && !plan->is_inner &&
                    app->host.has_sinks(app->host.user, (uint32_t)plan->number);
+    s->is_looked_at = app->host.stream && plan->kind == ELEMENT_STREAM && !plan->is_inner &&
+                      (!app->host.looks_at || app->host.looks_at(app->host.user, (uint32_t)plan->number));
+    s->is_seen = s->has_sinks || s->is_looked_at;
     return s;
 }
 
@@ -67,7 +70,7 @@ static uint32_t public_number(const struct stream *s)
     return s->plan->kind == ELEMENT_STREAM && !s->plan->is_inner ? (uint32_t)s->plan->number : UINT32_MAX;
 }
 
-static void stream_failed(struct stream *s, const struct batch *b)
+void stream_failed(struct stream *s, const struct batch *b)
 {
     struct app *app = s->app;
     char words[sizeof(app->env.failure)];
@@ -79,37 +82,47 @@ static void stream_failed(struct stream *s, const struct batch *b)
         publish_fault(s, app->streams[s->plan->fault], b, words);
 }
 
-static int deliver(struct stream *s, const struct batch *b)
+int stream_show(const struct stream *s, const struct batch *b)
 {
-    struct app *app = s->app;
-    for (uint32_t i = 0; i < s->receiver_count; i++) {
-        int rc = op_push(s->receivers[i], b);
-        if (UNLIKELY(rc < 0))
-            return rc;
-    }
-    if (UNLIKELY(s->has_sinks)) {
-        int rc = app->host.sink(app->host.user, (uint32_t)s->plan->number, b);
-        if (rc == ERR_EVENT)
-            return rc;
-    }
-    if (UNLIKELY(app->host.stream != NULL) && s->plan->kind == ELEMENT_STREAM && !s->plan->is_inner)
-        app->host.stream(app->host.user, (uint32_t)s->plan->number, b);
+    const struct app_host *host = &s->app->host;
+    if (s->has_sinks && host->sink(host->user, (uint32_t)s->plan->number, b) == ERR_EVENT)
+        return ERR_EVENT;
+    if (s->is_looked_at)
+        host->stream(host->user, (uint32_t)s->plan->number, b);
     return 0;
 }
 
-void stream_publish(struct stream *s, const struct batch *b)
+static struct batch batch_of(const struct stream *s, const struct event *e)
+{
+    return (struct batch){.events = (struct event *)(uintptr_t)e, .count = 1, .cap = 1, .scratch = &s->app->scratch};
+}
+
+static __attribute__((noinline)) int show_sinks(const struct stream *s, const struct batch *b)
+{
+    return stream_show(s, b);
+}
+
+int stream_show_one(const struct stream *s, const struct event *e)
+{
+    const struct app_host *host = &s->app->host;
+    struct batch b = batch_of(s, e);
+    if (UNLIKELY(s->has_sinks))
+        return show_sinks(s, &b);
+    host->stream(host->user, (uint32_t)s->plan->number, &b);
+    return 0;
+}
+
+void stream_failed_one(struct stream *s, const struct event *e)
+{
+    struct batch b = batch_of(s, e);
+    stream_failed(s, &b);
+}
+
+void stream_too_deep(struct stream *s)
 {
     struct app *app = s->app;
-    s->events += b->count;
-    if (UNLIKELY(app->depth >= LIMIT_SEND_DEPTH)) {
-        expr_fail(&app->env, "streams feed each other more than %d deep at '%s'", LIMIT_SEND_DEPTH, s->plan->schema->id);
-        app->env.failed = false;
-        if (app->host.failure)
-            app->host.failure(app->host.user, public_number(s), app->env.failure);
-        return;
-    }
-    app->depth++;
-    if (UNLIKELY(deliver(s, b) < 0))
-        stream_failed(s, b);
-    app->depth--;
+    expr_fail(&app->env, "streams feed each other more than %d deep at '%s'", LIMIT_SEND_DEPTH, s->plan->schema->id);
+    app->env.failed = false;
+    if (app->host.failure)
+        app->host.failure(app->host.user, public_number(s), app->env.failure);
 }

@@ -208,7 +208,7 @@ static void run(struct app *app, struct heap *h, struct op_timers *o)
     o->repeats = false;
 }
 
-static void advance_live(struct app *app, int64_t now_ms)
+static __attribute__((noinline)) void advance_live(struct app *app, int64_t now_ms)
 {
     struct heap *h = &app->timers->live;
     while (h->count && h->list[0]->at_ms <= now_ms) {
@@ -228,16 +228,10 @@ static void advance_schedulers(struct app *app)
     }
 }
 
-void timers_advance(struct app *app, int64_t now_ms)
+/* The clock halts at each trigger on its way; there, as at the end, it jumps first. */
+static __attribute__((noinline)) void advance_playback(struct app *app, int64_t now_ms)
 {
     const struct heap *live = &app->timers->live;
-    if (!app->playback) {
-        advance_live(app, now_ms);
-        if (now_ms > app->env.now_ms)
-            app->env.now_ms = now_ms;
-        return;
-    }
-    /* The clock halts at each trigger on its way; there, as at the end, it jumps first. */
     while (live->count && live->list[0]->at_ms <= now_ms) {
         int64_t at_ms = live->list[0]->at_ms;
         if (at_ms > app->env.now_ms)
@@ -248,6 +242,19 @@ void timers_advance(struct app *app, int64_t now_ms)
     if (now_ms > app->env.now_ms)
         app->env.now_ms = now_ms;
     advance_schedulers(app);
+}
+
+void timers_advance(struct app *app, int64_t now_ms)
+{
+    const struct heap *live = &app->timers->live;
+    if (UNLIKELY(app->playback)) {
+        advance_playback(app, now_ms);
+        return;
+    }
+    if (live->count && live->list[0]->at_ms <= now_ms)
+        advance_live(app, now_ms);
+    if (now_ms > app->env.now_ms)
+        app->env.now_ms = now_ms;
 }
 
 int64_t timers_next(const struct timers *t)

@@ -10,6 +10,7 @@ struct external_time_plan {
     struct op_plan op;
     int64_t span_ms;
     int attribute;
+    size_t cell_at; /* of attribute in a row; it is a long there */
 };
 struct external_time {
     struct op op;
@@ -21,29 +22,68 @@ static const struct external_time_plan *plan_of(const struct op *op)
     return (const struct external_time_plan *)(const void *)op->plan;
 }
 
+static inline bool front_is_due(const struct external_time *w, const struct external_time_plan *p, int64_t time_ms)
+{
+    const char *row = (const char *)queue_at(&w->rows, 0);
+    return time_is_due(((const union cell *)(const void *)(row + p->cell_at))->l, p->span_ms, time_ms);
+}
+
+/* Takes e in: what is due leaves before it. */
+static void take_in(struct external_time *w, const struct external_time_plan *p, const struct event *e, int64_t time_ms, struct batch *out)
+{
+    while (w->rows.count && front_is_due(w, p, time_ms))
+        batch_add(out, queue_take(&w->rows), time_ms, EVENT_EXPIRED);
+    if (e->kind == EVENT_CURRENT)
+        window_hold(&w->rows, e);
+    window_pass(out, e);
+}
+
 static int external_time_push(struct op *op, const struct batch *in)
 {
-    struct external_time *w = (struct external_time *)op;
-    const struct external_time_plan *p = plan_of(op);
+    struct event space[BATCH_SHORT];
     struct batch out;
-    batch_init(&out, op->env->scratch, in->count * 2);
+    batch_on(&out, space, in->count * 2, op->env->scratch);
     out.is_batch = in->is_batch;
     for (uint32_t i = 0; i < in->count; i++) {
         const struct event *e = &in->events[i];
         int64_t time_ms;
-        if (!window_time_of(op, e->row, p->attribute, &time_ms))
+        if (UNLIKELY(!window_time_of(op, e->row, plan_of(op)->attribute, &time_ms)))
             return window_fail(&out);
-        while (w->rows.count) {
-            int64_t row_ms = row_get(queue_at(&w->rows, 0), (size_t)p->attribute).as.l;
-            if (!time_is_due(row_ms, p->span_ms, time_ms))
-                break;
-            batch_add(&out, queue_take(&w->rows), time_ms, EVENT_EXPIRED);
-        }
-        if (e->kind == EVENT_CURRENT)
-            window_hold(&w->rows, e);
-        window_pass(&out, e);
+        take_in((struct external_time *)op, plan_of(op), e, time_ms, &out);
     }
     return window_emit(op, &out);
+}
+
+/* More rows than one short chunk takes: those that left already stand in front. */
+static __attribute__((noinline)) int push_many(struct op *op, struct row *const *left, const struct event *e, int64_t time_ms)
+{
+    struct batch out;
+    batch_init(&out, op->env->scratch, BATCH_SHORT * 4);
+    for (uint32_t i = 0; i < BATCH_SHORT; i++)
+        batch_add(&out, left[i], time_ms, EVENT_EXPIRED);
+    take_in((struct external_time *)op, plan_of(op), e, time_ms, &out);
+    return window_emit(op, &out);
+}
+
+static int external_time_one(struct op *op, const struct event *e)
+{
+    struct external_time *w = (struct external_time *)op;
+    const struct external_time_plan *p = plan_of(op);
+    struct row *left[BATCH_SHORT];
+    uint32_t count = 0;
+    int64_t time_ms;
+    if (UNLIKELY(!window_time_of(op, e->row, p->attribute, &time_ms)))
+        return ERR_EVENT;
+    while (w->rows.count && front_is_due(w, p, time_ms)) {
+        if (UNLIKELY(count == BATCH_SHORT))
+            return push_many(op, left, e, time_ms);
+        left[count++] = queue_take(&w->rows);
+    }
+    window_hold(&w->rows, e);
+    int rc = op_slide(op->next, left, count, time_ms, e);
+    for (uint32_t i = 0; i < count; i++)
+        row_unref(left[i]);
+    return rc;
 }
 
 static void external_time_save(const struct op *op, struct writer *w)
@@ -78,6 +118,7 @@ static const struct op_type external_time_type = {
     .name = "window.externalTime",
     .size = sizeof(struct external_time),
     .push = external_time_push,
+    .one = external_time_one,
     .save = external_time_save,
     .load = external_time_load,
     .close = external_time_close,
@@ -95,6 +136,7 @@ static struct op_plan *external_time_plan(struct window_ctx *c, const struct ast
         return NULL;
     struct external_time_plan *p = window_plan_new(c, call, &external_time_type, sizeof *p);
     p->attribute = attribute;
+    p->cell_at = row_cells_at(c->in->count) + (size_t)attribute * sizeof(union cell);
     p->span_ms = span_ms;
     return &p->op;
 }

@@ -38,8 +38,9 @@ static int length_push(struct op *op, const struct batch *in)
     int32_t n = plan_of(op)->n;
     if (UNLIKELY(n <= 0))
         return push_empty(op, in);
+    struct event space[BATCH_SHORT];
     struct batch out;
-    batch_init(&out, op->env->scratch, in->count * 2);
+    batch_on(&out, space, in->count * 2, op->env->scratch);
     out.is_batch = in->is_batch;
     for (uint32_t i = 0; i < in->count; i++) {
         const struct event *e = &in->events[i];
@@ -49,6 +50,23 @@ static int length_push(struct op *op, const struct batch *in)
         window_pass(&out, e);
     }
     return window_emit(op, &out);
+}
+
+static int length_one(struct op *op, const struct event *e)
+{
+    struct length *w = (struct length *)op;
+    int32_t n = plan_of(op)->n;
+    if (UNLIKELY(n <= 0))
+        return op_push_wrapped(op, NULL, 0, 0, e);
+    if (w->rows.count < (uint32_t)n) {
+        window_hold(&w->rows, e);
+        return op_slide(op->next, NULL, 0, 0, e);
+    }
+    struct row *left = queue_take(&w->rows);
+    window_hold(&w->rows, e);
+    int rc = op_slide(op->next, &left, 1, op_now(op), e);
+    row_unref(left);
+    return rc;
 }
 
 static void length_save(const struct op *op, struct writer *w)
@@ -82,6 +100,7 @@ static const struct op_type length_type = {
     .name = "window.length",
     .size = sizeof(struct length),
     .push = length_push,
+    .one = length_one,
     .save = length_save,
     .load = length_load,
     .close = length_close,

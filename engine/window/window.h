@@ -140,7 +140,13 @@ static inline bool time_is_due(int64_t at_ms, int64_t span_ms, int64_t now_ms)
     return time_add(time_sub(at_ms, now_ms), span_ms) <= 0;
 }
 /* A long column that may not be null; false after expr_fail. */
-bool window_time_of(struct op *op, const struct row *row, int index, int64_t *out_ms);
+bool window_time_fail(struct op *op, struct value v, int index);
+static inline bool window_time_of(struct op *op, const struct row *row, int index, int64_t *out_ms)
+{
+    struct value v = row_get(row, (size_t)index);
+    *out_ms = v.as.l;
+    return LIKELY(v.type == TYPE_LONG) || window_time_fail(op, v, index);
+}
 
 /* Timers of an operator that asked for several: kept for save, in the order of the requests. */
 struct dues {

@@ -305,16 +305,11 @@ void chunk_release(struct batch *b, struct queue *q, struct queue *keep)
     }
 }
 
-bool window_time_of(struct op *op, const struct row *row, int index, int64_t *out_ms)
+bool window_time_fail(struct op *op, struct value v, int index)
 {
-    struct value v = row_get(row, (size_t)index);
-    if (UNLIKELY(v.type != TYPE_LONG)) {
-        expr_fail(op->env, "'%s' is %s, and %s needs a long", op->plan->in->attributes[index].name,
-                  is_null(v) ? "null" : type_name(v.type), op->type->name);
-        return false;
-    }
-    *out_ms = v.as.l;
-    return true;
+    expr_fail(op->env, "'%s' is %s, and %s needs a long", op->plan->in->attributes[index].name,
+              is_null(v) ? "null" : type_name(v.type), op->type->name);
+    return false;
 }
 
 /* ---- timers ---- */

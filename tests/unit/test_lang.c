@@ -123,7 +123,7 @@ static const struct refused refused[] = {
     {"from S -> S within 500 insert into O", "2:24: expected a unit of time, found 'insert'", 1},
     {"from (S -> S within 1 sec) -> S insert into O", "2:14: expected ')', found 'within'", 1},
     {"from not S for 1 sec -> not S for 1 sec insert into O",
-     "2:25: an element behind 'not' cannot follow another one at once", 1},
+     "2:25: an element behind 'not' cannot follow another one here", 1},
     {"from S and S and S insert into O", "2:14: 'and' and 'or' join exactly two elements", 1},
     {"from S or not S insert into O", "2:11: 'not' beside 'or' needs 'for' and a time", 1},
     {"from S <> S insert into O", "2:9: expected a count: <2>, <2:>, <:5> or <2:5>, found '>'", 1},
