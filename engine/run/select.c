@@ -258,6 +258,10 @@ static bool cut_rows(const struct select_plan *p, struct batch *list)
         cut_group_rows(p, list);
         return false;
     }
+    if (p->kind == SELECT_AGGREGATE && !p->is_snapshot && (p->offset > 0 || p->limit == 0)) {
+        drop_rows(list, 0, list->count); /* the one row, of whatever kind */
+        return false;
+    }
     if (p->offset > 0)
         skip_rows(list, p->offset);
     if (p->limit < 0)
