@@ -2,6 +2,7 @@
 #include "agent/outbox.h"
 #include "agent/clock.h"
 #include "agent/metrics.h"
+#include "engine/base/fault.h"
 #include "engine/base/mem.h"
 #include <inttypes.h>
 #include <string.h>
@@ -360,6 +361,8 @@ static int spool_put(struct outbox *b, const struct message *m)
     b->tail++;
     bool is_kept = may_add(b, made.size);
     bool in_ring = b->loaded == number && b->loaded - b->head < RING_MESSAGES && b->live_bytes < RING_BYTES;
+    if (!in_ring && b->loaded == number)
+        spool_cut(s); /* the ring ends here: it goes on with whole chunks */
     if (is_kept) {
         bool begins = s->chunk_count == 0;
         spool_add(s, number, made.at_ms, made.bytes, made.len, made.size - (uint32_t)sizeof made, made.dynamic_count);
@@ -432,6 +435,7 @@ static bool refill(struct outbox *b)
         pthread_mutex_unlock(&b->lock);
     }
     mem_free(items);
+    (void)FAULT("spool.loaded");
     return true;
 }
 

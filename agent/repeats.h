@@ -3,7 +3,8 @@
  * A far side that keeps a session (MQTT, clean.session='false') sends again, at the beginning of the next connection and in the old order, what it
  * has no acknowledgement for; whether ours arrived is never known. Law: a message is a repeat when it stands among the remembered ones
  * behind the last repeat of this session, and no message that is none came before it in the session. What is older than REPEATS_MOST messages was
- * acknowledged: brokers hold fewer in flight.
+ * acknowledged: brokers hold fewer in flight (thousands have been seen), and packet ids come round after 65,535, so remembering more
+ * would take a new message for an old one.
  *
  * Remembered again after a restart, from the checkpoint and the journal. On the worker. */
 #ifndef WEIR_AGENT_REPEATS_H
@@ -12,13 +13,14 @@
 #include "engine/data/codec.h"
 #include "ports/port.h"
 
-enum { REPEATS_MOST = 1024 };
+enum { REPEATS_MOST = 16384 };
 
 struct repeats {
     struct repeat {
-        uint64_t hash; /* of its properties and bytes */
+        uint32_t hash; /* of its properties and bytes */
         uint32_t id;
-    } * ring; /* owned; NULL until the first */
+    } * ring; /* owned; place n % cap holds the n-th */
+    uint64_t cap;
     uint64_t taken; /* so many were added; the last REPEATS_MOST are there */
     uint64_t scan;  /* where the next repeat may stand */
     uint32_t session;

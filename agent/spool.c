@@ -127,7 +127,7 @@ void spool_close(struct spool *s)
 
 /* ---- filling ---- */
 
-static void close_chunk(struct spool *s)
+void spool_cut(struct spool *s)
 {
     struct key k;
     uint64_t hash;
@@ -144,7 +144,7 @@ static void close_chunk(struct spool *s)
 void spool_add(struct spool *s, uint64_t number, int64_t at_ms, const char *bytes, uint32_t len, uint32_t size, uint8_t dynamic_count)
 {
     if (s->chunk_count == SPOOL_CHUNK_MESSAGES || s->chunk.len + size > SPOOL_CHUNK_BYTES)
-        close_chunk(s);
+        spool_cut(s);
     struct writer w = {.out = s->chunk};
     if (!s->chunk_count) {
         s->chunk_first = number;
@@ -166,7 +166,7 @@ void spool_collect(struct spool *s, struct store_batch *b, uint64_t head, uint64
 {
     struct key from, to;
     struct writer w = {0};
-    close_chunk(s);
+    spool_cut(s);
     if (s->closed.count)
         batch_join(b, &s->closed);
     batch_clear(&s->closed);

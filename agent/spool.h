@@ -45,6 +45,8 @@ struct spool_item {
 int spool_open(struct spool **out, struct store *store, uint32_t app, const char *stream, const char *type, int place,
                const struct bind_buffer *policy, const char *device, const char *app_name, struct err *e);
 void spool_close(struct spool *s);
+/* Begins a new chunk with the next number: who keeps a window of messages in memory goes on from there. */
+void spool_cut(struct spool *s);
 void spool_add(struct spool *s, uint64_t number, int64_t at_ms, const char *bytes, uint32_t len, uint32_t size, uint8_t dynamic_count);
 /* What happened since the last collect: chunks, the mark, drops below keep_from (the first number of a chunk that has some not done). */
 void spool_collect(struct spool *s, struct store_batch *b, uint64_t head, uint64_t tail, uint64_t keep_from);
