@@ -237,12 +237,16 @@ int spool_load(struct spool *s, uint64_t from, uint64_t *first, struct spool_ite
     int rc = store_look(s->store, &e);
     if (rc < 0)
         return rc;
-    chunk_key(s, s->has_loaded ? from : 0, &k); /* the first chunk there is may begin below head */
+    chunk_key(s, s->has_loaded ? from : 0, &k); /* the first chunk there is may begin below head, or end there */
     s->has_loaded = true;
     rc = store_next(s->store, STORE_OUTBOX, k.bytes, k.len, sizeof s->sink, false, &i);
-    if (rc == 0) {
+    while (rc == 0) {
         *first = key_get_u64(i.key, sizeof s->sink);
         rc = read_items(&i, *first, from, items);
+        if (rc != 0)
+            break;
+        chunk_key(s, *first, &k);
+        rc = store_next(s->store, STORE_OUTBOX, k.bytes, k.len, sizeof s->sink, true, &i);
     }
     store_look_end(s->store);
     return rc;
