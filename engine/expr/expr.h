@@ -161,7 +161,7 @@ struct agg_layout {
 };
 char *agg_block_new(const struct agg_layout *l);
 void agg_block_free(const struct agg_layout *l, char *block); /* NULL is fine */
-void agg_block_reset(const struct agg_layout *l, char *block);
+void agg_block_reset(const struct agg_layout *l, char *block); /* NULL is fine */
 bool agg_block_is_empty(const struct agg_layout *l,
                         const char *block); /* as new: the group can be forgotten */
 void agg_block_save(const struct agg_layout *l, const char *block, struct writer *w);

@@ -80,6 +80,7 @@ struct aggregate_lookup {
     uint16_t slot;
     int slot_count;
     struct expr *on;        /* or NULL */
+    struct expr *before;    /* the part of on that columns of the tables answer: asked of their rows before those of memory come to them; or NULL */
     struct expr *from, *to; /* to NULL: from is text with '**' */
     struct expr *per;
 };
