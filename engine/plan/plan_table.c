@@ -682,6 +682,21 @@ static int schema_must_fit(struct planner *p, const struct ast_output *o, const 
     return -1;
 }
 
+/* Where the language loses rows, or keeps them, against what was written. */
+static void warn_of_delete(struct planner *p, const struct ast_output *o, const struct table_query *q)
+{
+    if (!q->search) {
+        diag_warn(p->diags, o->span,
+                  "when its last row is deleted and others stay, '%s' loses the rows inserted from then on",
+                  o->target.text);
+        diag_hint(p->diags, "a table with @PrimaryKey or @Index does not");
+    } else if (q->search->kind == SEARCH_FILTER) {
+        diag_warn(p->diags, o->on->span, "rows are found by %s, and then this 'delete' deletes none of them",
+                  q->how);
+        diag_hint(p->diags, "compare only what is looked up, or nothing that is");
+    }
+}
+
 int plan_table_statement(struct planner *p, const struct ast_output *o, const struct schema *out,
                          const struct plan_element *target, struct table_statement *s)
 {
@@ -700,6 +715,8 @@ int plan_table_statement(struct planner *p, const struct ast_output *o, const st
     if (o->kind != OUTPUT_DELETE)
         rc = o->has_set ? assign_set(p, o, &scope, s) : assign_by_name(p, o, out, s);
     s->query = plan_table_query(p, target, &scope, 1, o->on);
+    if (s->query && o->kind == OUTPUT_DELETE)
+        warn_of_delete(p, o, s->query);
     return s->query ? rc : -1;
 }
 
