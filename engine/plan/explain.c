@@ -1,5 +1,6 @@
 /* explain.c - a plan as text: queries, operators, state, timers, streams (weir explain). */
 #include "engine/plan/plan.h"
+#include "engine/run/aggregate.h"
 #include "engine/run/partition.h"
 
 static void explain_schema(const struct schema *s, struct buf *out)
@@ -50,6 +51,31 @@ static void explain_partition(const struct plan_partition *p, struct buf *out)
         explain_query(p->queries[i], out);
 }
 
+static void explain_aggregation(const struct plan_element *e, struct buf *out)
+{
+    const struct aggregate_plan *p = e->config;
+    const struct bucket_layout *l = &p->layout;
+    buf_add_str(out, "aggregation ");
+    explain_schema(e->schema, out);
+    buf_printf(out, "  from %s%s%s", p->source->schema->id, p->by ? ", each event at its own time " : ", each event at the clock's time",
+               p->by ? p->by->name : "");
+    buf_add_str(out, p->loses_all ? "; none arrives\n" : "\n");
+    buf_add_str(out, "  a row for each");
+    for (int i = l->event_start >= 0 ? l->event_start : l->first_key; i < l->first_key + l->key_count; i++)
+        buf_printf(out, " %s", l->schema->attributes[i].name);
+    buf_printf(out, "%s bucket, %zu bytes [timer] [state]\n", l->key_count || l->event_start >= 0 ? " and" : "", row_bytes(l->schema->count));
+    for (int i = 0; i < p->unit_count; i++) {
+        const struct aggregate_unit *u = &p->units[i];
+        buf_printf(out, "    %s in %s", unit_name(u->unit), u->table->schema->id);
+        if (p->purges && u->retention_ms != RETAIN_ALL && p->unit_count > 1)
+            buf_printf(out, ", forgotten after %lld ms%s", (long long)u->retention_ms,
+                       i + 1 == p->unit_count ? " when finer ones are" : "");
+        buf_add_str(out, "\n");
+    }
+    if (p->purges)
+        buf_printf(out, "  looked through every %lld ms [timer]\n", (long long)p->interval_ms);
+}
+
 void plan_explain(const struct plan *p, struct buf *out)
 {
     buf_printf(out, "app %s (%s clock)\n", p->name ? p->name : "(no name)", p->playback ? "playback" : "live");
@@ -57,6 +83,8 @@ void plan_explain(const struct plan *p, struct buf *out)
         buf_add_str(out, "stream ");
         explain_schema(p->streams[i]->schema, out);
     }
+    for (int i = 0; i < p->aggregation_count; i++)
+        explain_aggregation(p->aggregations[i], out);
     for (const struct plan_item *i = p->items; i; i = i->next) {
         if (i->query)
             explain_query(i->query, out);

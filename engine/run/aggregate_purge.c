@@ -1,11 +1,13 @@
-/* aggregate_purge.c - rows of ended buckets are forgotten when they are older than their unit keeps them (spec 09 section 4).
+/* aggregate_purge.c - rows of ended buckets are forgotten when they are older than their unit keeps them
+ * (spec 09 section 4).
  *
- * Laws: (1) a row goes when its time is before now - retention; (2) before that, the next coarser table must hold a row for the time of the
- * newest row that would go: else forgetting stops for good, for what it stands for would be lost. The time is that of the next coarser unit there is in
- * the calendar, so with 'every sec, hour' it stops soon; (3) rows of the coarsest
- * unit go only when, at the same time, some of the next finer one do. */
-#include "engine/run/aggregate.h"
+ * Laws: (1) a row goes when its time is before now - retention; (2) before that, the next coarser table must
+ * hold a row for the time of the newest row that would go: else forgetting stops for good, for what it stands
+ * for would be lost. The time is that of the next coarser unit there is in the calendar, so with 'every sec,
+ * hour' it stops soon; (3) rows of the coarsest unit go only when, at the same time, some of the next finer
+ * one do. */
 #include "engine/base/log.h"
+#include "engine/run/aggregate.h"
 
 struct aggregate_purge {
     struct op op;
@@ -59,7 +61,8 @@ static int is_safe(struct aggregation *a, int unit, const struct table_hits *old
     enum duration coarser = calendar_next(a->plan->units[unit].unit);
     struct table_hits hits;
     table_hits_init(&hits, a->op.env->scratch, 1);
-    int rc = aggregation_stored(a, unit + 1, unit_start(coarser, newest_ms), unit_end(coarser, newest_ms), &hits);
+    int rc =
+        aggregation_stored(a, unit + 1, unit_start(coarser, newest_ms), unit_end(coarser, newest_ms), &hits);
     return rc < 0 ? rc : hits.count > 0;
 }
 
@@ -82,7 +85,8 @@ static int purge_unit(struct aggregate_purge *p, int unit, int64_t now_ms, bool 
     if (!safe) {
         p->halted = true;
         log_write(LOG_WARN, "aggregate", "%s: rows of %s are not in %s yet; nothing is forgotten any more",
-                  a->plan->element->schema->id, u->table->schema->id, a->plan->units[unit + 1].table->schema->id);
+                  a->plan->element->schema->id, u->table->schema->id,
+                  a->plan->units[unit + 1].table->schema->id);
         return 0;
     }
     struct table *table = aggregation_table(a, unit);

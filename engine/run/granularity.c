@@ -179,7 +179,8 @@ static bool offset_parse(const char *at, const char *end, int64_t *offset_ms)
 }
 
 /* The fields, -1 for stars, which may only stand for all from some field on; *known counts those before. */
-static bool fields_parse(const char *text, size_t len, int fields[FIELD_COUNT], int *known, int64_t *offset_ms)
+static bool fields_parse(const char *text, size_t len, int fields[FIELD_COUNT], int *known,
+                         int64_t *offset_ms)
 {
     static const char before[FIELD_COUNT] = {0, '-', '-', ' ', ':', ':'};
     trim(&text, &len);
@@ -219,7 +220,8 @@ int moment_parse(const char *text, size_t len, int64_t *at_ms)
 {
     int fields[FIELD_COUNT], known;
     int64_t offset_ms, local_ms;
-    if (!fields_parse(text, len, fields, &known, &offset_ms) || known < FIELD_COUNT || !moment_of(fields, &local_ms))
+    if (!fields_parse(text, len, fields, &known, &offset_ms) || known < FIELD_COUNT ||
+        !moment_of(fields, &local_ms))
         return ERR_INVALID;
     *at_ms = local_ms - offset_ms;
     return 0;
