@@ -70,16 +70,19 @@ static int purge_unit(struct aggregate_purge *p, int unit, int64_t now_ms, bool 
 {
     struct aggregation *a = p->of;
     const struct aggregate_unit *u = &a->plan->units[unit];
+    int64_t until_ms = now_ms - u->retention_ms;
     struct table_hits old;
     if (u->retention_ms == RETAIN_ALL)
         return 0;
+    /* What is looked at before is one moment more than what goes. */
     table_hits_init(&old, a->op.env->scratch, 0);
-    int rc = aggregation_stored(a, unit, INT64_MIN, now_ms - u->retention_ms, &old);
-    if (rc == 0 && unit + 1 < a->plan->unit_count)
+    int rc = aggregation_stored(a, unit, INT64_MIN, until_ms + 1, &old);
+    bool is_coarsest = unit + 1 == a->plan->unit_count;
+    if (rc == 0 && !is_coarsest)
         *goes = old.count > 0;
     if (rc < 0 || !*goes || old.count == 0)
         return rc;
-    int safe = unit + 1 < a->plan->unit_count ? is_safe(a, unit, &old) : 1;
+    int safe = is_coarsest ? 1 : is_safe(a, unit, &old);
     if (safe < 0)
         return safe;
     if (!safe) {
@@ -89,8 +92,13 @@ static int purge_unit(struct aggregate_purge *p, int unit, int64_t now_ms, bool 
                   a->plan->units[unit + 1].table->schema->id);
         return 0;
     }
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < old.count; i++) {
+        if (row_time(a, old.hits[i].row) < until_ms)
+            old.hits[count++] = old.hits[i];
+    }
     struct table *table = aggregation_table(a, unit);
-    return table->plan->type->remove(table, old.hits, old.count);
+    return table->plan->type->remove(table, old.hits, count);
 }
 
 static int purge_due(struct op *op, int64_t due_ms)
