@@ -50,9 +50,8 @@ static int end_bucket(struct aggregation *a, int unit, int64_t at_ms)
     struct row **rows = bucket_take_rows(&o->bucket, a->op.env->scratch, &count);
     /* Rows came before their bucket's time was told: they belong to the one that was open. */
     for (uint32_t i = 0; i < count; i++) {
-        enum table_put put;
         if (rc == 0)
-            rc = table->plan->type->insert(table, rows[i], &put);
+            rc = table->plan->type->insert(table, rows[i]);
         if (has_next)
             open_add(a, unit + 1, rows[i]);
         row_unref(rows[i]);

@@ -97,7 +97,9 @@ struct table *aggregation_table(const struct aggregation *a, int unit);
 /* aggregate_find.c: rows of a unit's table whose time (the events' own with 'aggregate by') is in start_ms <=
  * t < end_ms. ERR_EVENT. */
 int aggregation_stored(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms,
-                       struct table_hits *hits);
+                       struct table_rows *rows);
+/* Takes those rows out of the table. */
+int aggregation_forget(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms);
 /* aggregate_purge.c */
 struct op *aggregate_purge_new(struct aggregation *a);
 

@@ -113,15 +113,30 @@ static int64_t row_event_start(const struct aggregate_plan *p, const struct row 
     return p->by ? row_get(row, (size_t)p->layout.event_start).as.l : 0;
 }
 
-int aggregation_stored(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms,
-                       struct table_hits *hits)
+/* A frame over the range and room for a row. */
+static struct frame range_frame(struct aggregation *a, int64_t start_ms, int64_t end_ms)
 {
-    struct row *range = scratch_row(a->op.env->scratch, 2);
+    struct arena *scratch = a->op.env->scratch;
+    struct row *range = scratch_row(scratch, 2), **rows = arena_array(scratch, 2, sizeof(*rows));
     scratch_set(range, 0, value_long(start_ms));
     scratch_set(range, 1, value_long(end_ms));
-    struct row *rows[2] = {range, NULL};
-    struct frame f = {.env = a->op.env, .rows = rows, .at_ms = op_now(&a->op), .user = &a->op};
-    return table_find(a->plan->units[unit].range, aggregation_table(a, unit), &f, hits);
+    rows[0] = range;
+    return (struct frame){.env = a->op.env, .rows = rows, .at_ms = op_now(&a->op), .user = &a->op};
+}
+
+int aggregation_stored(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms,
+                       struct table_rows *rows)
+{
+    struct frame f = range_frame(a, start_ms, end_ms);
+    struct table *t = aggregation_table(a, unit);
+    return t->plan->type->find(t, a->plan->units[unit].range, &f, rows);
+}
+
+int aggregation_forget(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms)
+{
+    struct frame f = range_frame(a, start_ms, end_ms);
+    struct table *t = aggregation_table(a, unit);
+    return t->plan->type->remove(t, a->plan->units[unit].range, &f);
 }
 
 /* Start of what is open in unit or, before that one had anything, in a finer one. False: nothing ever came.
@@ -218,11 +233,10 @@ static void found_memory(const struct aggregation *a, const struct bucket *memor
 /* Rows of the unit's table in the range, and of memory. */
 static int find_stored(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms, struct found *in)
 {
-    struct table_hits hits;
-    table_hits_init(&hits, in->scratch, 0);
-    int rc = aggregation_stored(a, unit, start_ms, end_ms, &hits);
-    for (uint32_t i = 0; rc == 0 && i < hits.count; i++)
-        found_add(in, hits.hits[i].row);
+    struct table_rows stored = {.scratch = in->scratch};
+    int rc = aggregation_stored(a, unit, start_ms, end_ms, &stored);
+    for (uint32_t i = 0; rc == 0 && i < stored.count; i++)
+        found_add(in, stored.rows[i]);
     return rc;
 }
 

@@ -51,19 +51,18 @@ static enum duration calendar_next(enum duration unit)
 }
 
 /* Is what the newest of these rows stands for in the next coarser table? 1, 0, or ERR_EVENT. */
-static int is_safe(struct aggregation *a, int unit, const struct table_hits *old)
+static int is_safe(struct aggregation *a, int unit, const struct table_rows *old)
 {
     int64_t newest_ms = INT64_MIN;
     for (uint32_t i = 0; i < old->count; i++) {
-        int64_t at_ms = row_time(a, old->hits[i].row);
+        int64_t at_ms = row_time(a, old->rows[i]);
         newest_ms = at_ms > newest_ms ? at_ms : newest_ms;
     }
     enum duration coarser = calendar_next(a->plan->units[unit].unit);
-    struct table_hits hits;
-    table_hits_init(&hits, a->op.env->scratch, 1);
+    struct table_rows found = {.scratch = a->op.env->scratch};
     int rc =
-        aggregation_stored(a, unit + 1, unit_start(coarser, newest_ms), unit_end(coarser, newest_ms), &hits);
-    return rc < 0 ? rc : hits.count > 0;
+        aggregation_stored(a, unit + 1, unit_start(coarser, newest_ms), unit_end(coarser, newest_ms), &found);
+    return rc < 0 ? rc : found.count > 0;
 }
 
 static int purge_unit(struct aggregate_purge *p, int unit, int64_t now_ms, bool *goes)
@@ -71,11 +70,10 @@ static int purge_unit(struct aggregate_purge *p, int unit, int64_t now_ms, bool 
     struct aggregation *a = p->of;
     const struct aggregate_unit *u = &a->plan->units[unit];
     int64_t until_ms = now_ms - u->retention_ms;
-    struct table_hits old;
+    struct table_rows old = {.scratch = a->op.env->scratch};
     if (u->retention_ms == RETAIN_ALL)
         return 0;
     /* What is looked at before is one moment more than what goes. */
-    table_hits_init(&old, a->op.env->scratch, 0);
     int rc = aggregation_stored(a, unit, INT64_MIN, until_ms + 1, &old);
     bool is_coarsest = unit + 1 == a->plan->unit_count;
     if (rc == 0 && !is_coarsest)
@@ -92,13 +90,7 @@ static int purge_unit(struct aggregate_purge *p, int unit, int64_t now_ms, bool 
                   a->plan->units[unit + 1].table->schema->id);
         return 0;
     }
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < old.count; i++) {
-        if (row_time(a, old.hits[i].row) < until_ms)
-            old.hits[count++] = old.hits[i];
-    }
-    struct table *table = aggregation_table(a, unit);
-    return table->plan->type->remove(table, old.hits, count);
+    return aggregation_forget(a, unit, INT64_MIN, until_ms);
 }
 
 static int purge_due(struct op *op, int64_t due_ms)
