@@ -17,7 +17,7 @@ clang-format --dry-run --Werror "$@" 2>&1 | head -n 40
 # ---- include arrows: room, then the rooms it may look into
 allowed() {
     case $1 in
-    agent) echo agent ports engine.h base data expr ;;
+    agent) echo agent ports engine.h store base data expr ;;
     ports) echo ports engine.h base data lang ;;
     base) echo base ;;
     lang) echo lang data base ;;

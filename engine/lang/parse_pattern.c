@@ -272,10 +272,11 @@ static struct ast_state *parse_chain(struct parser *p, struct chain_rules rules,
 
 /* ---- where absent elements may stand (spec 06 section 1) ----
  *
- * The items of a chain are written here as C (no absent element in it), N (an absent element), l and r (a group that is itself left, right):
- *   left  = ( C* ( N C+ | l ) N* )+        the first absent element has a present one behind it
- *   right = ( N* ( C+ N | r ) C* )+        the last absent element has a present one before it: left, read from the end
- * A pattern is: C+, N, left, or right. A sequence is: C+; or N, left or right and then C+; or C and then N, left or right. */
+ * The items of a chain are written here as C (no absent element in it), N (an absent element), l and r (a
+ * group that is itself left, right): left  = ( C* ( N C+ | l ) N* )+        the first absent element has a
+ * present one behind it right = ( N* ( C+ N | r ) C* )+        the last absent element has a present one
+ * before it: left, read from the end A pattern is: C+, N, left, or right. A sequence is: C+; or N, left or
+ * right and then C+; or C and then N, left or right. */
 enum item { ITEM_PRESENT = 1, ITEM_ABSENT = 2, ITEM_LEFT = 4, ITEM_RIGHT = 8 };
 
 static int chain_items(struct parser *p, const struct ast_state *chain, uint8_t **items);
@@ -316,7 +317,8 @@ static uint8_t chain_kind(const uint8_t *items, int count)
         return ITEM_PRESENT;
     if (count == 1)
         return items[0];
-    return (uint8_t)((is_left(items, count, false) ? ITEM_LEFT : 0) | (is_left(items, count, true) ? ITEM_RIGHT : 0));
+    return (uint8_t)((is_left(items, count, false) ? ITEM_LEFT : 0) |
+                     (is_left(items, count, true) ? ITEM_RIGHT : 0));
 }
 
 static uint8_t item_kind(struct parser *p, const struct ast_state *s)
@@ -360,8 +362,9 @@ static int count_elements(const struct ast_state *s)
     return 1;
 }
 
-/* How many items of a sequence stand before its last present ones: what an 'every' before the first covers. As much as can be, but a single
- * absent element before present ones stands alone. 0: there is no such part. */
+/* How many items of a sequence stand before its last present ones: what an 'every' before the first covers.
+ * As much as can be, but a single absent element before present ones stands alone. 0: there is no such part.
+ */
 static int sequence_head(const uint8_t *items, int count)
 {
     if (items[0] & ITEM_ABSENT && is_present(items + 1, count - 1))
@@ -391,9 +394,11 @@ static void stop_absent(struct parser *p, const struct ast_state *chain)
             break;
     }
     if (before)
-        parse_stop(p, absent->span, "an element behind 'not' cannot follow another one here", "join the two with 'and'");
+        parse_stop(p, absent->span, "an element behind 'not' cannot follow another one here",
+                   "join the two with 'and'");
     else
-        parse_stop(p, absent->span, "an element behind 'not' cannot stand here", "put the rest into a query of its own");
+        parse_stop(p, absent->span, "an element behind 'not' cannot stand here",
+                   "put the rest into a query of its own");
 }
 
 /* Absent elements of the whole chain stand where they may; every_count of a sequence. */
