@@ -232,7 +232,7 @@ double read_double(struct reader *r)
 }
 
 /* Up to nine bytes of seven bits: more than any size that is saved. */
-size_t read_count(struct reader *r, size_t max)
+uint64_t read_varint(struct reader *r)
 {
     uint64_t n = 0;
     for (unsigned shift = 0;; shift += 7) {
@@ -243,8 +243,13 @@ size_t read_count(struct reader *r, size_t max)
         }
         n |= (uint64_t)(byte & 0x7F) << shift;
         if (!(byte & 0x80))
-            break;
+            return n;
     }
+}
+
+size_t read_count(struct reader *r, size_t max)
+{
+    uint64_t n = read_varint(r);
     if (n > max || n > (size_t)(r->end - r->at)) {
         fail(r);
         return 0;

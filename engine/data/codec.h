@@ -36,6 +36,7 @@ uint32_t read_u32(struct reader *r);
 int64_t read_i64(struct reader *r);
 double read_double(struct reader *r);
 size_t read_count(struct reader *r, size_t max); /* more than max, or than bytes left: failed, 0 */
+uint64_t read_varint(struct reader *r); /* what write_count wrote, when it is no size of what follows */
 const void *read_bytes(struct reader *r, size_t *len); /* borrowed from the input */
 struct value read_value(struct reader *r); /* owned by the caller */
 struct row *read_row(struct reader *r);    /* refs 1, or NULL */

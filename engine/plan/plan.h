@@ -91,6 +91,7 @@ struct planner {
     struct diags *diags;
     struct plan_query *query;         /* the one being planned */
     struct plan_partition *partition; /* around it, or NULL */
+    bool is_on_demand;                /* an on-demand query over a plan that runs */
 };
 
 /* plan_element.c */

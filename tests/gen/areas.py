@@ -200,7 +200,7 @@ def disorder(g):
         if g.chance(0.15):
             texts[-1] = texts[-1].replace("\nselect ", "\nselect eventTimestamp() as et, ", 1) \
                 if "select *" not in texts[-1] else texts[-1]
-    steps = g.steps([s], None, g.pick([0, 0, 0.25]), where)
+    steps = g.steps([s], None, g.pick([0, 0, 0.25]) if where == "attribute" else 0, where)
     return finish(g, [s], texts, steps, 0.2)
 
 

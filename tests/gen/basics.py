@@ -48,6 +48,7 @@ class Gen:
         self.r = random.Random(seed)
         self.tags = set()
         self.spice = self.r.random()  # below 0.1: odd values too
+        self.never_null = set()  # attributes whose null would be a run-time error; '*': all
 
     def chance(self, p):
         return self.r.random() < p
@@ -75,7 +76,7 @@ class Gen:
         return Stream(name or self.pick(STREAMS), attributes)
 
     def value(self, name, kind):
-        if self.chance(0.04):
+        if self.chance(0.04) and name not in self.never_null and "*" not in self.never_null:
             return None
         odd = self.spice < 0.1 and self.chance(0.15)
         if kind == "string":

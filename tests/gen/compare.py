@@ -32,6 +32,7 @@ def normal(case):
     expect = case.get("expect")
     if not isinstance(expect, dict) or expect.get("timeout") or "harness_error" in case:
         return None
+    case["failed"] = "logged_errors" in expect
     if expect.get("error"):
         case["expect"] = {"error": True}
         return case
@@ -69,6 +70,8 @@ def fails_inside(case):
         alone.write(json.dumps({k: v for k, v in case.items() if k != "expect"}, ensure_ascii=False) + "\n")
         alone.flush()
         log = run_oracle(alone.name).stderr.decode(errors="replace")
+    if case.get("failed"):
+        return True
     return bool(re.search(r"(?m)^[\w.$]+(Exception|Error)\b|^\s+at io\.siddhi", log))
 
 
@@ -121,6 +124,7 @@ def main():
     if args.keep:
         with open(args.keep, "w") as out:
             for case in good:
+                del case["failed"]
                 out.write(json.dumps(case, ensure_ascii=False) + "\n")
     return 0
 

@@ -3,14 +3,13 @@
 import json
 import sys
 
-from areas import AREAS
+import areas
+import errors
+import extensions
+import mappers
 from basics import Gen
 
-try:
-    from extensions import AREAS as EXTENSIONS
-    AREAS = {**AREAS, **EXTENSIONS}
-except ImportError:
-    pass
+AREAS = {**areas.AREAS, **errors.AREAS, **extensions.AREAS, **mappers.AREAS}
 
 
 def main():

@@ -64,6 +64,7 @@ def window(g, stream, names):
     if name == "sort":
         by = [n for n, t in stream.attributes if t != "bool"]
         by = g.r.sample(by, min(len(by), g.pick([1, 1, 2])))
+        g.never_null.update(by)
         if len(by) == 1 and g.chance(0.3):
             return f"sort({count}, {by[0]})"
         return f"sort({count}, " + ", ".join(f"{a}, '{g.pick(['asc', 'desc'])}'" for a in by) + ")"
@@ -108,6 +109,8 @@ def aggregate(g, scope):
     if not argument:
         return None
     kind = next(t for text, t, _ in scope if text == argument)
+    if name in ("and", "or"):
+        g.never_null.update(n for text, _, n in scope if text == argument)
     if kind in NUMERIC and g.chance(0.1):
         argument = g.expression(kind, scope, 2)
     g.tag("agg:" + name)
@@ -220,6 +223,7 @@ def rate(g, snapshot=0.4):
     every = g.pick(["500 millisec", "1 sec", "2 seconds", "3 sec", "1000 milliseconds", "1 sec 500 milliseconds"])
     if g.chance(snapshot):
         g.tag("rate:snapshot")
+        g.never_null.add("*")
         return f"output snapshot every {every}"
     kind = g.pick(["", "all ", "first ", "last "])
     g.tag("rate:" + (kind.strip() or "default"))
