@@ -163,6 +163,7 @@ build/bench/%: tests/bench/mqtt/%.c | build/deps.ok
 
 bench: build/weir $(BENCH_PROGRAMS)
 	$(Q)tests/bench/bench.sh
+	$(Q)tests/bench/memory.sh
 	$(Q)tests/bench/mqtt.sh
 
 # ---- the rest ---------------------------------------------------------------------------------------------------------------------
