@@ -6,6 +6,7 @@
 #include "agent/base64.h"
 #include "agent/case.h"
 #include "agent/flow.h"
+#include "agent/keeper.h"
 #include "engine/data/object.h"
 #include "ports/bind.h"
 #include <string.h>
@@ -17,8 +18,10 @@ struct run {
     struct app *app; /* NULL until accepted */
     struct bind *bind;
     struct bus *bus;
+    struct store *store; /* of restarts */
     struct jnode *types, *streams, *queries, *results, *published;
     struct jnode **stream_events; /* by number; NULL: not recorded */
+    uint32_t *sent;               /* by number: events that the steps sent */
     const char *words;            /* why the app was refused, or what is not built */
     bool is_unsupported;
     bool is_own_message; /* the step's, on its way through the bus */
@@ -225,6 +228,7 @@ static void open_recording(struct run *r)
     const struct plan *p = app_plan(r->app);
     uint32_t count = plan_stream_count(p);
     r->stream_events = arena_array(r->arena, count ? count : 1, sizeof(struct jnode *));
+    r->sent = arena_array(r->arena, count ? count : 1, sizeof(*r->sent));
     for (uint32_t i = 0; i < count; i++) {
         const struct schema *s = plan_stream(p, i);
         if (s->id[0] == '!')
@@ -236,10 +240,8 @@ static void open_recording(struct run *r)
             jnode_add(types, jnode_string(r->arena, name, strlen(name)));
         }
         jnode_put(r->types, id, types);
-        if (flow_is_fed(p, i)) {
-            r->stream_events[i] = jnode_new(r->arena, JNODE_ARRAY);
-            jnode_put(r->streams, id, r->stream_events[i]);
-        }
+        r->stream_events[i] = jnode_new(r->arena, JNODE_ARRAY);
+        jnode_put(r->streams, id, r->stream_events[i]);
     }
     flow_named_queries(p, add_query, r);
 }
@@ -313,8 +315,10 @@ static const char *step_send(struct run *r, const struct jnode *step)
             break;
         made++;
     }
-    if (!wrong)
+    if (!wrong) {
         app_send(r->app, (uint32_t)stream, events, count, batch != NULL);
+        r->sent[stream] += count;
+    }
     for (uint32_t i = 0; i < made; i++)
         row_unref(events[i].row);
     return wrong;
@@ -382,25 +386,34 @@ static const char *run_step(struct run *r, const struct jnode *step)
     return NULL;
 }
 
-/* The state goes out and into a new app, as over a restart of the agent. */
+/* The state goes into the store, the app is thrown away, a new one is made and loaded, as over a restart of the agent. */
 static const char *restart(struct run *r)
 {
-    struct writer w;
+    struct store_batch batch;
+    struct keeper keeper;
+    struct writer ports = {0};
     struct err e = {0};
     int64_t now_ms = app_now(r->app);
     const char *wrong = NULL;
-    buf_init(&w.out, SIZE_MAX);
-    app_save(r->app, &w);
+    batch_open(&batch);
+    keeper_init(&keeper, r->store, &batch, 1);
+    app_checkpoint(r->app, &keeper.home);
+    buf_init(&ports.out, SIZE_MAX);
+    bind_save(r->bind, &ports);
+    batch_put(&batch, STORE_META, "ports", 5, ports.out.bytes, ports.out.len);
+    if (store_apply(r->store, &batch, &e) < 0)
+        wrong = arena_printf(r->arena, "restart: %s", e.text);
     close_app(r);
-    if (open_app(r) < 0 || app_start(r->app, now_ms, true, &e) < 0) {
+    if (!wrong && (open_app(r) < 0 || app_start(r->app, now_ms, true, &e) < 0))
         wrong = "restart: the app was refused";
-    } else {
-        struct reader reader = {.at = (const uint8_t *)w.out.bytes,
-                                .end = (const uint8_t *)w.out.bytes + w.out.len};
-        if (app_load(r->app, &reader, &e) < 0)
-            wrong = arena_printf(r->arena, "restart: %s", e.text);
-    }
-    buf_fini(&w.out);
+    if (!wrong && app_restore(r->app, &keeper.home, &e) < 0)
+        wrong = arena_printf(r->arena, "restart: %s", e.text);
+    struct reader reader = {.at = (const uint8_t *)ports.out.bytes, .end = (const uint8_t *)ports.out.bytes + ports.out.len};
+    if (!wrong && bind_load(r->bind, &reader) < 0)
+        wrong = "restart: the saved state of the ports does not fit";
+    buf_fini(&ports.out);
+    keeper_fini(&keeper);
+    batch_close(&batch);
     return wrong;
 }
 
@@ -418,6 +431,17 @@ static const char *run_steps(struct run *r, int restart_every)
             return NULL;
     }
     return NULL;
+}
+
+/* Streams that hold only what the steps sent are marked by their flag. Where nothing else could come, some may be missing: those that failed. */
+static void mark_sent(struct run *r)
+{
+    const struct plan *p = app_plan(r->app);
+    for (uint32_t i = 0; i < plan_stream_count(p); i++) {
+        struct jnode *list = r->stream_events[i];
+        if (list)
+            list->flag = !flow_is_fed(p, i) || (list->count > 0 && list->count == r->sent[i]);
+    }
 }
 
 static struct jnode *whole(struct run *r, bool is_error)
@@ -460,6 +484,8 @@ struct case_result case_run(struct arena *a, const struct test_case *c, int rest
     r.results = jnode_new(a, JNODE_ARRAY);
     r.published = jnode_new(a, JNODE_OBJECT);
     r.bus = bus_new();
+    if (restart_every > 0)
+        store_open(&r.store, &(struct store_options){.folder = NULL}, &e);
     listen_to_topics(&r);
     int64_t now_ms = first_time(c->steps);
     bool is_refused = open_app(&r) < 0;
@@ -475,9 +501,13 @@ struct case_result case_run(struct arena *a, const struct test_case *c, int rest
             result.words = wrong;
         }
     }
-    if (r.app)
+    if (r.app) {
+        if (r.stream_events)
+            mark_sent(&r);
         close_app(&r);
+    }
     bus_free(r.bus);
+    store_close(r.store);
     if (r.is_unsupported)
         result.outcome = CASE_SKIPPED;
     if (result.outcome != CASE_UNUSABLE)

@@ -20,6 +20,7 @@
 #include "engine/data/batch.h"
 #include "engine/data/codec.h"
 #include "engine/data/schema.h"
+#include "engine/data/state.h"
 #include "engine/expr/expr.h"
 #include "engine/lang/ast.h"
 
@@ -92,8 +93,10 @@ struct result {
 };
 int app_query(struct app *app, const char *text, size_t len, struct result *result, struct err *e);
 
-/* State, whole: for tests, and the first form of the durable store. load wants a started (resume) app of the same text. */
-void app_save(struct app *app, struct writer *w);
-int app_load(struct app *app, struct reader *r, struct err *e);
+/* State (engine/data/state.h). checkpoint hands to home what changed since the last one, and returns how many bytes that was; it must not be
+ * called inside a callback. restore wants an app of the same text, fresh, started with resume. ERR_NOT_FOUND: nothing was saved, or not
+ * this app; ERR_STATE: damaged, or it does not fit; words in e. After an error the app is worth nothing: free it. */
+uint64_t app_checkpoint(struct app *app, const struct state_home *home);
+int app_restore(struct app *app, const struct state_home *home, struct err *e);
 
 #endif

@@ -2,12 +2,23 @@
  * bind_run.c moves the events. */
 #include "ports/bind_in.h"
 #include "ports/configure.h"
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 enum { SCRATCH_BLOCK_BYTES = 16 * 1024, LISTS = 2 };
 
 static const char *const strategies[] = {"roundRobin", "broadcast", "partitioned"};
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+static const struct unit bytes_units[] = {{"", 1}, {"B", 1}, {"kB", 1000}, {"MB", 1000000}, {"GB", 1000000000}, {NULL, 0}};
+static const struct unit time_units[] = {
+    {"", 1},           {"ms", 1},         {"millisecond", 1}, {"milliseconds", 1}, {"sec", 1000},    {"second", 1000},   {"seconds", 1000},
+    {"min", 60000},    {"minute", 60000}, {"minutes", 60000}, {"hour", 3600000},   {"hours", 3600000}, {"day", 86400000}, {"days", 86400000},
+    {"week", 604800000}, {"weeks", 604800000}, {NULL, 0}};
 static const char *const on_errors[] = {"log", "wait", "stream", "store"};
 
 /* Siddhi's connectors that we have not built: another word than for a misspelled one. */
@@ -165,7 +176,7 @@ static bool configure_port(struct making *mk, const struct port_type *type, stru
                            struct options *out, const struct ast_element *const *lists, int list_count,
                            struct span at)
 {
-    static const char *const reserved[] = {"type", "ref", "on.error", NULL};
+    static const char *const reserved[] = {"type", "ref", "on.error", "buffer.max.size", "buffer.max.age", "buffer.overflow", "dedupe.field", NULL};
     struct dynamics d = {.mk = mk, .sink = sink};
     struct configure c = {.arena = mk->arena,
                           .diags = mk->diags,
@@ -230,6 +241,44 @@ static const char *read_on_error(struct making *mk, const struct ast_annotation 
     return NULL;
 }
 
+/* "10 MB", "7 days", "500": a whole number and a unit of the table. */
+static bool read_amount(struct making *mk, const struct ast_element *e, const struct unit *units, uint64_t *out)
+{
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(e->value, &end, 10);
+    bool good = end != e->value && errno == 0 && e->value[0] != '-';
+    while (*end == ' ')
+        end++;
+    for (; good && units->name; units++)
+        if (strcasecmp(units->name, end) == 0 && n <= INT64_MAX / units->factor) {
+            *out = n * units->factor;
+            return true;
+        }
+    diag_error(mk->diags, e->span, "'%s' is no amount such as '10 MB' or '7 days'", e->value);
+    return false;
+}
+
+static void read_buffer(struct making *mk, const struct ast_annotation *a, struct bind_buffer *b)
+{
+    static const char *const overflows[] = {"block", "drop.oldest", "drop.newest"};
+    const struct ast_element *size = ast_find_element(a, "buffer.max.size"), *age = ast_find_element(a, "buffer.max.age"),
+                             *overflow = ast_find_element(a, "buffer.overflow"), *field = ast_find_element(a, "dedupe.field");
+    uint64_t age_ms = 0;
+    if (size)
+        read_amount(mk, size, bytes_units, &b->most_bytes);
+    if (age && read_amount(mk, age, time_units, &age_ms))
+        b->most_age_ms = (int64_t)age_ms;
+    b->dedupe_field = field && *field->value ? field->value : NULL;
+    int which = overflow ? -1 : 0;
+    for (int i = 0; overflow && i < 3; i++)
+        if (strcasecmp(overflows[i], overflow->value) == 0)
+            which = i;
+    if (which < 0)
+        diag_error(mk->diags, overflow->span, "buffer.overflow is 'block', 'drop.oldest' or 'drop.newest', not '%s'", overflow->value);
+    b->overflow = which < 0 ? BUFFER_BLOCK : (enum buffer_overflow)which;
+}
+
 static int count_destinations(const struct ast_annotation *distribution)
 {
     int count = 0;
@@ -274,6 +323,8 @@ static void make_sinks(struct making *mk, const struct ast_annotation *a)
     const struct ast_annotation *map = find_once(mk, a, "map"),
                                 *distribution = find_once(mk, a, "distribution");
     const char *on_error = read_on_error(mk, a);
+    struct bind_buffer buffer = {0};
+    read_buffer(mk, a, &buffer);
     for (const struct ast_annotation *n = a->nested; n; n = n->next)
         if (strcasecmp(n->name.text, "map") != 0 && strcasecmp(n->name.text, "distribution") != 0)
             diag_warn(mk->diags, n->span, "@%s has no meaning in @sink and is ignored", n->name.text);
@@ -290,6 +341,7 @@ static void make_sinks(struct making *mk, const struct ast_annotation *a)
                                 .type = type,
                                 .map = m,
                                 .on_error = on_error,
+                                .buffer = buffer,
                                 .destination_group = group,
                                 .strategy = strategy,
                                 .partition_key = key,

@@ -20,6 +20,14 @@ struct bind_source {
     void *user;                  /* the agent's */
     int number;
 };
+/* What may wait for a sink of a durable app while its far side is away: @sink(buffer.max.size, buffer.max.age, buffer.overflow,
+ * dedupe.field). 0: the agent's default. */
+struct bind_buffer {
+    uint64_t most_bytes;
+    int64_t most_age_ms;
+    enum buffer_overflow { BUFFER_BLOCK, BUFFER_DROP_OLDEST, BUFFER_DROP_NEWEST } overflow;
+    const char *dedupe_field; /* a member with the message's key is put into JSON objects; NULL: no */
+};
 struct bind_sink {
     uint32_t stream;
     const struct port_type *type;
@@ -31,6 +39,7 @@ struct bind_sink {
     int dynamic_count;
     struct mapper *map;
     const char *on_error;  /* "log" "wait" "stream" "store" */
+    struct bind_buffer buffer;
     int destination_group; /* @distribution: number of the group, -1 without */
     int strategy;          /* 0 roundRobin, 1 broadcast, 2 partitioned */
     int partition_key;     /* attribute index */
@@ -52,6 +61,9 @@ struct bind {
     int (*publish)(void *user, struct bind_sink *sink, const struct message *m);
     /* A message a map refused: why. Bounded logging is the owner's. */
     void (*rejected)(void *user, const char *where, const char *why);
+    /* A message of an inMemory topic is about to enter: the owner may note it down. May be NULL. */
+    void (*arriving)(void *user, const struct bind_source *source, const struct payload *p);
+    bool is_quiet; /* what happens has happened before (a journal is worked off): log and inMemory sinks do nothing */
     void *user;
 };
 
@@ -75,6 +87,11 @@ void bind_free(struct bind *b);
  * ERR_INVALID: rejected (in part). */
 int bind_receive(struct bind *b, struct bind_source *s, const struct payload *p,
                  const struct property *properties, int property_count);
+/* What the maps and distributions remember between messages, as a part of the app's state: to be saved right behind
+ * app_save and loaded right behind app_load, into a bind of the same text. On the worker, outside a push. load
+ * returns 0, or ERR_STATE: these bytes do not fit. */
+void bind_save(const struct bind *b, struct writer *w);
+int bind_load(struct bind *b, struct reader *r);
 /* For app_host.sink / has_sinks. */
 int bind_sink_rows(struct bind *b, uint32_t stream, const struct batch *batch);
 bool bind_has_sinks(const struct bind *b, uint32_t stream);

@@ -16,6 +16,12 @@ static struct bind_all *all_of(const struct bind *b)
     return (struct bind_all *)(uintptr_t)b;
 }
 
+/* Destinations of one sink stand together and share its mapper and its turn, which the first one has. */
+static bool is_first_of_map(const struct bind *b, int sink)
+{
+    return sink == 0 || b->sinks[sink].map != b->sinks[sink - 1].map;
+}
+
 /* ---- in ---- */
 
 struct receiving {
@@ -71,6 +77,8 @@ static void receive_topic(void *user, const char *topic, const struct payload *p
 {
     (void)topic;
     struct bind_subscription *s = user;
+    if (s->bind->arriving)
+        s->bind->arriving(s->bind->user, s->source, p);
     (void)bind_receive(s->bind, s->source, p, NULL, 0);
 }
 
@@ -98,8 +106,8 @@ void bind_free(struct bind *b)
             bus_unsubscribe(b->bus, receive_topic, &all->subscriptions[i]);
         map_close(b->sources[i].map);
     }
-    for (int i = 0; i < b->sink_count; i++) /* destinations of one sink share its mapper */
-        if (i == 0 || b->sinks[i].map != b->sinks[i - 1].map)
+    for (int i = 0; i < b->sink_count; i++)
+        if (is_first_of_map(b, i))
             map_close(b->sinks[i].map);
     arena_fini(&all->scratch);
 }
@@ -130,6 +138,8 @@ static int publish_to(struct publishing *p, int which, const struct payload *pay
     struct bind_sink *s = &p->sinks[which];
     const struct option_value *dynamic = p->dynamic ? p->dynamic[which] : NULL;
     s->messages++;
+    if (b->is_quiet && (s->type == &port_log || s->type == &port_inmemory))
+        return 0;
     if (s->type == &port_log) {
         log_publish(&s->options, app_name(b->app), plan_stream(app_plan(b->app), s->stream)->id, payload);
         return 0;
@@ -333,4 +343,47 @@ bool bind_has_sinks(const struct bind *b, uint32_t stream)
         if (b->sinks[i].stream == stream)
             return true;
     return false;
+}
+
+/* ---- state ---- */
+
+static void mapper_save(const struct mapper *m, struct writer *w)
+{
+    if (m->type->save)
+        m->type->save(m, w);
+}
+
+static int mapper_load(struct mapper *m, struct reader *r)
+{
+    return m->type->load ? m->type->load(m, r) : 0;
+}
+
+void bind_save(const struct bind *b, struct writer *w)
+{
+    write_tag(w, "ports");
+    for (int i = 0; i < b->source_count; i++)
+        mapper_save(b->sources[i].map, w);
+    for (int i = 0; i < b->sink_count; i++) {
+        if (!is_first_of_map(b, i))
+            continue;
+        write_i64(w, (int64_t)b->sinks[i].round);
+        mapper_save(b->sinks[i].map, w);
+    }
+    write_tag(w, "end");
+}
+
+int bind_load(struct bind *b, struct reader *r)
+{
+    int rc = read_tag(r, "ports") ? 0 : ERR_STATE;
+    for (int i = 0; i < b->source_count && rc == 0; i++)
+        rc = mapper_load(b->sources[i].map, r);
+    for (int i = 0; i < b->sink_count && rc == 0; i++) {
+        if (!is_first_of_map(b, i))
+            continue;
+        b->sinks[i].round = (uint64_t)read_i64(r);
+        rc = mapper_load(b->sinks[i].map, r);
+    }
+    if (rc == 0 && !read_tag(r, "end"))
+        rc = ERR_STATE;
+    return r->failed ? ERR_STATE : rc;
 }

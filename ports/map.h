@@ -22,6 +22,8 @@ struct payload {
 };
 
 struct mapper;
+struct writer; /* engine/data/codec.h */
+struct reader;
 /* A source map hands on one chunk: rows with refs 1 that the receiver takes over (unrefs). at_ms of each row
  * is already set. */
 typedef void (*map_rows_fn)(void *user, struct row **rows, uint32_t count, bool is_batch);
@@ -45,6 +47,10 @@ struct map_type {
     /* One chunk (or one event) to any number of payloads. */
     int (*write)(struct mapper *m, const struct batch *b, map_payload_fn emit, void *user, struct err *e);
     void (*close)(struct mapper *m);
+    /* What one message leaves behind for the next ones, as part of the app's state; NULL: nothing. load wants a
+     * mapper just opened and returns 0, or ERR_STATE. */
+    void (*save)(const struct mapper *m, struct writer *w);
+    int (*load)(struct mapper *m, struct reader *r);
 };
 struct mapper {
     const struct map_type *type;

@@ -1,4 +1,5 @@
 /* map_csv.c - csv (spec 21 section 4): RFC 4180 with any delimiter. */
+#include "engine/data/codec.h"
 #include "ports/map_in.h"
 #include <string.h>
 
@@ -306,7 +307,7 @@ static void write_column(const struct csv *c, struct buf *out, const char *s, si
     buf_add_char(out, '"');
 }
 
-static void write_row(struct mapper *m, const struct csv *c, const struct row *row, struct buf *text)
+static void write_record(struct mapper *m, const struct csv *c, const struct row *row, struct buf *text)
 {
     for (int k = 0; k < c->order_count; k++) {
         struct value v = row_get(row, (size_t)c->order[k]);
@@ -347,7 +348,7 @@ static int csv_write(struct mapper *m, const struct batch *b, map_payload_fn emi
     buf_init(&text, m->out.max_bytes);
     int rc = 0;
     for (uint32_t i = 0; i < b->count; i++) {
-        write_row(m, c, b->events[i].row, &text);
+        write_record(m, c, b->events[i].row, &text);
         if (together)
             continue;
         int one = map_emit_text(m, emit, user, e);
@@ -361,6 +362,22 @@ static int csv_write(struct mapper *m, const struct batch *b, map_payload_fn emi
     return rc;
 }
 
+/* ---- state: whether the header went by ---- */
+
+static void csv_save(const struct mapper *m, struct writer *w)
+{
+    write_u8(w, ((const struct csv *)m->self)->header_done);
+}
+
+static int csv_load(struct mapper *m, struct reader *r)
+{
+    uint8_t done = read_u8(r);
+    if (r->failed || done > 1)
+        return ERR_STATE;
+    ((struct csv *)m->self)->header_done = done;
+    return 0;
+}
+
 const struct map_type map_type_csv = {
     .name = "csv",
     .options = options,
@@ -371,4 +388,6 @@ const struct map_type map_type_csv = {
     .open = csv_open,
     .read = csv_read,
     .write = csv_write,
+    .save = csv_save,
+    .load = csv_load,
 };

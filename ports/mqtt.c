@@ -590,9 +590,15 @@ static void mqtt_settle(struct port *port, uint64_t receipt, enum outcome outcom
     struct mqtt_port *p = port->self;
     if (receipt == 0) /* QoS 0 */
         return;
-    gate_pass(&p->gate, receipt);
-    if (gate_pass(&p->connection->gate, receipt))
+    gate_pass(&p->gate, (uint32_t)receipt);
+    if (gate_pass(&p->connection->gate, (uint32_t)receipt))
         mqtt_mark(p->connection, true);
+}
+
+static struct port_origin mqtt_origin(uint64_t receipt)
+{
+    return (struct port_origin){
+        .session = (uint32_t)receipt, .id = (uint32_t)(receipt >> 32 & 0xFFFF), .may_repeat = (receipt >> 48 & 1) != 0};
 }
 
 static void mqtt_resume(struct port *port)
@@ -625,6 +631,7 @@ const struct port_type port_mqtt = {
     .open = mqtt_open,
     .send = mqtt_send,
     .settle = mqtt_settle,
+    .origin = mqtt_origin,
     .resume = mqtt_resume,
     .close = mqtt_close,
 };

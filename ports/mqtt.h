@@ -35,7 +35,7 @@ enum {
 
 struct mqtt_pending { /* a message the host had no room for */
     struct mqtt_pending *next;
-    int qos;
+    int qos, mid;
     size_t len;
     char *topic; /* behind the payload, in the same block */
     char bytes[];
@@ -101,6 +101,7 @@ struct mqtt_connection {
     char *key, *host, *client_id;
     int port_number, keep_alive_s;
     bool is_sink, clean, named; /* named: client.id was given */
+    bool is_kept;               /* the broker had our session: it sends again what we didn't acknowledge */
     /* source */
     struct mqtt_filter *filters;
     struct map exact; /* match -> the first filter without wildcards */
@@ -113,6 +114,12 @@ struct mqtt_connection {
     int window, last_mid;   /* window: slots in use */
     struct mqtt_port *turn; /* whose queue is next */
 };
+
+/* A receipt: the generation, the packet id, whether the broker kept our session. 0: QoS 0. */
+static inline uint64_t mqtt_receipt(uint32_t generation, int mid, bool is_kept)
+{
+    return generation | (uint64_t)(uint16_t)mid << 32 | (uint64_t)is_kept << 48;
+}
 
 /* ---- mqtt.c ---- */
 extern int mqtt_epoll_fd, mqtt_wake_fd;

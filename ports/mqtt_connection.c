@@ -370,10 +370,11 @@ static void on_publish(struct mosquitto *m, void *user, int mid)
 
 /* ---- sources: deliver ---- */
 
-static int deliver(struct mqtt_port *p, const char *topic, const char *bytes, size_t len, int qos)
+static int deliver(struct mqtt_port *p, const char *topic, const char *bytes, size_t len, int qos, int mid)
 {
+    const struct mqtt_connection *c = p->connection;
     struct property properties[] = {{"topic", topic}};
-    uint64_t receipt = qos ? p->connection->generation : 0;
+    uint64_t receipt = qos ? mqtt_receipt(c->generation, c->clean ? 0 : mid, c->is_kept) : 0;
     int rc = p->port->host->deliver(p->port->user, bytes, len, properties, 1, receipt);
     if (rc == 0) {
         p->touched = true;
@@ -390,6 +391,7 @@ static void pending_add(struct mqtt_port *p, const struct mosquitto_message *mes
     size_t len = (size_t)message->payloadlen, topic_len = strlen(message->topic) + 1;
     struct mqtt_pending *m = mem_alloc(sizeof *m + len + topic_len);
     m->qos = message->qos;
+    m->mid = message->mid;
     m->len = len;
     if (len)
         memcpy(m->bytes, message->payload, len);
@@ -406,7 +408,7 @@ static void pending_retry(struct mqtt_port *p)
     struct mqtt_pending *m;
     if (!p->pending)
         return;
-    while ((m = p->pending) && deliver(p, m->topic, m->bytes, m->len, m->qos) == 0) {
+    while ((m = p->pending) && deliver(p, m->topic, m->bytes, m->len, m->qos, m->mid) == 0) {
         p->pending = m->next;
         mem_free(m);
     }
@@ -433,7 +435,7 @@ static void give(struct mqtt_port *p, const struct mosquitto_message *m)
         atomic_fetch_add(&p->connection->gate, 1);
     }
     if (p->pending ||
-        deliver(p, m->topic, m->payload ? m->payload : "", (size_t)m->payloadlen, m->qos) == ERR_BUSY)
+        deliver(p, m->topic, m->payload ? m->payload : "", (size_t)m->payloadlen, m->qos, m->mid) == ERR_BUSY)
         pending_add(p, m);
 }
 
@@ -582,7 +584,7 @@ static void sinks_open(struct mqtt_connection *c)
         }
 }
 
-static void on_connect(struct mosquitto *m, void *user, int rc)
+static void on_connect(struct mosquitto *m, void *user, int rc, int flags)
 {
     (void)m;
     struct mqtt_connection *c = user;
@@ -594,6 +596,7 @@ static void on_connect(struct mosquitto *m, void *user, int rc)
         return;
     }
     c->state = MQTT_UP;
+    c->is_kept = !c->clean && (flags & 1);
     c->attempt = 0;
     c->at_ms = c->up_ms = port_now_ms();
     if (c->is_sink) {
@@ -617,7 +620,7 @@ static int session_configure(struct mqtt_connection *c)
     mosquitto_int_option(c->m, MOSQ_OPT_SEND_MAXIMUM, MQTT_SLOTS); /* the window is ours */
     mosquitto_int_option(c->m, MOSQ_OPT_PROTOCOL_VERSION,
                          c->old_protocol ? MQTT_PROTOCOL_V31 : MQTT_PROTOCOL_V311);
-    mosquitto_connect_callback_set(c->m, on_connect);
+    mosquitto_connect_with_flags_callback_set(c->m, on_connect);
     mosquitto_subscribe_callback_set(c->m, on_subscribe);
     mosquitto_message_callback_set(c->m, on_message);
     if (c->is_sink)

@@ -94,6 +94,13 @@ struct port {
     void *self; /* type->size bytes, zeroed */
 };
 
+/* How the far side names a message that it may send again until it is acknowledged. */
+struct port_origin {
+    uint32_t session; /* a number that changes with each connection */
+    uint32_t id;      /* the same when the message comes again, in the same order as the first time; 0: it never does */
+    bool may_repeat;  /* the far side remembered us: at the beginning of this session messages may come again */
+};
+
 struct port_type {
     const char *name; /* type='...' in @source and @sink */
     const char *help; /* one line, for docs */
@@ -113,6 +120,8 @@ struct port_type {
     int (*send)(struct port *p, const struct message *m);
     /* Sources: the receipt's message is safe. Any thread; only queues and wakes the port. May be NULL. */
     void (*settle)(struct port *p, uint64_t receipt, enum outcome outcome);
+    /* Sources that may get a message twice: what its receipt tells. NULL: none is. */
+    struct port_origin (*origin)(uint64_t receipt);
     /* Sources: deliver will take messages again. Any thread. May be NULL. */
     void (*resume)(struct port *p);
     /* When it returns no call will come. Unsettled messages stay unacknowledged. */

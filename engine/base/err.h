@@ -14,6 +14,7 @@ enum {
     ERR_UNSUPPORTED = -6, /* right, but not built */
     ERR_STATE = -7,       /* saved state does not fit */
     ERR_EVENT = -8,       /* an event failed inside an app: spec 02 section 8; the words are in app_failure() */
+    ERR_FULL = -9,        /* the disk, or the budget of it, is full: nothing was written; worth trying again */
 };
 
 struct err {

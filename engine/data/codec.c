@@ -96,10 +96,10 @@ static void write_object(struct writer *w, const struct object *o, int depth)
     }
 }
 
-static void write_any(struct writer *w, struct value v, int depth)
+/* The value without its type. */
+static void write_bare(struct writer *w, struct value v, int depth)
 {
     uint32_t bits;
-    write_u8(w, (uint8_t)v.type);
     switch (v.type) {
     case TYPE_NULL:
         break;
@@ -128,6 +128,12 @@ static void write_any(struct writer *w, struct value v, int depth)
     }
 }
 
+static void write_any(struct writer *w, struct value v, int depth)
+{
+    write_u8(w, (uint8_t)v.type);
+    write_bare(w, v, depth);
+}
+
 void write_value(struct writer *w, struct value v)
 {
     write_any(w, v, 0);
@@ -142,6 +148,34 @@ void write_row(struct writer *w, const struct row *r)
     write_count(w, r->count);
     for (size_t i = 0; i < r->count; i++)
         write_value(w, row_get(r, i));
+}
+
+/* The time as the difference to the row before, one bit of it telling whether the types are the same; then the values without them. */
+void write_row_behind(struct writer *w, const struct row *r, const struct row *before)
+{
+    bool same = before && before->count == r->count && memcmp(before->types, r->types, r->count) == 0;
+    uint64_t step = (uint64_t)r->at_ms - (before ? (uint64_t)before->at_ms : 0);
+    uint64_t zigzag = step << 1 ^ (uint64_t)((int64_t)step >> 63);
+    enum { HEAD_MOST = 10 };
+    char *start = buf_reserve(&w->out, HEAD_MOST + (size_t)r->count * 8), *at = start;
+    if (!start)
+        return;
+    *at++ = (char)((zigzag & 0x3F) | (same ? 0 : 0x40) | (zigzag >> 6 ? 0x80 : 0));
+    for (uint64_t rest = zigzag >> 6; rest; rest >>= 7)
+        *at++ = (char)((rest & 0x7F) | (rest >> 7 ? 0x80 : 0));
+    w->out.len += (size_t)(at - start);
+    *at = 0;
+    if (!same) {
+        write_count(w, r->count);
+        buf_add(&w->out, r->types, r->count);
+    }
+    for (size_t i = 0; i < r->count; i++) {
+        union cell c = row_cells(r)[i];
+        if (r->types[i] == TYPE_LONG || r->types[i] == TYPE_DOUBLE)
+            write_i64(w, c.l);
+        else if (r->types[i] != TYPE_NULL)
+            write_bare(w, (struct value){c, (enum type)r->types[i]}, 0);
+    }
 }
 
 /* ---- reading ---- */
@@ -198,7 +232,7 @@ double read_double(struct reader *r)
 }
 
 /* Up to nine bytes of seven bits: more than any size that is saved. */
-size_t read_count(struct reader *r, size_t max)
+uint64_t read_varint(struct reader *r)
 {
     uint64_t n = 0;
     for (unsigned shift = 0;; shift += 7) {
@@ -209,8 +243,13 @@ size_t read_count(struct reader *r, size_t max)
         }
         n |= (uint64_t)(byte & 0x7F) << shift;
         if (!(byte & 0x80))
-            break;
+            return n;
     }
+}
+
+size_t read_count(struct reader *r, size_t max)
+{
+    uint64_t n = read_varint(r);
     if (n > max || n > (size_t)(r->end - r->at)) {
         fail(r);
         return 0;
@@ -314,10 +353,9 @@ static struct value read_bool(struct reader *r)
     return value_bool(byte == 1);
 }
 
-static struct value read_any(struct reader *r, int depth)
+static struct value read_bare(struct reader *r, uint8_t type, int depth)
 {
     struct value v = VALUE_NULL;
-    uint8_t type = read_u8(r);
     if (type > TYPE_OBJECT) {
         fail(r);
         return v;
@@ -348,6 +386,11 @@ static struct value read_any(struct reader *r, int depth)
     return r->failed ? VALUE_NULL : v;
 }
 
+static struct value read_any(struct reader *r, int depth)
+{
+    return read_bare(r, read_u8(r), depth);
+}
+
 struct value read_value(struct reader *r)
 {
     return read_any(r, 0);
@@ -367,6 +410,36 @@ struct row *read_row(struct reader *r)
     struct row *row = row_new(count, at_ms);
     for (size_t i = 0; i < count; i++)
         row_set_take(row, i, read_value(r));
+    if (r->failed) {
+        row_unref(row);
+        return NULL;
+    }
+    return row;
+}
+
+struct row *read_row_behind(struct reader *r, const struct row *before)
+{
+    uint8_t first = read_u8(r), byte = first;
+    uint64_t zigzag = first & 0x3F;
+    for (unsigned shift = 6; byte & 0x80; shift += 7) {
+        byte = read_u8(r);
+        if (shift > 62) {
+            fail(r);
+            return NULL;
+        }
+        zigzag |= (uint64_t)(byte & 0x7F) << shift;
+    }
+    bool same = !(first & 0x40);
+    size_t count = same ? (before ? before->count : 0) : read_count(r, UINT16_MAX);
+    const uint8_t *types = same ? (before ? before->types : NULL) : take(r, count);
+    if (r->failed || (same && !before)) {
+        fail(r);
+        return NULL;
+    }
+    uint64_t step = zigzag >> 1 ^ (0 - (zigzag & 1));
+    struct row *row = row_new(count, (int64_t)(step + (before ? (uint64_t)before->at_ms : 0)));
+    for (size_t i = 0; i < count; i++)
+        row_set_take(row, i, read_bare(r, types[i], 0));
     if (r->failed) {
         row_unref(row);
         return NULL;

@@ -8,12 +8,15 @@
 
 #include "engine/data/row.h"
 
+struct state; /* state.h */
 struct writer {
     struct buf out;
+    struct state *state; /* NULL: everything goes to out */
 };
 struct reader {
     const uint8_t *at, *end;
     bool failed;
+    struct state *state; /* as in the writer that wrote it */
 };
 
 void write_u8(struct writer *w, uint8_t v);
@@ -25,15 +28,19 @@ void write_bytes(struct writer *w, const void *p, size_t len); /* with its lengt
 void write_value(struct writer *w, struct value v);
 void write_row(struct writer *w, const struct row *r); /* r may be NULL */
 void write_tag(struct writer *w, const char *tag);
+/* As write_row, r not NULL, in fewer bytes when rows of one schema stand one after another: before is the row written last, or NULL. */
+void write_row_behind(struct writer *w, const struct row *r, const struct row *before);
 
 uint8_t read_u8(struct reader *r);
 uint32_t read_u32(struct reader *r);
 int64_t read_i64(struct reader *r);
 double read_double(struct reader *r);
 size_t read_count(struct reader *r, size_t max); /* more than max, or than bytes left: failed, 0 */
+uint64_t read_varint(struct reader *r); /* what write_count wrote, when it is no size of what follows */
 const void *read_bytes(struct reader *r, size_t *len); /* borrowed from the input */
 struct value read_value(struct reader *r); /* owned by the caller */
 struct row *read_row(struct reader *r);    /* refs 1, or NULL */
+struct row *read_row_behind(struct reader *r, const struct row *before);
 bool read_tag(struct reader *r, const char *tag); /* false and failed when another stands there */
 
 #endif

@@ -39,6 +39,76 @@ uint64_t expr_random(struct expr_env *env)
     return z ^ (z >> 31);
 }
 
+/* A call is found by its address while the app runs, and over a restart by its place in the text. */
+struct expr_sequence {
+    const struct expr *e; /* NULL: loaded, and not asked for yet */
+    uint32_t at;
+    uint64_t bits;
+};
+
+static struct expr_sequence *sequence_find(struct expr_env *env, const struct expr *e)
+{
+    struct expr_sequence *loaded = NULL;
+    for (uint32_t i = 0; i < env->sequence_count; i++) {
+        struct expr_sequence *s = &env->sequences[i];
+        if (s->e == e)
+            return s;
+        if (!s->e && !loaded && s->at == e->span.at)
+            loaded = s;
+    }
+    return loaded;
+}
+
+static struct expr_sequence *sequence_add(struct expr_env *env)
+{
+    if (env->sequence_count == env->sequence_cap) {
+        env->sequence_cap = env->sequence_cap ? env->sequence_cap * 2 : 4;
+        env->sequences = mem_resize(env->sequences, env->sequence_cap, sizeof(*env->sequences));
+    }
+    return &env->sequences[env->sequence_count++];
+}
+
+uint64_t *expr_sequence(struct expr_env *env, const struct expr *e, uint64_t first)
+{
+    struct expr_sequence *s = sequence_find(env, e);
+    if (!s) {
+        s = sequence_add(env);
+        *s = (struct expr_sequence){.at = e->span.at, .bits = first};
+    }
+    s->e = e;
+    return &s->bits;
+}
+
+void expr_env_save(const struct expr_env *env, struct writer *w)
+{
+    write_i64(w, env->now_ms);
+    write_i64(w, (int64_t)env->random_state);
+    write_count(w, env->sequence_count);
+    for (uint32_t i = 0; i < env->sequence_count; i++) {
+        write_u32(w, env->sequences[i].at);
+        write_i64(w, (int64_t)env->sequences[i].bits);
+    }
+}
+
+int expr_env_load(struct expr_env *env, struct reader *r)
+{
+    env->now_ms = read_i64(r);
+    env->random_state = (uint64_t)read_i64(r);
+    size_t count = read_count(r, UINT32_MAX);
+    for (size_t i = 0; i < count && !r->failed; i++) {
+        uint32_t at = read_u32(r);
+        *sequence_add(env) = (struct expr_sequence){.at = at, .bits = (uint64_t)read_i64(r)};
+    }
+    return r->failed ? ERR_STATE : 0;
+}
+
+void expr_env_fini(struct expr_env *env)
+{
+    expr_env_release(env);
+    mem_free(env->loose);
+    mem_free(env->sequences);
+}
+
 struct value fail_operand(struct frame *f, const struct expr *e, struct value v, const char *needed)
 {
     if (f->env->failed)

@@ -18,6 +18,8 @@
 #include "engine/data/schema.h"
 #include "engine/lang/ast.h"
 
+struct expr;
+
 /* What all expressions of a running app share. One per app, owned by it. */
 struct expr_env {
     struct arena *scratch; /* results of functions; ends with the push */
@@ -28,7 +30,10 @@ struct expr_env {
     char failure[256];
     struct object **loose; /* objects to release when the push ends */
     uint32_t loose_count, loose_cap;
+    struct expr_sequence *sequences; /* of functions that go on from call to call: expr_sequence() */
+    uint32_t sequence_count, sequence_cap;
     const char *app_name; /* for log() */
+    struct scripts *scripts; /* script functions at work (script.h), or NULL */
 };
 
 /* Fails the event being processed: "ClassCastException: ..." style words are not copied; ours say what was
@@ -38,6 +43,14 @@ struct value expr_fail(struct expr_env *env, const char *format, ...) __attribut
 struct value expr_loose(struct expr_env *env, struct object *o);
 void expr_env_release(struct expr_env *env); /* at the end of a push, before scratch is reset */
 uint64_t expr_random(struct expr_env *env);  /* splitmix64 over random_state */
+
+/* The 64 bits that the function call e keeps from one evaluation to the next: one for the app, whatever the
+ * partition, and first when it is asked for the first time. The pointer holds until the next call. */
+uint64_t *expr_sequence(struct expr_env *env, const struct expr *e, uint64_t first);
+/* The parts of env that are state. load: 0, or ERR_STATE. */
+void expr_env_save(const struct expr_env *env, struct writer *w);
+int expr_env_load(struct expr_env *env, struct reader *r);
+void expr_env_fini(struct expr_env *env); /* at the app's end; also releases what is loose */
 
 /* What one evaluation looks at. */
 struct frame {
@@ -52,7 +65,6 @@ struct frame {
 
 #define SLOT_OUTPUT UINT16_MAX /* attribute of frame.out */
 
-struct expr;
 typedef struct value (*eval_fn)(const struct expr *e, struct frame *f);
 
 enum {
@@ -162,7 +174,7 @@ struct expr_ctx {
     struct diags *diags;
     const struct scope *scope;
     struct agg_layout *aggs; /* NULL: an aggregator here is an error */
-    bool is_on_demand;
+    bool is_on_demand; /* the tree ends before what is made with it: texts of literals are copied by who keeps them */
     /* 'x in Table': engine/plan sets it; NULL: refused. Gets the whole AST_IN node; returns the node or NULL
      * after reporting. */
     struct expr *(*compile_in)(struct expr_ctx *c, const struct ast_expr *in);

@@ -281,9 +281,8 @@ static uint64_t random_next(uint64_t *state, int bits)
 }
 static struct value eval_random_seeded(const struct expr *e, struct frame *f)
 {
-    (void)f;
-    uint64_t *state =
-        (uint64_t *)(uintptr_t)e->config; /* one sequence for the app; it starts again with it */
+    uint64_t first = ((uint64_t)arg_literal(e, 0).as.l ^ RANDOM_FACTOR) & RANDOM_MASK;
+    uint64_t *state = e->config ? (uint64_t *)(uintptr_t)e->config : expr_sequence(f->env, e, first);
     uint64_t high = random_next(state, 26) << 27;
     return value_double((double)(high + random_next(state, 27)) * 0x1p-53);
 }
@@ -292,9 +291,13 @@ static struct value eval_random(const struct expr *e, struct frame *f)
     (void)e;
     return value_double((double)(expr_random(f->env) >> 11) * 0x1p-53);
 }
+
+/* An on-demand query ends before the app does: its sequence ends with it. */
 static int bind_random(struct expr_ctx *c, struct expr *e, const struct ast_expr *call)
 {
     (void)call;
+    if (!c->is_on_demand)
+        return 0;
     uint64_t *state = arena_alloc(c->arena, sizeof(*state));
     *state = ((uint64_t)arg_literal(e, 0).as.l ^ RANDOM_FACTOR) & RANDOM_MASK;
     e->config = state;

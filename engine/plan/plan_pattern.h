@@ -13,6 +13,7 @@ struct pattern_build {
     int *element_of;                /* by node */
     struct scope_source *sources;   /* by node: slot == number */
     int view_cap;
+    struct pattern_gather_plan *gather; /* or NULL */
 };
 
 /* Names as a condition of node own sees them (own and what is numbered before it), or as the select clause does (own NODE_NONE: all). It is the user

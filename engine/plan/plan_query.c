@@ -49,7 +49,14 @@ void plan_query_input(struct planner *p, const struct plan_element *element, str
 
 struct expr_ctx plan_expr_ctx(struct planner *p, const struct scope *scope, struct agg_layout *aggs)
 {
-    return (struct expr_ctx){.arena = p->arena, .diags = p->diags, .scope = scope, .aggs = aggs, .compile_in = plan_in, .user = p};
+    return (struct expr_ctx){.arena = p->arena,
+                             .diags = p->diags,
+                             .scope = scope,
+                             .aggs = aggs,
+                             .is_on_demand = p->is_on_demand,
+                             .compile_in = plan_in,
+                             .script = plan_script,
+                             .user = p};
 }
 
 void plan_events_wanted(const struct ast_query *ast, bool *current, bool *expired)
@@ -121,6 +128,9 @@ static int query_chain(struct planner *p, const struct ast_query *ast)
     if (!output || failed)
         return -1;
     p->query->select = select;
+    select->next = rate ? rate : output;
+    if (rate)
+        rate->next = output;
     if (ast->input_kind == INPUT_SINGLE && from.last && from.last->type->keep) {
         struct kept_plan *kept = arena_alloc(p->arena, sizeof(*kept));
         if (select_kept((const struct select_plan *)select, kept))
@@ -132,9 +142,6 @@ static int query_chain(struct planner *p, const struct ast_query *ast)
         from.last->next = select;
     else
         p->query->inputs[0].entry = select;
-    select->next = rate ? rate : output;
-    if (rate)
-        rate->next = output;
     return 0;
 }
 

@@ -1,5 +1,7 @@
 /* app.c - the running app: made from a plan, fed, asked, saved (engine.h). */
 #include "engine/run/app.h"
+#include "engine/expr/script.h"
+#include "engine/run/partition.h"
 #include "engine/base/log.h"
 #include <inttypes.h>
 
@@ -73,11 +75,11 @@ static void items_open(struct app *app)
 struct app *app_new(struct plan *plan, const struct app_host *host)
 {
     struct app *app = mem_alloc(sizeof(*app));
+    app->state = state_new();
     app->plan = plan;
     app->host = *host;
     app->playback = plan->playback;
     arena_init(&app->scratch, SCRATCH_BLOCK);
-    arena_init(&app->result, SCRATCH_BLOCK);
     arena_raw(&app->scratch, 8);
     app->scratch_mark = arena_mark(&app->scratch);
     app->name = mem_strdup(plan->name ? plan->name : "app");
@@ -113,6 +115,7 @@ void app_free(struct app *app)
 {
     if (!app)
         return;
+    ondemand_free(app);
     for (int i = 0; i < app->trigger_count; i++)
         op_free(app->triggers[i]);
     for (int i = app->partition_count; i > 0; i--)
@@ -134,10 +137,10 @@ void app_free(struct app *app)
     for (int i = 0; i < app->plan->op_count; i++)
         mem_free(app->shared[i]);
     timers_free(app->timers);
-    expr_env_release(&app->env);
-    mem_free(app->env.loose);
+    script_fini(&app->env);
+    state_free(app->state);
+    expr_env_fini(&app->env);
     arena_fini(&app->scratch);
-    arena_fini(&app->result);
     mem_free(app->triggers);
     mem_free(app->partitions);
     mem_free(app->queries);
@@ -179,6 +182,8 @@ static int ops_start(struct app *app, struct err *e)
         if (app->windows[i]->type->start)
             rc = app->windows[i]->type->start(app->windows[i], e);
     }
+    for (int i = 0; i < app->plan->aggregation_count && rc == 0; i++)
+        rc = aggregation_start(app->aggregations[i], e);
     for (int i = 0; i < app->query_count && rc == 0; i++)
         rc = query_start(app->queries[i], e);
     return rc;
@@ -212,6 +217,8 @@ void app_each_op(struct app *app, void (*visit)(struct op *op, void *user), void
 {
     for (int i = 0; i < app->plan->window_count; i++)
         visit(app->windows[i], user);
+    for (int i = 0; i < app->plan->aggregation_count; i++)
+        aggregation_each_op(app->aggregations[i], visit, user);
     for (int i = 0; i < app->query_count; i++) {
         const struct query *q = app->queries[i];
         for (int k = 0; k < q->plan->op_count; k++)
@@ -240,68 +247,149 @@ void app_send(struct app *app, uint32_t stream, const struct event *events, uint
 
 /* ---- state ---- */
 
-void app_save(struct app *app, struct writer *w)
-{
-    write_tag(w, "weir-state");
-    write_u32(w, STATE_FORMAT);
-    write_i64(w, app->env.now_ms);
-    write_i64(w, (int64_t)app->env.random_state);
-    for (int i = 0; i < app->plan->table_count; i++)
-        table_save(app->tables[i], w);
-    for (int i = 0; i < app->plan->window_count; i++) {
-        write_tag(w, app->plan->windows[i]->schema->id);
-        if (app->windows[i]->type->save)
-            app->windows[i]->type->save(app->windows[i], w);
-    }
-    for (int i = 0; i < app->plan->aggregation_count; i++)
-        aggregation_save(app->aggregations[i], w);
-    for (int i = 0; i < app->query_count; i++)
-        query_save(app->queries[i], w);
-    for (int i = 0; i < app->partition_count; i++)
-        partition_save(app->partitions[i], w);
-    for (int i = 0; i < app->trigger_count; i++)
-        app->triggers[i]->type->save(app->triggers[i], w);
-    timers_save(app->timers, w);
-    write_tag(w, "end");
-}
+struct part_of {
+    enum { PART_HEAD, PART_TABLE, PART_OP, PART_AGGREGATION, PART_PARTITION, PART_TIMERS } kind;
+    void *thing;
+};
+/* Called for each part under its name, in the order in which they are saved and loaded. */
+typedef int (*part_fn)(struct app *app, const char *name, const struct part_of *what, void *user);
 
-static int load_parts(struct app *app, struct reader *r)
+static int query_parts(struct app *app, const struct query *q, part_fn fn, void *user)
 {
     int rc = 0;
-    for (int i = 0; i < app->plan->table_count && rc == 0; i++)
-        rc = table_load(app->tables[i], r);
-    for (int i = 0; i < app->plan->window_count && rc == 0; i++) {
-        if (!read_tag(r, app->plan->windows[i]->schema->id))
-            return ERR_STATE;
-        if (app->windows[i]->type->load)
-            rc = app->windows[i]->type->load(app->windows[i], r);
+    char name[512];
+    for (int i = 0; i < q->plan->op_count && rc == 0; i++) {
+        if (!q->ops[i]->type->save)
+            continue;
+        snprintf(name, sizeof name, "query %s %d %s", q->plan->name, i, q->ops[i]->type->name);
+        rc = fn(app, name, &(struct part_of){PART_OP, q->ops[i]}, user);
     }
-    for (int i = 0; i < app->plan->aggregation_count && rc == 0; i++)
-        rc = aggregation_load(app->aggregations[i], r);
-    for (int i = 0; i < app->query_count && rc == 0; i++)
-        rc = query_load(app->queries[i], r);
-    for (int i = 0; i < app->partition_count && rc == 0; i++)
-        rc = partition_load(app->partitions[i], r);
-    for (int i = 0; i < app->trigger_count && rc == 0; i++)
-        rc = app->triggers[i]->type->load(app->triggers[i], r);
-    if (rc == 0)
-        rc = timers_load(app->timers, r);
-    if (rc == 0 && !read_tag(r, "end"))
-        rc = ERR_STATE;
-    return r->failed ? ERR_STATE : rc;
+    return rc;
 }
 
-int app_load(struct app *app, struct reader *r, struct err *e)
+static int each_part(struct app *app, part_fn fn, void *user)
 {
-    if (!read_tag(r, "weir-state"))
-        return err_set(e, ERR_STATE, "this is no saved state of an app");
-    uint32_t format = read_u32(r);
-    if (format != STATE_FORMAT)
-        return err_set(e, ERR_STATE, "the state has format %" PRIu32 "; this program reads format %d", format, STATE_FORMAT);
-    app->env.now_ms = read_i64(r);
-    app->env.random_state = (uint64_t)read_i64(r);
-    int rc = load_parts(app, r);
-    if (rc < 0)
-        return err_set(e, ERR_STATE, "the saved state does not fit the app '%s'", app->name);
+    char name[512];
+    const struct plan *plan = app->plan;
+    int rc = fn(app, "head", &(struct part_of){PART_HEAD, NULL}, user);
+    for (int i = 0; i < plan->table_count && rc == 0; i++) {
+        snprintf(name, sizeof name, "table %s", plan->tables[i]->schema->id);
+        rc = fn(app, name, &(struct part_of){PART_TABLE, app->tables[i]}, user);
+    }
+    for (int i = 0; i < plan->window_count && rc == 0; i++) {
+        snprintf(name, sizeof name, "window %s %s", plan->windows[i]->schema->id, app->windows[i]->type->name);
+        if (app->windows[i]->type->save)
+            rc = fn(app, name, &(struct part_of){PART_OP, app->windows[i]}, user);
+    }
+    for (int i = 0; i < plan->aggregation_count && rc == 0; i++) {
+        snprintf(name, sizeof name, "aggregation %s", plan->aggregations[i]->schema->id);
+        rc = fn(app, name, &(struct part_of){PART_AGGREGATION, app->aggregations[i]}, user);
+    }
+    for (int i = 0; i < app->query_count && rc == 0; i++)
+        rc = query_parts(app, app->queries[i], fn, user);
+    int number = 0;
+    for (const struct plan_item *i = plan->items; i && rc == 0; i = i->next) {
+        if (!i->partition)
+            continue;
+        snprintf(name, sizeof name, "partition %s", i->partition->name);
+        rc = fn(app, name, &(struct part_of){PART_PARTITION, app->partitions[number++]}, user);
+    }
+    for (int i = 0; i < app->trigger_count && rc == 0; i++) {
+        snprintf(name, sizeof name, "trigger %d", i);
+        rc = fn(app, name, &(struct part_of){PART_OP, app->triggers[i]}, user);
+    }
+    return rc == 0 ? fn(app, "timers", &(struct part_of){PART_TIMERS, NULL}, user) : rc;
+}
+
+static int save_part(struct app *app, const char *name, const struct part_of *what, void *user)
+{
+    struct writer *w = user;
+    buf_clear(&w->out);
+    write_u8(w, STATE_FORMAT);
+    write_tag(w, name);
+    switch (what->kind) {
+    case PART_HEAD:
+        expr_env_save(&app->env, w);
+        script_save(&app->env, w);
+        break;
+    case PART_TABLE:
+        table_save(what->thing, w);
+        break;
+    case PART_OP:
+        ((struct op *)what->thing)->type->save(what->thing, w);
+        break;
+    case PART_AGGREGATION:
+        aggregation_save(what->thing, w);
+        break;
+    case PART_PARTITION:
+        partition_save(what->thing, w);
+        break;
+    case PART_TIMERS:
+        timers_save(app->timers, w);
+        break;
+    }
+    state_part(app->state, name, &w->out);
     return 0;
+}
+
+uint64_t app_checkpoint(struct app *app, const struct state_home *home)
+{
+    struct writer w = {.state = app->state};
+    buf_init(&w.out, SIZE_MAX);
+    state_begin(app->state, home);
+    each_part(app, save_part, &w);
+    state_finish(app->state);
+    buf_fini(&w.out);
+    return state_written(app->state);
+}
+
+struct loading {
+    struct err *e;
+};
+
+static int load_body(struct app *app, const struct part_of *what, struct reader *r)
+{
+    switch (what->kind) {
+    case PART_HEAD:
+        return expr_env_load(&app->env, r) < 0 ? ERR_STATE : script_load(&app->env, r);
+    case PART_TABLE:
+        return table_load(what->thing, r);
+    case PART_OP:
+        return ((struct op *)what->thing)->type->load(what->thing, r);
+    case PART_AGGREGATION:
+        return aggregation_load(what->thing, r);
+    case PART_PARTITION:
+        return partition_load(what->thing, r);
+    case PART_TIMERS:
+        return timers_load(app->timers, r);
+    }
+    return ERR_STATE;
+}
+
+static int load_part(struct app *app, const char *name, const struct part_of *what, void *user)
+{
+    struct loading *l = user;
+    struct reader r;
+    int rc = state_read(app->state, name, &r, l->e);
+    if (rc < 0)
+        return rc;
+    if (read_u8(&r) != STATE_FORMAT)
+        return err_set(l->e, ERR_STATE, "the saved state of '%s' has another format; this program reads %d", name, STATE_FORMAT);
+    if (!read_tag(&r, name))
+        return err_set(l->e, ERR_STATE, "the saved state of '%s' is another's", name);
+    rc = load_body(app, what, &r);
+    if (state_failed(app->state))
+        return err_set(l->e, ERR_STATE, "'%s': %s", name, state_words(app->state));
+    if (rc < 0 || r.failed || r.at != r.end)
+        return err_set(l->e, ERR_STATE, "the saved state of '%s' does not fit the app", name);
+    return 0;
+}
+
+int app_restore(struct app *app, const struct state_home *home, struct err *e)
+{
+    struct loading l = {.e = e};
+    state_open(app->state, home);
+    int rc = each_part(app, load_part, &l);
+    state_shut(app->state);
+    return rc;
 }

@@ -32,6 +32,7 @@ struct query {
 struct timers; /* timer.c */
 struct table;  /* table.c */
 struct aggregation;
+struct ondemand; /* ondemand.c */
 
 struct app {
     struct plan *plan;
@@ -55,7 +56,8 @@ struct app {
     void **shared;               /* by op_plan.number */
     struct op **triggers;
     int trigger_count;
-    struct arena result;         /* of the last app_query */
+    struct ondemand *ondemand;   /* compiled queries, the last answer; NULL before the first query */
+    struct state *state;         /* its pieces: engine/data/state.h */
 };
 
 /* stream.c */
@@ -164,10 +166,12 @@ struct table *table_new(struct app *app, const struct plan_element *e); /* table
 void table_free(struct table *t);
 void table_save(const struct table *t, struct writer *w);
 int table_load(struct table *t, struct reader *r);
-struct aggregation *aggregation_new(struct app *app, const struct plan_element *e); /* aggregate.c */
+void ondemand_free(struct app *app); /* ondemand.c */
+struct aggregation *aggregation_new(struct app *app, const struct plan_element *e); /* aggregate.c; subscribes to its stream, before any query */
 void aggregation_free(struct aggregation *a);
 void aggregation_save(const struct aggregation *a, struct writer *w);
 int aggregation_load(struct aggregation *a, struct reader *r);
-struct op *aggregation_receiver(struct aggregation *a); /* subscribed to its stream before any query */
+int aggregation_start(struct aggregation *a, struct err *e);
+void aggregation_each_op(struct aggregation *a, void (*visit)(struct op *op, void *user), void *user);
 
 #endif

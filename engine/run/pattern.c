@@ -4,20 +4,14 @@
  *   1. expire every node ('within');
  *   2. pattern: promote the nodes that listen to S. Sequence: reset all elements, last to first, then promote all, first to last;
  *   3. process the nodes that listen to S, last to first: an event fills one element of a partial match at most.
- * What a node returns is emitted after it; where one node alone listens to S, after the whole batch. Inserting into a stream that the pattern
- * reads comes back here at once: no list is walked while something is emitted. */
+ * What a node returns goes to the selector after it; where one node alone listens to S, after the whole batch. What the query puts out comes after the
+ * batch (pattern_emit.c). Inserting into a stream that the pattern reads comes back here at once: no list is walked while something is put out. */
 #include "engine/run/pattern.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/run/app.h"
 
 enum { DROP_AT_ONCE = LIMIT_PATTERN_WAITS / 256 };
-
-void partial_unref(struct pattern *m, struct partial *p)
-{
-    if (--p->refs == 0)
-        partial_free(p, pattern_plan_of(m)->is_chain, pattern_plan_of(m)->node_count);
-}
 
 /* ---- the frame ---- */
 
@@ -56,52 +50,6 @@ struct value pattern_list_eval(const struct expr *e, struct frame *f)
 struct value pattern_presence_eval(const struct expr *e, struct frame *f)
 {
     return f->rows[e->slot] ? value_bool(true) : VALUE_NULL;
-}
-
-/* ---- what comes out ---- */
-
-static int emit(struct pattern *m, const struct partial *p)
-{
-    const struct pattern_plan *plan = pattern_plan_of(m);
-    int count = pattern_frame_count(plan);
-    struct row **rows = arena_raw(m->op.env->scratch, (size_t)count * sizeof(*rows));
-    for (int i = 0; i < count; i++)
-        rows[i] = pattern_frame_row(plan, p, i);
-    struct event e = {.rows = rows, .at_ms = p->ts_ms, .kind = p->is_dead ? EVENT_EXPIRED : EVENT_CURRENT};
-    struct batch b = {.events = &e, .count = 1, .cap = 1, .scratch = m->op.env->scratch};
-    return op_push(m->op.next, &b);
-}
-
-void returned_add(struct pattern *m, struct returned *r, struct partial *p)
-{
-    if (r->count == r->cap) {
-        uint32_t wider = r->cap ? r->cap * 2 : 8;
-        struct partial **items = arena_raw(m->op.env->scratch, wider * sizeof(*items));
-        if (r->count)
-            memcpy(items, r->items, r->count * sizeof(*items));
-        r->items = items;
-        r->cap = wider;
-    }
-    p->refs++;
-    r->items[r->count++] = p;
-}
-
-int returned_emit(struct pattern *m, struct returned *r, int rc)
-{
-    for (uint32_t i = 0; i < r->count; i++) {
-        if (rc == 0)
-            rc = emit(m, r->items[i]);
-        partial_unref(m, r->items[i]);
-    }
-    r->count = 0;
-    return rc;
-}
-
-static void returned_drop(struct pattern *m, struct returned *r)
-{
-    for (uint32_t i = 0; i < r->count; i++)
-        partial_unref(m, r->items[i]);
-    r->count = 0;
 }
 
 /* ---- the limit ---- */
@@ -145,6 +93,13 @@ void pattern_limit(struct pattern *m)
     m->told = m->dropped * 2;
 }
 
+void pattern_stats(const struct op *op, struct pattern_stats *stats)
+{
+    const struct pattern *m = (const struct pattern *)op;
+    ASSERT(op->type == &op_pattern);
+    *stats = (struct pattern_stats){.waits = m->wait_count, .dropped = m->dropped, .late = m->late};
+}
+
 /* ---- what comes in ---- */
 
 static void arrive(struct pattern *m, const struct pattern_input_plan *in, int64_t at_ms)
@@ -163,10 +118,10 @@ static void arrive(struct pattern *m, const struct pattern_input_plan *in, int64
             node_promote(m, &m->nodes[in->nodes[i]]);
         return;
     }
-    for (int i = plan->element_count; i > 0; i--)
-        node_reset(m, &m->nodes[plan->elements[i - 1].last]);
-    for (int i = 0; i < plan->element_count; i++)
-        node_promote(m, &m->nodes[plan->elements[i].last]);
+    for (int i = plan->reset_count; i > 0; i--)
+        node_reset(m, &m->nodes[plan->resets[i - 1]]);
+    for (int i = 0; i < plan->reset_count; i++)
+        node_promote(m, &m->nodes[plan->resets[i]]);
 }
 
 /* The event's row as node n keeps it: with the event's own time, and the columns of its functions. The caller's to unref. */
@@ -178,7 +133,7 @@ static struct row *node_row(const struct pattern_node *n, const struct event *e)
     return row_copy(e->row, count - e->row->count, e->at_ms);
 }
 
-static int process(struct pattern *m, int number, const struct event *e, struct returned *out)
+static int process(struct pattern *m, int number, const struct event *e, struct partial_chunk *out)
 {
     struct pattern_node *n = &m->nodes[number];
     if (!n->pending.first)
@@ -204,8 +159,10 @@ static int input_push(struct op *op, const struct batch *in)
 {
     struct pattern *m = ((struct input *)op)->m;
     const struct pattern_input_plan *p = (const struct pattern_input_plan *)op->plan;
-    struct returned out = {0};
+    struct partial_chunk out = {0};
     int rc = 0;
+    if (p->is_gathered)
+        gather_begin(m);
     for (uint32_t i = 0; i < in->count && rc == 0; i++) {
         const struct event *e = &in->events[i];
         if (e->kind == EVENT_TIMER || e->kind == EVENT_RESET)
@@ -213,13 +170,15 @@ static int input_push(struct op *op, const struct batch *in)
         arrive(m, p, e->at_ms);
         for (int k = p->node_count; k > 0 && rc == 0; k--) {
             rc = process(m, p->nodes[k - 1], e, &out);
+            if (!out.first)
+                continue;
             if (!p->is_heard)
-                returned_drop(m, &out);
-            else if (p->node_count > 1)
-                rc = returned_emit(m, &out, rc);
+                chunk_drop(m, &out);
+            else if (p->is_gathered)
+                rc = gather_chunk(m, &out, rc);
         }
     }
-    rc = returned_emit(m, &out, rc);
+    rc = p->is_gathered ? gather_end(m, rc) : chunk_emit(m, &out, rc);
     pattern_limit(m);
     return rc;
 }
@@ -283,7 +242,7 @@ static void pattern_open(struct op *op)
         n->plan = &plan->nodes[i];
         n->agg = agg_block_new(n->plan->aggs);
         n->is_active = true;
-        n->pending.is_keyed = n->plan->key.is_there;
+        n->pending.is_keyed = n->fresh.is_keyed = n->plan->key.is_there; /* waits move from one to the other */
     }
 }
 
@@ -370,6 +329,7 @@ static void pattern_explain(const struct op_plan *plan, struct buf *out)
 const struct op_type op_pattern = {
     .name = "states",
     .size = sizeof(struct pattern),
+    .shared_size = sizeof(struct pattern_flags),
     .open = pattern_open,
     .start = pattern_start,
     .push = pattern_push,

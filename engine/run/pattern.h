@@ -1,4 +1,4 @@
-/* pattern.h - patterns and sequences at work (spec 06). Plans: made by plan_pattern.c. Machine: pattern.c; its timers: pattern_absent.c; its state
+/* pattern.h - patterns and sequences at work (spec 06). Plans: made by plan_pattern.c. Machine: pattern.c; what comes out: pattern_emit.c; its timers: pattern_absent.c; its state
  * as bytes: pattern_state.c; what it holds: partial.h.
  *
  * One op_pattern for each running copy of the query holds all state. An op_pattern_input stands before it for each stream it reads, an op_pattern_timer beside it
@@ -14,7 +14,7 @@
 #include "engine/run/partial.h"
 
 enum node_kind { NODE_PLAIN, NODE_COUNT, NODE_LOGICAL, NODE_ABSENT, NODE_LOGICAL_ABSENT };
-enum { NODE_NONE = -1, NODE_NO_WAIT = -1 };
+enum { NODE_NONE = -1, NODE_NO_WAIT = -1, PATTERN_NODES_MAX = 1000 };
 
 enum { PATTERN_EXTRA_CURRENT, PATTERN_EXTRA_NOTHING, PATTERN_EXTRA_VIEWS };
 enum view_kind { VIEW_AT, VIEW_LAST, VIEW_LIST };
@@ -69,7 +69,14 @@ struct pattern_input_plan {
     const struct pattern_plan *pattern;
     uint16_t *nodes; /* those that listen to the stream, by number */
     int node_count;
-    bool is_heard; /* what its nodes return is emitted (spec 06 section 4 step 3) */
+    bool is_gathered; /* several nodes: what leaves goes on as one chunk for each (pattern_emit.c) */
+    bool is_heard;    /* what its nodes return is emitted (spec 06 section 4 step 3) */
+};
+struct pattern_gather_plan {
+    struct op_plan op; /* op_pattern_gather */
+    const struct pattern_plan *pattern;
+    bool is_linked;  /* rows of the selector itself, ungrouped */
+    bool is_limited; /* a rate limit stands before it */
 };
 struct pattern_timer_plan {
     struct op_plan op; /* op_pattern_timer */
@@ -86,17 +93,31 @@ struct pattern_plan {
     bool *is_chain; /* by slot: counted */
     struct pattern_element_plan *elements;
     int element_count;
+    uint16_t *resets;   /* sequence: nodes that are reset and promoted before each event */
+    int reset_count;
     uint16_t starts[2]; /* nodes of the first element */
     int start_count;
     struct pattern_view *views; /* frame row node_count + PATTERN_EXTRA_VIEWS + i */
     int view_count;
+    const struct op_plan *gather; /* or NULL: no stream feeds several nodes */
 };
 static inline int pattern_frame_count(const struct pattern_plan *p)
 {
     return p->node_count + PATTERN_EXTRA_VIEWS + p->view_count;
 }
 
-extern const struct op_type op_pattern, op_pattern_input, op_pattern_timer, op_pattern_tap;
+extern const struct op_type op_pattern, op_pattern_input, op_pattern_timer, op_pattern_tap, op_pattern_gather;
+
+/* What a running pattern holds, and what its bounds made of it. Bounds (limits.h): LIMIT_PATTERN_WAITS waits, the oldest of the longest list go;
+ * LIMIT_PATTERN_CHAIN events of one counted element, the partial match goes; LIMIT_PATTERN_WAITS timers under way at one node, those asked for
+ * beyond are not set, and what waits fires with the next timer after its time. 'within' ends them earlier. */
+struct pattern_stats {
+    uint32_t waits;   /* partial matches, by the elements they wait for */
+    uint64_t dropped; /* partial matches that were dropped by a bound, since the start of the app or the state it was loaded from */
+    uint64_t late;    /* timers that were not set */
+};
+/* op: an instance of op_pattern. On the app's worker. */
+void pattern_stats(const struct op *op, struct pattern_stats *stats);
 
 /* The value of a whole-list view: expr.slot is the frame row, expr.index the attribute. */
 struct value pattern_list_eval(const struct expr *e, struct frame *f);
@@ -116,7 +137,7 @@ struct pattern_node {
     struct wait_heap heap;   /* of fresh, in a pattern with 'within' */
     char *agg;
     struct row *dummy; /* stored when the time of an absent operand has passed; made when first needed */
-    bool is_inited, emit, is_changed, restart, is_active;
+    bool is_inited, is_changed, restart, is_active;
     /* absent: */
     int64_t due_ms, last_arrival_ms;
     struct due_item *dues; /* ring of timer requests under way, oldest first */
@@ -125,8 +146,13 @@ struct pattern_node {
     bool is_ordered;
     int64_t tail_ts_ms, tail_start_ms;
 };
+/* The flag that a node's partial is complete, by number of the node: one for all keys of a partition, as the language has it. A flag that nobody
+ * looked at stays raised, and the next node that looks takes it for its own, of whatever key (spec 06 section 9, Q2). */
+struct pattern_flags {
+    bool emit[PATTERN_NODES_MAX];
+};
 struct pattern {
-    struct op op;
+    struct op op; /* op.shared: struct pattern_flags */
     struct pattern_node *nodes; /* by number */
     struct row **frame;         /* of the filter being asked */
     bool is_started;
@@ -135,15 +161,11 @@ struct pattern {
     int64_t newest_ms;     /* the latest time of any event */
     uint64_t due_order;
     uint32_t wait_count;   /* over all lists */
+    uint32_t link_count;   /* partials with one behind them: keys don't answer then, lists are scanned */
     uint64_t dropped;      /* by the limits */
+    uint64_t late;         /* timers not set, likewise */
     uint64_t told;         /* the log speaks again when so many were dropped */
 };
-/* Partials that a node returned: kept until they are emitted. */
-struct returned {
-    struct partial **items;
-    uint32_t count, cap;
-};
-
 static inline const struct pattern_plan *pattern_plan_of(const struct pattern *m)
 {
     return (const struct pattern_plan *)m->op.plan;
@@ -152,16 +174,30 @@ static inline struct pattern_node *pattern_node_at(struct pattern *m, int number
 {
     return number == NODE_NONE ? NULL : &m->nodes[number];
 }
+static inline bool *node_emit(struct pattern *m, int number)
+{
+    return &((struct pattern_flags *)m->op.shared)->emit[number];
+}
 static inline bool node_is_absent(const struct pattern_node *n)
 {
     return n->plan->kind == NODE_ABSENT || n->plan->kind == NODE_LOGICAL_ABSENT;
 }
 
-/* pattern.c */
+/* pattern_emit.c */
 void partial_unref(struct pattern *m, struct partial *p);
-void returned_add(struct pattern *m, struct returned *r, struct partial *p);
-/* Emits all in order, unless rc is an error already; lets them go. Returns rc or the first error. */
-int returned_emit(struct pattern *m, struct returned *r, int rc);
+void partial_link(struct pattern *m, struct partial *p, struct partial *next); /* next or NULL: behind p from now on */
+void chunk_add(struct pattern *m, struct partial_chunk *c, struct partial *p); /* with all that is behind p */
+struct partial *chunk_take(struct pattern *m, struct partial_chunk *c);        /* the first, the caller's; NULL: empty */
+void chunk_drop(struct pattern *m, struct partial_chunk *c);                   /* links stay */
+/* Each by itself through the selector, unless rc is an error already; the chunk is empty then. Returns rc or the first error. */
+int chunk_emit(struct pattern *m, struct partial_chunk *c, int rc);
+int pattern_emit_one(struct pattern *m, struct partial *p);
+/* The same for a stream that feeds several nodes: begin, one gather_chunk for each event and node, end hands on. */
+void gather_begin(struct pattern *m);
+int gather_chunk(struct pattern *m, struct partial_chunk *c, int rc);
+int gather_end(struct pattern *m, int rc);
+
+/* pattern.c */
 /* The row that frame row `at` shows of p. */
 struct row *pattern_frame_row(const struct pattern_plan *plan, const struct partial *p, int at);
 /* Drops the oldest waits over LIMIT_PATTERN_WAITS. Not while a list is walked. */
@@ -175,7 +211,7 @@ void node_promote(struct pattern *m, struct pattern_node *n);
 void node_reset(struct pattern *m, struct pattern_node *n);
 bool node_is_expired(const struct pattern *m, const struct partial *p, int64_t at_ms);
 void node_expire(struct pattern *m, struct pattern_node *n, int64_t at_ms, bool scan);
-int node_process(struct pattern *m, struct pattern_node *n, struct row *row, struct returned *out);
+int node_process(struct pattern *m, struct pattern_node *n, struct row *row, struct partial_chunk *out);
 void node_remove(struct pattern *m, struct pattern_node *n, struct wait *w); /* from pending */
 /* The oldest, all: of fresh, or of pending of a node without a key. */
 void node_drop(struct pattern *m, struct wait_list *l);
@@ -185,6 +221,8 @@ void node_fresh(struct pattern *m, struct pattern_node *n, struct partial *p); /
 void node_pend(struct pattern *m, struct pattern_node *n, struct wait_list *from);
 /* The slot of n in p is filled for good: p has become stale for the watchers. */
 void node_filled(struct pattern *m, struct pattern_node *n, struct partial *p);
+/* Notes the key of a wait for the index: at nodes with a key, before it is pending. It can't change while the wait is there. */
+void node_note_key(const struct pattern *m, const struct pattern_node *n, struct wait *w);
 void node_heap_rebuild(struct pattern *m, struct pattern_node *n);
 
 /* pattern_absent.c */

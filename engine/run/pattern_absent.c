@@ -6,6 +6,7 @@
  *
  * Laws: (1) dues holds each request under way, in the order they were made: what a restart asks for again. (2) What is due leaves pending before any
  * of it is emitted, for what is emitted may come back as an event. */
+#include "engine/base/limits.h"
 #include "engine/run/app.h"
 #include "engine/run/pattern.h"
 
@@ -42,6 +43,10 @@ static void due_remove(struct pattern_node *n, int64_t due_ms)
 
 void node_schedule(struct pattern *m, struct pattern_node *n, int64_t due_ms)
 {
+    if (UNLIKELY(n->due_count >= LIMIT_PATTERN_WAITS)) {
+        m->late++;
+        return;
+    }
     due_add(n, due_ms, m->due_order++);
     timer_request(m->op.query->ops[n->plan->timer->index], due_ms);
 }
@@ -68,11 +73,8 @@ static int fire(struct pattern *m, struct pattern_node *n, struct partial *p)
 {
     const struct pattern_node_plan *plan = n->plan;
     int rc = 0;
-    if (plan->is_last) {
-        struct returned one = {0};
-        returned_add(m, &one, p);
-        rc = returned_emit(m, &one, rc);
-    }
+    if (plan->is_last)
+        rc = pattern_emit_one(m, p);
     if (plan->next != NODE_NONE)
         node_add(m, &m->nodes[plan->next], p);
     if (plan->every != NODE_NONE) {
@@ -88,13 +90,14 @@ static int fire(struct pattern *m, struct pattern_node *n, struct partial *p)
     return rc;
 }
 
-/* Those collected, oldest first. Each is held. */
-static int fire_all(struct pattern *m, struct pattern_node *n, struct returned *due, int64_t at_ms)
+/* Those collected, oldest first; an operand's get the time of the timer only now. */
+static int fire_all(struct pattern *m, struct pattern_node *n, struct partial_chunk *due, int64_t at_ms)
 {
+    struct partial *p;
     int rc = 0;
-    for (uint32_t i = 0; i < due->count; i++) {
-        struct partial *p = due->items[i];
-        p->ts_ms = at_ms;
+    while ((p = chunk_take(m, due)) != NULL) {
+        if (n->plan->kind == NODE_LOGICAL_ABSENT)
+            p->ts_ms = at_ms;
         if (rc == 0)
             rc = fire(m, n, p);
         partial_unref(m, p);
@@ -125,7 +128,7 @@ static int absent_timer(struct pattern *m, struct pattern_node *n, int64_t at_ms
 {
     const struct pattern_node_plan *plan = n->plan;
     bool sequence = pattern_plan_of(m)->is_sequence;
-    struct returned due = {0};
+    struct partial_chunk due = {0};
     rearm(m, n, !(sequence && plan->every == NODE_NONE && n->due_ms > 0));
     node_promote(m, n);
     struct wait *next;
@@ -138,7 +141,7 @@ static int absent_timer(struct pattern *m, struct pattern_node *n, int64_t at_ms
             node_remove(m, n, w);
         } else if (at_ms >= (p->ts_ms == PARTIAL_NEW_MS ? n->due_ms : p->ts_ms + plan->wait_ms)) {
             p->ts_ms = at_ms;
-            returned_add(m, &due, p);
+            chunk_add(m, &due, p);
             node_remove(m, n, w);
         } else if (may_stop(m, n, at_ms)) {
             break;
@@ -146,7 +149,7 @@ static int absent_timer(struct pattern *m, struct pattern_node *n, int64_t at_ms
     }
     if (plan->in_every != NODE_NONE)
         node_promote(m, &m->nodes[plan->in_every]);
-    bool nothing = due.count == 0;
+    bool nothing = !due.first;
     int rc = fire_all(m, n, &due, at_ms);
     if (op_now(&m->op) > plan->wait_ms + at_ms)
         n->due_ms = op_now(&m->op) + plan->wait_ms;
@@ -172,21 +175,22 @@ static void fill_dummy(struct pattern *m, struct pattern_node *n, struct partial
 }
 
 /* An absent operand's time has passed for the partial of w. */
-static void operand_due(struct pattern *m, struct pattern_node *n, struct wait *w, struct returned *due)
+static void operand_due(struct pattern *m, struct pattern_node *n, struct wait *w, struct partial_chunk *due)
 {
     const struct pattern_node_plan *plan = n->plan;
     struct partial *p = w->partial;
     bool partner_filled = p->slots[plan->partner].row != NULL;
     if (partner_filled ? !plan->is_or : plan->is_or)
-        returned_add(m, due, p);
+        chunk_add(m, due, p);
     if (!partner_filled)
         fill_dummy(m, n, p);
     node_remove(m, n, w);
 }
 
-static int operands_due(struct pattern *m, struct pattern_node *n, int64_t at_ms, struct returned *due)
+static int operands_due(struct pattern *m, struct pattern_node *n, int64_t at_ms, bool *nothing)
 {
     const struct pattern_node_plan *plan = n->plan;
+    struct partial_chunk due = {0};
     struct partial *expired = NULL;
     struct wait *next;
     rearm(m, n, pattern_plan_of(m)->is_sequence);
@@ -202,7 +206,7 @@ static int operands_due(struct pattern *m, struct pattern_node *n, int64_t at_ms
             expired = p;
             node_remove(m, n, w);
         } else if (at_ms >= (own ? own->at_ms : p->ts_ms) + plan->wait_ms) {
-            operand_due(m, n, w, due);
+            operand_due(m, n, w, &due);
         } else if (may_stop(m, n, at_ms)) {
             break;
         }
@@ -213,7 +217,8 @@ static int operands_due(struct pattern *m, struct pattern_node *n, int64_t at_ms
     }
     if (expired)
         partial_unref(m, expired);
-    int rc = fire_all(m, n, due, at_ms);
+    *nothing = !due.first;
+    int rc = fire_all(m, n, &due, at_ms);
     n->last_arrival_ms = 0;
     return rc;
 }
@@ -221,11 +226,11 @@ static int operands_due(struct pattern *m, struct pattern_node *n, int64_t at_ms
 static int operand_timer(struct pattern *m, struct pattern_node *n, int64_t at_ms)
 {
     const struct pattern_node_plan *plan = n->plan;
-    struct returned due = {0};
+    bool nothing = true;
     int rc = 0;
     if (at_ms >= n->last_arrival_ms + plan->wait_ms)
-        rc = operands_due(m, n, at_ms, &due);
-    if (plan->every != NODE_NONE || (due.count == 0 && plan->is_start))
+        rc = operands_due(m, n, at_ms, &nothing);
+    if (plan->every != NODE_NONE || (nothing && plan->is_start))
         node_schedule(m, n, (n->last_arrival_ms == 0 ? op_now(&m->op) : n->last_arrival_ms) + plan->wait_ms);
     return rc;
 }
@@ -235,5 +240,9 @@ int node_timer(struct pattern *m, struct pattern_node *n, int64_t due_ms)
     due_remove(n, due_ms);
     if (!n->is_active)
         return 0;
-    return n->plan->kind == NODE_ABSENT ? absent_timer(m, n, due_ms) : operand_timer(m, n, due_ms);
+    int rc = n->plan->kind == NODE_ABSENT ? absent_timer(m, n, due_ms) : operand_timer(m, n, due_ms);
+    /* Its own timer may not have been set. */
+    if (UNLIKELY(m->late > 0) && n->due_count == 0 && n->pending.first)
+        node_schedule(m, n, n->pending.first->partial->ts_ms + n->plan->wait_ms);
+    return rc;
 }

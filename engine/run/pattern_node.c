@@ -46,6 +46,43 @@ static bool partial_start(const struct pattern_plan *plan, const struct partial 
     return found;
 }
 
+/* ---- the key ---- */
+
+/* Equal keys give equal hashes; int and long are one type here, and so are both zeros. */
+static uint32_t key_hash(struct value v)
+{
+    if (v.type == TYPE_INT)
+        v.type = TYPE_LONG;
+    else if (v.type == TYPE_DOUBLE && v.as.d == 0)
+        v.as.d = 0;
+    else if (v.type == TYPE_FLOAT && v.as.f == 0)
+        v = value_float(0);
+    uint32_t h = v.type == TYPE_STRING ? text_hash(v.as.s) : value_hash(v);
+    h *= 0x9E3779B1u;
+    return h ^ (h >> 15);
+}
+
+static struct value partial_key(const struct pattern_plan *plan, const struct pattern_key *key, const struct partial *p)
+{
+    const struct row *row = NULL;
+    if (!plan->is_chain[key->of_node]) {
+        row = p->slots[key->of_node].row;
+    } else {
+        const struct chain *c = p->slots[key->of_node].chain;
+        if (c && key->of_index < c->count)
+            row = c->rows[key->of_index];
+    }
+    return row ? row_get(row, key->of_at) : VALUE_NULL;
+}
+
+void node_note_key(const struct pattern *m, const struct pattern_node *n, struct wait *w)
+{
+    struct value v = partial_key(pattern_plan_of(m), &n->plan->key, w->partial);
+    w->is_odd = !is_null(v) && v.type != n->plan->key.of_type;
+    w->hash = key_hash(v);
+    wait_index_prefetch(&n->index, w->hash);
+}
+
 /* ---- lists ---- */
 
 void node_fresh(struct pattern *m, struct pattern_node *n, struct partial *p)
@@ -54,6 +91,8 @@ void node_fresh(struct pattern *m, struct pattern_node *n, struct partial *p)
     struct wait *w = wait_new(&n->fresh, p);
     wait_append(&n->fresh, w);
     m->wait_count++;
+    if (n->fresh.is_keyed)
+        node_note_key(m, n, w);
     int64_t start_ms;
     if (plan->within_ms >= 0 && !plan->is_sequence && partial_start(plan, p, &start_ms))
         wait_heap_add(&n->heap, w, start_ms);
@@ -99,35 +138,6 @@ void node_clear(struct pattern *m, struct wait_list *l)
         waits_remove(m, l, l->first);
 }
 
-/* ---- the key ---- */
-
-/* Equal keys give equal hashes; int and long are one type here, and so are both zeros. */
-static uint32_t key_hash(struct value v)
-{
-    if (v.type == TYPE_INT)
-        v.type = TYPE_LONG;
-    else if (v.type == TYPE_DOUBLE && v.as.d == 0)
-        v.as.d = 0;
-    else if (v.type == TYPE_FLOAT && v.as.f == 0)
-        v = value_float(0);
-    uint32_t h = v.type == TYPE_STRING ? text_hash(v.as.s) : value_hash(v);
-    h *= 0x9E3779B1u;
-    return h ^ (h >> 15);
-}
-
-static struct value partial_key(const struct pattern_plan *plan, const struct pattern_key *key, const struct partial *p)
-{
-    const struct row *row = NULL;
-    if (!plan->is_chain[key->of_node]) {
-        row = p->slots[key->of_node].row;
-    } else {
-        const struct chain *c = p->slots[key->of_node].chain;
-        if (c && key->of_index < c->count)
-            row = c->rows[key->of_index];
-    }
-    return row ? row_get(row, key->of_at) : VALUE_NULL;
-}
-
 /* What is stored beside p already makes n drop it at its next event. */
 static bool is_stale(const struct pattern *m, const struct pattern_node *n, const struct partial *p)
 {
@@ -142,13 +152,10 @@ static bool is_stale(const struct pattern *m, const struct pattern_node *n, cons
 
 static void index_wait(struct pattern *m, struct pattern_node *n, struct wait *w)
 {
-    if (is_stale(m, n, w->partial)) {
+    if (is_stale(m, n, w->partial))
         wait_index_stale(&n->index, w);
-        return;
-    }
-    struct value v = partial_key(pattern_plan_of(m), &n->plan->key, w->partial);
-    w->is_odd = !is_null(v) && v.type != n->plan->key.of_type;
-    wait_index_add(&n->index, &n->pending, w, key_hash(v));
+    else
+        wait_index_add(&n->index, w);
 }
 
 void node_filled(struct pattern *m, struct pattern_node *n, struct partial *p)
@@ -158,7 +165,7 @@ void node_filled(struct pattern *m, struct pattern_node *n, struct partial *p)
         uint32_t hash = key_hash(partial_key(pattern_plan_of(m), &watcher->plan->key, p));
         struct wait *next;
         for (struct wait *w = wait_index_find(&watcher->index, hash); w; w = next) {
-            next = wait_index_next(w->hash_next, hash);
+            next = w->hash_next;
             if (w->partial == p)
                 wait_index_stale(&watcher->index, w);
         }
@@ -224,7 +231,7 @@ static void add_logical(struct pattern *m, struct pattern_node *n, struct partia
 static void node_reached(struct pattern *m, struct pattern_node *n, struct partial *p)
 {
     if (n->plan->is_last)
-        n->is_changed = n->emit = true;
+        n->is_changed = *node_emit(m, n->plan->number) = true;
     if (n->plan->next != NODE_NONE)
         node_add(m, &m->nodes[n->plan->next], p);
     if (n->plan->every != NODE_NONE)
@@ -326,7 +333,7 @@ void node_promote(struct pattern *m, struct pattern_node *n)
         promote_fresh(m, &m->nodes[n->plan->partner]);
 }
 
-/* n: the node of its element; of a logical one its right node. */
+/* n: the node of its element; of a logical one either (the same, but for what begins anew at an absent operand that is over). */
 void node_reset(struct pattern *m, struct pattern_node *n)
 {
     const struct pattern_node_plan *plan = n->plan;
@@ -442,38 +449,97 @@ static int function_passes(struct pattern *m, const struct pattern_step *step, s
     return rc;
 }
 
-/* Whether the event passes the handlers of n. It is in its slot of p already. */
-static int node_passes(struct pattern *m, const struct pattern_node *n, const struct partial *p, struct row *row, bool *pass)
+/* Whether p passes one handler of n: the event it has newest there, NULL: none. */
+static int step_passes(struct pattern *m, const struct pattern_node *n, const struct pattern_step *step, const struct partial *p,
+                       struct row *row, bool *pass)
 {
     const struct pattern_plan *plan = pattern_plan_of(m);
     const struct pattern_node_plan *np = n->plan;
+    if (!step->condition) {
+        *pass = true;
+        return row ? function_passes(m, step, row, pass) : 0;
+    }
     struct frame f = {.env = m->op.env, .rows = m->frame, .agg = n->agg, .at_ms = p->ts_ms, .user = &m->op};
     for (int i = 0; i < np->use_count; i++)
         m->frame[np->uses[i]] = pattern_frame_row(plan, p, np->uses[i]);
     m->frame[plan->node_count + PATTERN_EXTRA_CURRENT] = row;
-    *pass = true;
-    for (const struct pattern_step *step = np->steps; step && *pass; step = step->next) {
-        if (!step->condition) {
-            int rc = function_passes(m, step, row, pass);
-            if (rc < 0)
-                return rc;
-            continue;
+    *pass = expr_is_true(step->condition, &f);
+    return UNLIKELY(m->op.env->failed) ? ERR_EVENT : 0;
+}
+
+static struct row *newest_at(const struct pattern *m, const struct pattern_node *n, const struct partial *p)
+{
+    int number = n->plan->number;
+    if (!pattern_plan_of(m)->is_chain[number])
+        return p->slots[number].row;
+    const struct chain *c = p->slots[number].chain;
+    return c ? c->rows[c->count - 1] : NULL;
+}
+
+/* Takes those that fail one handler out of the chunk: its first is *first, held by the caller's reference. */
+static int step_sieve(struct pattern *m, const struct pattern_node *n, const struct pattern_step *step, struct partial **first)
+{
+    struct partial *before = NULL, *p = *first;
+    while (p) {
+        bool pass;
+        struct partial *next = p->next;
+        int rc = step_passes(m, n, step, p, newest_at(m, n, p), &pass);
+        if (rc < 0)
+            return rc;
+        if (pass) {
+            before = p;
+        } else if (before) {
+            p->refs++;
+            partial_link(m, before, next);
+            partial_link(m, p, NULL);
+            partial_unref(m, p);
+        } else {
+            if (next)
+                next->refs++;
+            *first = next;
+            partial_link(m, p, NULL);
+            partial_unref(m, p);
         }
-        *pass = expr_is_true(step->condition, &f);
-        if (UNLIKELY(m->op.env->failed))
-            return ERR_EVENT;
+        p = next;
     }
     return 0;
 }
 
+/* Asks the handlers of n for p, which has the event in its slot already, and for the tail behind it. The first that is left after all goes on:
+ * *winner, the caller's to unref; NULL: none. Nearly always there is no tail. */
+static int node_passes(struct pattern *m, const struct pattern_node *n, struct partial *p, struct row *row, struct partial **winner)
+{
+    bool pass = true;
+    int rc = 0;
+    *winner = NULL;
+    if (UNLIKELY(p->next != NULL)) {
+        struct partial *first = p;
+        p->refs++;
+        for (const struct pattern_step *step = n->plan->steps; step && first && rc == 0; step = step->next)
+            rc = step_sieve(m, n, step, &first);
+        if (rc == 0 && first && newest_at(m, n, first))
+            *winner = first;
+        else if (first)
+            partial_unref(m, first);
+        return rc;
+    }
+    for (const struct pattern_step *step = n->plan->steps; step && pass && rc == 0; step = step->next)
+        rc = step_passes(m, n, step, p, row, &pass);
+    if (rc == 0 && pass) {
+        p->refs++;
+        *winner = p;
+    }
+    return rc;
+}
+
 /* p has its event at n and goes on. */
-static void node_post(struct pattern *m, struct pattern_node *n, struct partial *p, int64_t at_ms)
+static void node_post(struct pattern *m, struct pattern_node *n, struct partial *p)
 {
     const struct pattern_node_plan *plan = n->plan;
     n->is_changed = true;
-    p->ts_ms = at_ms;
+    p->ts_ms = newest_at(m, n, p)->at_ms;
     if (plan->is_last)
-        n->emit = true;
+        *node_emit(m, plan->number) = true;
     if (plan->next != NODE_NONE)
         node_add(m, &m->nodes[plan->next], p);
     if (plan->every != NODE_NONE)
@@ -508,28 +574,28 @@ static void slot_empty(struct partial *p, int number, struct row *before)
 }
 
 /* What every try of a present node ends with. */
-static void try_end(struct pattern *m, struct pattern_node *n, struct wait *w, struct returned *out)
+static void try_end(struct pattern *m, struct pattern_node *n, struct wait *w, struct partial_chunk *out)
 {
-    struct pattern_node *look = &m->nodes[n->plan->look];
-    if (look->emit) {
-        look->emit = false;
-        returned_add(m, out, w->partial);
+    bool *look = node_emit(m, n->plan->look);
+    if (*look) {
+        *look = false;
+        chunk_add(m, out, w->partial);
     }
     if (n->is_changed || pattern_plan_of(m)->is_sequence)
         node_remove(m, n, w);
 }
 
-static int try_plain(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct returned *out)
+static int try_plain(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct partial_chunk *out)
 {
-    struct partial *p = w->partial;
+    struct partial *p = w->partial, *winner;
     int number = n->plan->number;
     struct row *before = slot_lend(p, number, row);
-    bool pass;
-    int rc = node_passes(m, n, p, row, &pass);
+    int rc = node_passes(m, n, p, row, &winner);
     n->is_changed = false;
-    if (rc == 0 && pass) {
+    if (winner) {
         slot_stay(m, n, p, before);
-        node_post(m, n, p, row->at_ms);
+        node_post(m, n, winner);
+        partial_unref(m, winner);
     } else {
         slot_empty(p, number, before);
         if (rc < 0)
@@ -541,47 +607,52 @@ static int try_plain(struct pattern *m, struct pattern_node *n, struct wait *w, 
     return 0;
 }
 
-static int try_logical(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct returned *out)
+static void logical_post(struct pattern *m, struct pattern_node *n, struct partial *p)
 {
     const struct pattern_node_plan *plan = n->plan;
     struct pattern_node *partner = &m->nodes[plan->partner];
-    struct partial *p = w->partial;
+    if (plan->is_or) {
+        node_post(m, n, p);
+        if (partner->plan->is_last && plan->look == plan->partner)
+            *node_emit(m, plan->partner) = true;
+    } else if (node_is_absent(partner) ? node_can_proceed(m, partner, p) : slot_is_filled(p, plan->partner)) {
+        node_post(m, n, p);
+    } else {
+        n->is_changed = true; /* goes on waiting at the partner */
+    }
+}
+
+static int try_logical(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct partial_chunk *out)
+{
+    struct partial *p = w->partial, *winner;
+    int number = n->plan->number;
     if (is_stale(m, n, p)) {
         node_remove(m, n, w);
         return 0;
     }
-    struct row *before = slot_lend(p, plan->number, row);
-    bool pass;
-    int rc = node_passes(m, n, p, row, &pass);
+    struct row *before = slot_lend(p, number, row);
+    int rc = node_passes(m, n, p, row, &winner);
     n->is_changed = false;
-    if (rc < 0 || !pass) {
-        slot_empty(p, plan->number, before);
+    if (winner) {
+        slot_stay(m, n, p, before);
+        logical_post(m, n, winner);
+        partial_unref(m, winner);
+    } else {
+        slot_empty(p, number, before);
         if (rc < 0)
             return rc;
-        try_end(m, n, w, out);
-        return 0;
-    }
-    slot_stay(m, n, p, before);
-    if (plan->is_or) {
-        node_post(m, n, p, row->at_ms);
-        if (partner->plan->is_last && plan->look == plan->partner)
-            partner->emit = true;
-    } else if (node_is_absent(partner) ? node_can_proceed(m, partner, p) : slot_is_filled(p, plan->partner)) {
-        node_post(m, n, p, row->at_ms);
-    } else {
-        n->is_changed = true; /* goes on waiting at the partner */
     }
     try_end(m, n, w, out);
     return 0;
 }
 
 /* One more event for a counted element. */
-static void count_more(struct pattern *m, struct pattern_node *n, struct partial *p, int64_t at_ms)
+static void count_more(struct pattern *m, struct pattern_node *n, struct partial *p)
 {
     const struct pattern_node_plan *plan = n->plan;
     struct pattern_node *next = pattern_node_at(m, plan->next);
     int64_t count = p->slots[plan->number].chain->count;
-    p->ts_ms = at_ms;
+    p->ts_ms = newest_at(m, n, p)->at_ms;
     if (count == 1) {
         node_filled(m, n, p);
         if (plan->is_start && plan->min == 0)
@@ -603,7 +674,7 @@ static void count_more(struct pattern *m, struct pattern_node *n, struct partial
         n->is_changed = true;
 }
 
-static int try_count(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct returned *out)
+static int try_count(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct partial_chunk *out)
 {
     struct partial *p = w->partial;
     union slot *slot = &p->slots[n->plan->number];
@@ -619,19 +690,22 @@ static int try_count(struct pattern *m, struct pattern_node *n, struct wait *w, 
         return 0;
     }
     chain_add(slot->chain, row);
-    bool pass;
-    int rc = node_passes(m, n, p, row, &pass);
+    struct partial *winner;
+    int rc = node_passes(m, n, p, row, &winner);
+    bool pass = winner != NULL;
     n->is_changed = false;
     if (rc < 0) {
         chain_drop_last(&slot->chain);
         return rc;
     }
-    if (pass)
-        count_more(m, n, p, row->at_ms);
-    struct pattern_node *look = &m->nodes[n->plan->look];
-    if (look->emit) {
-        look->emit = false;
-        returned_add(m, out, p);
+    if (pass) {
+        count_more(m, n, winner);
+        partial_unref(m, winner);
+    }
+    bool *look = node_emit(m, n->plan->look);
+    if (*look) {
+        *look = false;
+        chunk_add(m, out, p);
     }
     if (!pass)
         chain_drop_last(&slot->chain);
@@ -641,32 +715,33 @@ static int try_count(struct pattern *m, struct pattern_node *n, struct wait *w, 
 }
 
 /* 'not S for T': an event that passes ends the partial match. */
-static int try_absent(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct returned *out)
+static int try_absent(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct partial_chunk *out)
 {
     const struct pattern_node_plan *plan = n->plan;
-    struct partial *p = w->partial;
+    struct partial *p = w->partial, *winner;
     struct row *before = slot_lend(p, plan->number, row);
-    bool pass;
     (void)out;
-    int rc = node_passes(m, n, p, row, &pass);
+    int rc = node_passes(m, n, p, row, &winner);
+    bool pass = winner != NULL;
     if (rc < 0) {
         slot_empty(p, plan->number, before);
         return rc;
     }
     if (pass) {
         slot_stay(m, n, p, before);
-        p->ts_ms = row->at_ms;
-        n->emit = true;
+        winner->ts_ms = newest_at(m, n, winner)->at_ms;
+        *node_emit(m, plan->number) = true;
         if (plan->is_start && plan->every == plan->number)
-            node_add_every(m, n, p);
-        n->due_ms = row->at_ms + plan->wait_ms;
+            node_add_every(m, n, winner);
+        n->due_ms = winner->ts_ms + plan->wait_ms;
         node_schedule(m, n, n->due_ms);
+        partial_unref(m, winner);
     } else {
         slot_empty(p, plan->number, before);
         if (plan->callback != NODE_NONE)
             m->nodes[plan->callback].restart = true;
     }
-    m->nodes[plan->look].emit = false;
+    *node_emit(m, plan->look) = false;
     if (pass)
         node_remove(m, n, w);
     return 0;
@@ -683,10 +758,10 @@ static void remove_partial(struct pattern *m, struct pattern_node *n, const stru
 }
 
 /* 'not S' beside 'and', 'or': an event that passes takes the partial match from this side. */
-static int try_logical_absent(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct returned *out)
+static int try_logical_absent(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct partial_chunk *out)
 {
     const struct pattern_node_plan *plan = n->plan;
-    struct partial *p = w->partial;
+    struct partial *p = w->partial, *winner;
     bool sequence = pattern_plan_of(m)->is_sequence;
     (void)out;
     if (is_stale(m, n, p)) {
@@ -696,9 +771,14 @@ static int try_logical_absent(struct pattern *m, struct pattern_node *n, struct 
     int64_t start_ms;
     bool has_start = plan->is_start && partial_start(pattern_plan_of(m), p, &start_ms);
     struct row *before = slot_lend(p, plan->number, row);
-    bool pass;
-    int rc = node_passes(m, n, p, row, &pass);
-    if (rc < 0 || !pass || plan->wait_ms != NODE_NO_WAIT || (sequence && !plan->is_or && plan->every != NODE_NONE)) {
+    int rc = node_passes(m, n, p, row, &winner);
+    bool pass = winner != NULL;
+    if (pass) {
+        *node_emit(m, plan->number) = true;
+        n->last_arrival_ms = newest_at(m, n, winner)->at_ms;
+        partial_unref(m, winner);
+    }
+    if (!pass || plan->wait_ms != NODE_NO_WAIT || (sequence && !plan->is_or && plan->every != NODE_NONE)) {
         slot_restore(p, plan->number, before);
         if (rc < 0)
             return rc;
@@ -707,14 +787,10 @@ static int try_logical_absent(struct pattern *m, struct pattern_node *n, struct 
             m->is_irregular = true; /* an earlier first event; it may wait elsewhere already */
         slot_stay(m, n, p, before);
     }
-    if (pass) {
-        n->emit = true;
-        n->last_arrival_ms = row->at_ms;
-    }
-    struct pattern_node *look = &m->nodes[plan->look];
-    bool gone = look->emit;
+    bool *look = node_emit(m, plan->look);
+    bool gone = *look;
     if (gone) {
-        look->emit = false;
+        *look = false;
         p->refs++;
         node_remove(m, n, w);
         if (sequence)
@@ -726,7 +802,7 @@ static int try_logical_absent(struct pattern *m, struct pattern_node *n, struct 
     return 0;
 }
 
-typedef int (*try_fn)(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct returned *out);
+typedef int (*try_fn)(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct partial_chunk *out);
 static const try_fn tries[] = {
     [NODE_PLAIN] = try_plain,   [NODE_COUNT] = try_count,
     [NODE_LOGICAL] = try_logical, [NODE_ABSENT] = try_absent,
@@ -737,7 +813,7 @@ static const try_fn tries[] = {
 static bool key_answers(struct pattern *m, const struct pattern_node *n, const struct row *row, uint32_t *hash, bool *none)
 {
     const struct pattern_key *key = &n->plan->key;
-    if (n->index.odd_count || m->nodes[n->plan->look].emit)
+    if (n->index.odd_count || m->link_count || *node_emit(m, n->plan->look))
         return false;
     struct value v = row_get(row, key->own_at);
     *none = is_null(v); /* null equals nothing */
@@ -749,7 +825,7 @@ static bool key_answers(struct pattern *m, const struct pattern_node *n, const s
     return true;
 }
 
-int node_process(struct pattern *m, struct pattern_node *n, struct row *row, struct returned *out)
+int node_process(struct pattern *m, struct pattern_node *n, struct row *row, struct partial_chunk *out)
 {
     try_fn try = tries[n->plan->kind];
     struct wait *next;
@@ -762,7 +838,7 @@ int node_process(struct pattern *m, struct pattern_node *n, struct row *row, str
         node_remove(m, n, n->index.stale);
     if (n->plan->key.is_there && key_answers(m, n, row, &hash, &none)) {
         for (struct wait *w = none ? NULL : wait_index_find(&n->index, hash); w && rc == 0; w = next) {
-            next = wait_index_next(w->hash_next, hash);
+            next = w->hash_next;
             rc = try(m, n, w, row, out);
         }
         return rc;

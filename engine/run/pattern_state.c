@@ -5,7 +5,7 @@
  *
  *   pattern = flags, counters, rows, chains, partials, nodes, timers
  *   row     = a row                            chain = count, numbers of rows
- *   partial = time, dead, number + 1 of the row or chain in each slot
+ *   partial = time, dead, number + 1 of the row or chain in each slot; after all of them, number + 1 of the one behind each
  *   node    = flags, due, last arrival, aggregators, pending, fresh (numbers of partials)
  *   timer   = node, due */
 #include "engine/run/app.h"
@@ -70,12 +70,10 @@ struct saving {
     struct seen rows, chains, partials;
 };
 
-static void see_partial(struct saving *s, const struct partial *p)
+static void see_events(struct saving *s, const struct partial *p)
 {
     const struct pattern_plan *plan = pattern_plan_of(s->m);
-    uint32_t before = s->partials.count;
-    if (seen_number(&s->partials, p) < before)
-        return;
+    uint32_t before;
     for (int i = 0; i < plan->node_count; i++) {
         if (!p->slots[i].row)
             continue;
@@ -89,6 +87,17 @@ static void see_partial(struct saving *s, const struct partial *p)
             continue;
         for (uint32_t k = 0; k < c->count; k++)
             seen_number(&s->rows, c->rows[k]);
+    }
+}
+
+/* With the tail behind it. */
+static void see_partial(struct saving *s, const struct partial *p)
+{
+    for (; p; p = p->next) {
+        uint32_t before = s->partials.count;
+        if (seen_number(&s->partials, p) < before)
+            return;
+        see_events(s, p);
     }
 }
 
@@ -120,6 +129,10 @@ static void save_things(struct saving *s, struct writer *w)
             const void *thing = plan->is_chain[k] ? (const void *)p->slots[k].chain : p->slots[k].row;
             write_u32(w, thing ? seen_number(plan->is_chain[k] ? &s->chains : &s->rows, thing) + 1 : 0);
         }
+    }
+    for (uint32_t i = 0; i < s->partials.count; i++) {
+        const struct partial *p = s->partials.things[i];
+        write_u32(w, p->next ? seen_number(&s->partials, p->next) + 1 : 0);
     }
 }
 
@@ -174,7 +187,7 @@ void pattern_save(const struct op *op, struct writer *w)
     save_things(&s, w);
     for (int i = 0; i < count; i++) {
         const struct pattern_node *n = &m->nodes[i];
-        write_u8(w, (uint8_t)(n->is_inited | n->emit << 1 | n->restart << 2 | n->is_active << 3));
+        write_u8(w, (uint8_t)(n->is_inited | *node_emit((struct pattern *)(uintptr_t)m, i) << 1 | n->restart << 2 | n->is_active << 3));
         write_i64(w, n->due_ms);
         write_i64(w, n->last_arrival_ms);
         agg_block_save(n->plan->aggs, n->agg, w);
@@ -268,6 +281,18 @@ static void load_slot(struct loading *l, struct partial *p, int number)
     p->slots[number].chain = c;
 }
 
+/* Links make no circle, whatever the bytes say. */
+static void load_link(struct loading *l, struct partial *p, struct partial *next)
+{
+    for (const struct partial *x = next; x; x = x->next) {
+        if (x == p) {
+            l->r->failed = true;
+            return;
+        }
+    }
+    partial_link(l->m, p, next);
+}
+
 static void load_partials(struct loading *l)
 {
     uint16_t slots = pattern_plan_of(l->m)->node_count;
@@ -276,9 +301,14 @@ static void load_partials(struct loading *l)
     for (size_t i = 0; i < count && !l->r->failed; i++) {
         struct partial *p = l->partials[l->partial_count++] = partial_new(slots);
         p->ts_ms = read_i64(l->r);
-        p->is_dead = read_u8(l->r) != 0;
+        p->is_dead = read_u8(l->r) != 0 ? 1u : 0u;
         for (int k = 0; k < slots && !l->r->failed; k++)
             load_slot(l, p, k);
+    }
+    for (size_t i = 0; i < l->partial_count && !l->r->failed; i++) {
+        uint32_t next = read_number(l->r, l->partial_count + 1);
+        if (!l->r->failed && next > 0)
+            load_link(l, l->partials[i], l->partials[next - 1]);
     }
 }
 
@@ -287,7 +317,7 @@ static void load_node(struct loading *l, struct pattern_node *n)
     struct reader *r = l->r;
     uint8_t flags = read_u8(r);
     n->is_inited = flags & 1;
-    n->emit = flags & 2;
+    *node_emit(l->m, n->plan->number) = flags & 2; /* of all keys: each saved the same */
     n->restart = flags & 4;
     n->is_active = flags & 8;
     n->due_ms = read_i64(r);
@@ -300,7 +330,10 @@ static void load_node(struct loading *l, struct pattern_node *n)
         uint32_t at = read_number(r, l->partial_count);
         if (r->failed)
             break;
-        wait_append(&pending, wait_new(&pending, l->partials[at]));
+        struct wait *w = wait_new(&pending, l->partials[at]);
+        wait_append(&pending, w);
+        if (pending.is_keyed)
+            node_note_key(l->m, n, w);
         l->m->wait_count++;
     }
     node_pend(l->m, n, &pending);

@@ -14,7 +14,7 @@ struct select {
     struct groups *groups; /* kind C */
     uint64_t chunk;
     struct batch *collect; /* a join collects the chunks of one push; else NULL */
-    bool last_removed;     /* plain: the last row of the chunk did not pass */
+    bool last_removed;     /* the last row of the chunk did not pass, or fell to the limit */
     bool lost;             /* while collecting: rows after such a chunk are lost, as the language has it (joins/7/47 of the cases) */
 };
 
@@ -144,7 +144,8 @@ struct order_item {
     uint32_t at;
 };
 
-static int order_compare(const struct select_plan *p, const struct order_item *a, const struct order_item *b)
+/* Values are compared as what their column declares; another type in it fails the event. */
+static int order_compare(const struct select_plan *p, const struct order_item *a, const struct order_item *b, struct expr_env *env)
 {
     for (int i = 0; i < p->order_count; i++) {
         struct value x = a->keys[i], y = b->keys[i];
@@ -153,6 +154,11 @@ static int order_compare(const struct select_plan *p, const struct order_item *a
                 continue;
             return is_null(x) ? 1 : -1; /* last in both directions */
         }
+        enum type type = p->order[i].attr->type;
+        if (UNLIKELY(x.type != type || y.type != type)) {
+            expr_fail(env, "order by: %s in a column of %s", type_name(x.type != type ? x.type : y.type), type_name(type));
+            return 0;
+        }
         int c = compare_values(x, y);
         if (c != 0)
             return p->order[i].descending ? -c : c;
@@ -160,17 +166,18 @@ static int order_compare(const struct select_plan *p, const struct order_item *a
     return 0;
 }
 
-static void merge_sort(const struct select_plan *p, struct order_item *items, struct order_item *spare, uint32_t count)
+static void merge_sort(const struct select_plan *p, struct order_item *items, struct order_item *spare, uint32_t count,
+                       struct expr_env *env)
 {
     if (count < 2)
         return;
     uint32_t half = count / 2;
-    merge_sort(p, items, spare, half);
-    merge_sort(p, items + half, spare, count - half);
+    merge_sort(p, items, spare, half, env);
+    merge_sort(p, items + half, spare, count - half, env);
     memcpy(spare, items, half * sizeof(*items));
     uint32_t left = 0, right = half, at = 0;
     while (left < half && right < count)
-        items[at++] = order_compare(p, &items[right], &spare[left]) < 0 ? items[right++] : spare[left++];
+        items[at++] = order_compare(p, &items[right], &spare[left], env) < 0 ? items[right++] : spare[left++];
     while (left < half)
         items[at++] = spare[left++];
 }
@@ -201,12 +208,12 @@ static int order_rows(struct select *s, const struct select_plan *p, struct batc
         uint32_t to = from + 1;
         while (to < list->count && items[to].event.kind == items[from].event.kind)
             to++;
-        merge_sort(p, items + from, spare, to - from);
+        merge_sort(p, items + from, spare, to - from, s->op.env);
         from = to;
     }
     for (uint32_t i = 0; i < list->count; i++)
         list->events[i] = items[i].event;
-    return 0;
+    return s->op.env->failed ? ERR_EVENT : 0;
 }
 
 static void drop_rows(struct batch *list, uint32_t from, uint32_t to)
@@ -244,21 +251,28 @@ static void skip_rows(struct batch *list, int64_t offset)
     list->count = at;
 }
 
-static void cut_rows(const struct select_plan *p, struct batch *list)
+/* True: the limit took away the last of the rows. */
+static bool cut_rows(const struct select_plan *p, struct batch *list)
 {
     if (p->is_snapshot && p->kind == SELECT_GROUP) {
         cut_group_rows(p, list);
-        return;
+        return false;
+    }
+    if (p->kind == SELECT_AGGREGATE && !p->is_snapshot && (p->offset > 0 || p->limit == 0)) {
+        drop_rows(list, 0, list->count); /* the one row, of whatever kind */
+        return false;
     }
     if (p->offset > 0)
         skip_rows(list, p->offset);
     if (p->limit < 0)
-        return;
+        return false;
+    bool last_kept = true;
     int64_t kept = 0;
     uint32_t at = 0;
     for (uint32_t i = 0; i < list->count; i++) {
         struct event e = list->events[i];
-        if (e.kind == EVENT_RESET || e.kind == EVENT_EXPIRED || kept < p->limit) {
+        last_kept = e.kind == EVENT_RESET || e.kind == EVENT_EXPIRED || kept < p->limit;
+        if (last_kept) {
             kept += e.kind != EVENT_RESET;
             list->events[at++] = e;
         } else {
@@ -266,6 +280,7 @@ static void cut_rows(const struct select_plan *p, struct batch *list)
         }
     }
     list->count = at;
+    return !last_kept;
 }
 
 /* Lets the rows of a list go. */
@@ -292,10 +307,13 @@ static __attribute__((noinline)) int order_and_cut(struct select *s, const struc
     int rc = 0;
     /* Under a snapshot an aggregator alone is as none, and a group's rows are neither ordered nor skipped. */
     bool ordered = p->is_snapshot ? p->kind != SELECT_GROUP : p->kind != SELECT_AGGREGATE;
-    if (p->order_count > 0 && list->count > 1 && ordered)
-        rc = order_rows(s, p, list, sources);
-    if (rc == 0 && (p->offset > 0 || p->limit >= 0))
-        cut_rows(p, list);
+    if (p->order_count > 0 && ordered) {
+        s->last_removed = false;
+        if (list->count > 1)
+            rc = order_rows(s, p, list, sources);
+    }
+    if (rc == 0 && (p->offset > 0 || p->limit >= 0) && cut_rows(p, list))
+        s->last_removed = true;
     return rc;
 }
 
@@ -372,6 +390,7 @@ static int push_every(struct op *op, const struct batch *in)
     batch_on(&list, space, in->count, s->op.env->scratch);
     list.is_batch = in->is_batch;
     struct event *sources = p->order_count ? arena_raw(s->op.env->scratch, in->count * sizeof(*sources)) : NULL;
+    s->last_removed = false;
     for (uint32_t i = 0; i < in->count; i++) {
         const struct event *e = &in->events[i];
         uint32_t number = 0;
@@ -384,6 +403,7 @@ static int push_every(struct op *op, const struct batch *in)
                 sources[list.count] = *e;
             if (p->kind != SELECT_GROUP)
                 batch_add(&list, e->row, e->at_ms, EVENT_RESET);
+            s->last_removed = false;
             continue;
         }
         frame_event(&f, p, e);

@@ -28,12 +28,11 @@ static int push_empty(struct op *op, const struct batch *in)
     struct batch out;
     batch_init(&out, op->env->scratch, in->count * 3);
     out.is_batch = in->is_batch;
-    int64_t now_ms = op_now(op);
-    for (uint32_t i = 0; i < in->count; i++) {
+    for (uint32_t i = 0; i < in->count; i++) { /* all three with the event's own time */
         const struct event *e = &in->events[i];
         window_pass(&out, e);
-        batch_add(&out, row_ref(e->row), now_ms, EVENT_EXPIRED);
-        batch_add(&out, e->row, now_ms, EVENT_RESET);
+        batch_add(&out, row_ref(e->row), e->at_ms, EVENT_EXPIRED);
+        batch_add(&out, e->row, e->at_ms, EVENT_RESET);
     }
     return window_emit(op, &out);
 }

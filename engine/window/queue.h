@@ -9,6 +9,7 @@
 #include "engine/data/codec.h"
 #include "engine/data/row.h"
 
+struct queue_pieces; /* queue.c: how its rows stand in a checkpoint */
 struct queue_index; /* queue_index.h; made by a join that found an equality condition */
 struct queue {
     struct row **ring;
@@ -16,6 +17,8 @@ struct queue {
     uint32_t walked; /* batch windows: so many of the oldest rows were walked over by a join's lookup; the language then lets them keep their
                         own timestamps when they leave */
     struct queue_index *indexes;
+    uint64_t taken; /* rows that left from the front: the number of the oldest row */
+    struct queue_pieces *pieces;
 };
 
 void queue_init(struct queue *q); /* zeroed memory is a valid empty queue too */
@@ -41,6 +44,7 @@ static inline struct row *queue_take(struct queue *q)
     struct row *row = q->ring[q->head];
     q->head = (q->head + 1) & (q->cap - 1);
     q->count--;
+    q->taken++;
     if (UNLIKELY(q->indexes != NULL))
         queue_index_removed(q->indexes, row);
     return row;
@@ -49,6 +53,7 @@ struct row *queue_take_at(struct queue *q, uint32_t i); /* O(count - i) */
 void queue_insert_at(struct queue *q, uint32_t i, struct row *row);
 void queue_clear(struct queue *q);                     /* unrefs all */
 void queue_move(struct queue *to, struct queue *from); /* all rows of from, behind those of to */
+/* In a checkpoint (w->state) only what is new is written: engine/data/state.h. */
 void queue_save(const struct queue *q, struct writer *w);
 int queue_load(struct queue *q, struct reader *r);
 

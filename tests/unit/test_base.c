@@ -706,12 +706,12 @@ static bool read_all(struct reader *r, const struct row *want)
 static struct reader reader_of(const void *bytes, size_t len)
 {
     const uint8_t *p = bytes;
-    return (struct reader){p, p + len, false};
+    return (struct reader){p, p + len, false, NULL};
 }
 
 static void test_codec(void)
 {
-    struct writer w;
+    struct writer w = {0};
     buf_init(&w.out, 1 << 20);
     struct row *row = row_of_everything();
     write_all(&w, row);

@@ -164,7 +164,7 @@ static void op_start(struct op *op)
 /* Saved, closed, opened, loaded; all of them, so that shared state ends in between. */
 static void reopen_all(int count)
 {
-    struct writer w[OP_MAX];
+    struct writer w[OP_MAX] = {0};
     for (int i = 0; i < count; i++) {
         buf_init(&w[i].out, 1 << 24);
         if (ops[i]->type->save)
@@ -177,7 +177,7 @@ static void reopen_all(int count)
         ops[i] = op_open();
     for (int i = 0; i < count; i++) {
         struct reader r = {(const uint8_t *)w[i].out.bytes, (const uint8_t *)w[i].out.bytes + w[i].out.len,
-                           false};
+                           false, NULL};
         if (ops[i]->type->load)
             CHECK(ops[i]->type->load(ops[i], &r) == 0);
         CHECK(r.at == r.end);

@@ -1,0 +1,348 @@
+/* state.c - see state.h. Keys: 'P' and the part's name; 'Q', group, number (both big-endian). Every value begins with eight bytes: the hash of
+ * what follows. */
+#include "engine/data/state.h"
+#include "engine/base/hash.h"
+#include "engine/base/map.h"
+#include "engine/base/mem.h"
+#include <string.h>
+
+enum { CHECKSUM = 8, PIECE_KEY = 17, PART_NAME_MOST = 240, OP_HEAD = 1 + 8 + 8 + 4 };
+
+struct part {
+    uint64_t hash;
+    bool seen; /* in this checkpoint */
+};
+struct state {
+    const struct state_home *home; /* while a checkpoint or a restore is under way */
+    uint64_t next_group, written;
+    struct map parts;   /* name -> struct part: as last written */
+    struct map claimed; /* in a restore: groups that somebody loaded */
+    struct buf later;   /* puts and drops between checkpoints: kind, group, number or from, to or length, bytes */
+    struct buf piece;   /* checksum and bytes of what is being put */
+    struct buf part;    /* what is being loaded: the home lends its own for one call only */
+    char *failure;      /* owned; NULL: none */
+};
+
+struct state *state_new(void)
+{
+    struct state *s = mem_alloc(sizeof *s);
+    s->next_group = 1;
+    map_init(&s->parts);
+    map_init(&s->claimed);
+    buf_init(&s->later, SIZE_MAX);
+    buf_init(&s->piece, SIZE_MAX);
+    buf_init(&s->part, SIZE_MAX);
+    return s;
+}
+
+static void parts_forget(struct state *s)
+{
+    struct map_entry *e;
+    for (uint32_t at = 0; map_next(&s->parts, &at, &e);)
+        mem_free(e->value);
+    map_fini(&s->parts);
+}
+
+void state_free(struct state *s)
+{
+    if (!s)
+        return;
+    parts_forget(s);
+    map_fini(&s->claimed);
+    buf_fini(&s->later);
+    buf_fini(&s->piece);
+    buf_fini(&s->part);
+    mem_free(s->failure);
+    mem_free(s);
+}
+
+/* ---- keys ---- */
+
+static void big_endian(unsigned char *to, uint64_t v)
+{
+    for (int i = 0; i < 8; i++)
+        to[i] = (unsigned char)(v >> (56 - 8 * i));
+}
+
+static uint64_t from_big_endian(const void *bytes)
+{
+    const unsigned char *p = bytes;
+    uint64_t v = 0;
+    for (int i = 0; i < 8; i++)
+        v = v << 8 | p[i];
+    return v;
+}
+
+static void piece_key(unsigned char *key, uint64_t group, uint64_t number)
+{
+    key[0] = 'Q';
+    big_endian(key + 1, group);
+    big_endian(key + 9, number);
+}
+
+static size_t part_key(char *key, const char *name)
+{
+    size_t len = strlen(name);
+    key[0] = 'P';
+    if (len <= PART_NAME_MOST) {
+        memcpy(key + 1, name, len);
+        return len + 1;
+    }
+    memcpy(key + 1, name, PART_NAME_MOST - 8);
+    big_endian((unsigned char *)key + 1 + PART_NAME_MOST - 8, hash_bytes(name, len, 0));
+    return PART_NAME_MOST + 1;
+}
+
+/* ---- pieces ---- */
+
+uint64_t state_group(struct state *s)
+{
+    return s->next_group++;
+}
+
+static void put_checked(struct state *s, const void *key, size_t key_len, const void *bytes, size_t len, uint64_t hash)
+{
+    unsigned char sum[CHECKSUM];
+    big_endian(sum, hash);
+    buf_clear(&s->piece);
+    buf_add(&s->piece, sum, CHECKSUM);
+    buf_add(&s->piece, bytes, len);
+    s->home->put(s->home->user, key, key_len, s->piece.bytes, s->piece.len);
+    s->written += key_len + s->piece.len;
+}
+
+static void put_now(struct state *s, uint64_t group, uint64_t number, const void *bytes, size_t len)
+{
+    unsigned char key[PIECE_KEY];
+    piece_key(key, group, number);
+    put_checked(s, key, sizeof key, bytes, len, hash_bytes(bytes, len, number));
+}
+
+static void drop_now(struct state *s, uint64_t group, uint64_t from, uint64_t to)
+{
+    unsigned char low[PIECE_KEY], high[PIECE_KEY];
+    piece_key(low, group, from);
+    piece_key(high, to == UINT64_MAX ? group + 1 : group, to == UINT64_MAX ? 0 : to);
+    s->home->drop(s->home->user, low, sizeof low, high, sizeof high);
+}
+
+static void keep(struct state *s, char kind, uint64_t group, uint64_t a, uint64_t b, const void *bytes)
+{
+    buf_add_char(&s->later, kind);
+    buf_add(&s->later, &group, sizeof group);
+    buf_add(&s->later, &a, sizeof a);
+    buf_add(&s->later, &b, sizeof b);
+    if (bytes)
+        buf_add(&s->later, bytes, b);
+}
+
+void state_put(struct state *s, uint64_t group, uint64_t number, const void *bytes, size_t len)
+{
+    if (s->home)
+        put_now(s, group, number, bytes, len);
+    else
+        keep(s, 'p', group, number, len, len ? bytes : "");
+}
+
+void state_drop(struct state *s, uint64_t group, uint64_t from, uint64_t to)
+{
+    if (from >= to)
+        return;
+    if (s->home)
+        drop_now(s, group, from, to);
+    else
+        keep(s, 'd', group, from, to, NULL);
+}
+
+void state_end(struct state *s, uint64_t group)
+{
+    state_drop(s, group, 0, UINT64_MAX);
+}
+
+static void flush_later(struct state *s)
+{
+    uint64_t n[3];
+    for (size_t at = 0; at < s->later.len;) {
+        const char *p = s->later.bytes + at;
+        memcpy(n, p + 1, sizeof n);
+        at += 1 + sizeof n;
+        if (*p == 'd') {
+            drop_now(s, n[0], n[1], n[2]);
+        } else {
+            put_now(s, n[0], n[1], p + 1 + sizeof n, n[2]);
+            at += n[2];
+        }
+    }
+    buf_clear(&s->later);
+}
+
+static bool fail(struct state *s, const char *words)
+{
+    if (!s->failure)
+        s->failure = mem_strdup(words);
+    return false;
+}
+
+bool state_next(struct state *s, uint64_t group, bool is_first, struct state_piece *piece)
+{
+    unsigned char prefix[PIECE_KEY], above[PIECE_KEY];
+    const void *key, *bytes;
+    size_t key_len, len;
+    if (!s->home || s->failure)
+        return false;
+    piece_key(prefix, group, 0);
+    piece_key(above, group, piece->number);
+    if (is_first)
+        map_put(&s->claimed, prefix + 1, 8, s);
+    int rc = s->home->next(s->home->user, prefix, 9, is_first ? NULL : above, is_first ? 0 : sizeof above, &key, &key_len, &bytes, &len);
+    if (rc == ERR_NOT_FOUND)
+        return false;
+    if (rc < 0 || key_len != PIECE_KEY || len < CHECKSUM)
+        return fail(s, "a piece of the saved state cannot be read");
+    piece->number = from_big_endian((const char *)key + 9);
+    const uint8_t *body = (const uint8_t *)bytes + CHECKSUM;
+    if (hash_bytes(body, len - CHECKSUM, piece->number) != from_big_endian(bytes))
+        return fail(s, "a piece of the saved state is damaged: its checksum is wrong");
+    piece->reader = (struct reader){.at = body, .end = body + (len - CHECKSUM), .state = s};
+    return true;
+}
+
+bool state_failed(const struct state *s)
+{
+    return s->failure != NULL;
+}
+
+const char *state_words(const struct state *s)
+{
+    return s->failure;
+}
+
+/* ---- a checkpoint ---- */
+
+static void counters(struct state *s)
+{
+    struct writer w = {0};
+    buf_init(&w.out, SIZE_MAX);
+    write_i64(&w, (int64_t)s->next_group);
+    state_part(s, "", &w.out);
+    buf_fini(&w.out);
+}
+
+void state_begin(struct state *s, const struct state_home *home)
+{
+    struct map_entry *e;
+    ASSERT(!s->home);
+    s->home = home;
+    s->written = 0;
+    for (uint32_t at = 0; map_next(&s->parts, &at, &e);)
+        ((struct part *)e->value)->seen = false;
+    flush_later(s);
+}
+
+void state_part(struct state *s, const char *name, const struct buf *bytes)
+{
+    char key[PART_NAME_MOST + 1];
+    size_t key_len = part_key(key, name);
+    uint64_t hash = hash_bytes(bytes->bytes ? bytes->bytes : "", bytes->len, hash_bytes(name, strlen(name), 1));
+    struct part *p = map_get(&s->parts, key, key_len);
+    if (p && p->hash == hash) {
+        p->seen = true;
+        return;
+    }
+    if (!p) {
+        p = mem_alloc(sizeof *p);
+        map_put(&s->parts, key, key_len, p);
+    }
+    *p = (struct part){.hash = hash, .seen = true};
+    put_checked(s, key, key_len, bytes->bytes, bytes->len, hash);
+}
+
+void state_finish(struct state *s)
+{
+    struct map_entry *e;
+    counters(s);
+    for (uint32_t at = 0; map_next(&s->parts, &at, &e);) {
+        struct part *p = e->value;
+        if (p->seen)
+            continue;
+        char to[PART_NAME_MOST + 2];
+        memcpy(to, e->key, e->len);
+        to[e->len] = 0;
+        s->home->drop(s->home->user, e->key, e->len, to, e->len + 1U);
+        map_remove(&s->parts, e->key, e->len);
+        mem_free(p);
+    }
+    s->home = NULL;
+}
+
+uint64_t state_written(const struct state *s)
+{
+    return s->written;
+}
+
+/* ---- a restore ---- */
+
+void state_open(struct state *s, const struct state_home *home)
+{
+    struct reader r;
+    struct err e;
+    s->home = home;
+    parts_forget(s);
+    map_init(&s->parts);
+    if (state_read(s, "", &r, &e) == 0)
+        s->next_group = (uint64_t)read_i64(&r);
+}
+
+int state_read(struct state *s, const char *name, struct reader *out, struct err *e)
+{
+    char key[PART_NAME_MOST + 1];
+    const void *bytes;
+    size_t len, key_len = part_key(key, name);
+    int rc = s->home->get(s->home->user, key, key_len, &bytes, &len);
+    if (rc == ERR_NOT_FOUND)
+        return err_set(e, rc, "there is no saved state of '%s'", name);
+    if (rc < 0)
+        return err_set(e, rc, "the saved state of '%s' cannot be read", name);
+    const uint8_t *body = (const uint8_t *)bytes + CHECKSUM;
+    uint64_t seed = hash_bytes(name, strlen(name), 1);
+    if (len < CHECKSUM || hash_bytes(body, len - CHECKSUM, seed) != from_big_endian(bytes))
+        return err_set(e, ERR_STATE, "the saved state of '%s' is damaged: its checksum is wrong", name);
+    struct part *p = mem_alloc(sizeof *p);
+    p->hash = from_big_endian(bytes);
+    mem_free(map_put(&s->parts, key, key_len, p));
+    buf_clear(&s->part);
+    buf_add(&s->part, body, len - CHECKSUM);
+    *out = (struct reader){.at = (const uint8_t *)s->part.bytes, .state = s};
+    out->end = out->at + s->part.len;
+    return 0;
+}
+
+/* Parts that nobody read and groups that nobody claimed belong to what is no longer there: they go with the next checkpoint. */
+void state_shut(struct state *s)
+{
+    const void *key, *bytes;
+    size_t key_len, len;
+    char above[256], prefix = 'P';
+    size_t above_len = 0;
+    while (s->home->next(s->home->user, &prefix, 1, above_len ? above : NULL, above_len, &key, &key_len, &bytes, &len) == 0 &&
+           key_len <= sizeof above) {
+        memcpy(above, key, key_len);
+        above_len = key_len;
+        if (!map_get(&s->parts, above, above_len))
+            map_put(&s->parts, above, above_len, mem_alloc(sizeof(struct part)));
+    }
+    prefix = 'Q';
+    above_len = 0;
+    while (s->home->next(s->home->user, &prefix, 1, above_len ? above : NULL, above_len, &key, &key_len, &bytes, &len) == 0 &&
+           key_len == PIECE_KEY) {
+        uint64_t group = from_big_endian((const char *)key + 1);
+        memcpy(above, key, 9);
+        memset(above + 9, 0xFF, 8);
+        above_len = PIECE_KEY;
+        if (!map_get(&s->claimed, above + 1, 8))
+            keep(s, 'd', group, 0, UINT64_MAX, NULL);
+    }
+    map_fini(&s->claimed);
+    map_init(&s->claimed);
+    s->home = NULL;
+}

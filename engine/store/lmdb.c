@@ -1,0 +1,335 @@
+/* lmdb.c - a store in a folder, by LMDB. The only file that sees lmdb.h.
+ *
+ * Flags are LMDB's safest: data pages are written and synced, then the one page that makes them valid. So a torn or lost write leaves
+ * the state before it. Not WRITEMAP (a full disk would be SIGBUS), not NOSYNC or NOMETASYNC (they lose what was promised).
+ *
+ * One transaction at a time in the process (store.h's lock), and one process (the agent's lock on the folder): so the map may grow at
+ * any time, and where the system has no robust mutexes LMDB's own locks can be left out.
+ *
+ * Size: the map begins small, doubles when a transaction meets its end, and stops at the budget; a batch that relieves may go a
+ * tenth beyond. After an error in the last, deciding write LMDB wants the environment opened again: so is_broken. */
+#include "engine/base/mem.h"
+#include "engine/store/store_in.h"
+#include <errno.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { MAP_FIRST_BYTES = 8 * 1024 * 1024, PAGES_A_SHELF = 2, PAGES_A_COMMIT = 4 };
+
+static const char *const shelf_names[STORE_SHELVES] = {"meta", "journal", "outbox", "state", "errors"};
+
+struct lmdb_store {
+    struct store store;
+    MDB_env *env;
+    MDB_dbi shelves[STORE_SHELVES];
+    MDB_txn *look;
+    char *folder;
+    uint64_t most_bytes, map_bytes, page_bytes;
+    bool is_broken, reads_only;
+};
+
+static struct lmdb_store *of(struct store *s)
+{
+    return (struct lmdb_store *)(void *)s;
+}
+
+static int fail(const struct lmdb_store *m, int rc, const char *doing, struct err *e)
+{
+    int code = rc == ENOSPC || rc == EDQUOT || rc == MDB_MAP_FULL                                             ? ERR_FULL
+               : rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH || rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND ? ERR_STATE
+                                                                                                             : ERR_IO;
+    return err_set(e, code, "%s: %s: %s", m->folder, doing, rc == MDB_MAP_FULL ? "the state's budget is used up" : mdb_strerror(rc));
+}
+
+/* ---- opening ---- */
+
+static int shelves_open(struct lmdb_store *m, struct err *e)
+{
+    MDB_txn *txn;
+    uint32_t format = STORE_FORMAT;
+    MDB_val key = {.mv_data = "format", .mv_size = 6}, found;
+    int rc = mdb_txn_begin(m->env, NULL, m->reads_only ? MDB_RDONLY : 0, &txn);
+    if (rc)
+        return fail(m, rc, "opening the state", e);
+    for (int i = 0; i < STORE_SHELVES && rc == 0; i++)
+        rc = mdb_dbi_open(txn, shelf_names[i], m->reads_only ? 0 : MDB_CREATE, &m->shelves[i]);
+    if (rc == 0)
+        rc = mdb_get(txn, m->shelves[STORE_META], &key, &found);
+    if (rc == 0) {
+        memcpy(&format, found.mv_data, found.mv_size == sizeof format ? sizeof format : 0);
+        if (found.mv_size != sizeof format || format != STORE_FORMAT) {
+            mdb_txn_abort(txn);
+            return err_set(e, ERR_STATE, "%s: the state has format %u; this program reads format %d", m->folder, format, STORE_FORMAT);
+        }
+    } else if (rc == MDB_NOTFOUND && !m->reads_only) {
+        MDB_val value = {.mv_data = &format, .mv_size = sizeof format};
+        rc = mdb_put(txn, m->shelves[STORE_META], &key, &value, 0);
+    }
+    if (rc) {
+        mdb_txn_abort(txn);
+        return fail(m, rc, "opening the state", e);
+    }
+    rc = mdb_txn_commit(txn);
+    return rc ? fail(m, rc, "opening the state", e) : 0;
+}
+
+static int env_open(struct lmdb_store *m, struct err *e)
+{
+    char path[4200];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/data.mdb", m->folder);
+    m->map_bytes = MAP_FIRST_BYTES;
+    if (stat(path, &st) == 0)
+        while (m->map_bytes < (uint64_t)st.st_size)
+            m->map_bytes *= 2;
+    unsigned flags = MDB_NOTLS | (m->reads_only ? MDB_RDONLY : 0);
+    for (int try = 0;; try++) {
+        int rc = mdb_env_create(&m->env);
+        if (rc)
+            return fail(m, rc, "opening the state", e);
+        mdb_env_set_maxdbs(m->env, STORE_SHELVES);
+        mdb_env_set_mapsize(m->env, m->map_bytes);
+        rc = mdb_env_open(m->env, m->folder, flags, 0640);
+        if (rc == 0)
+            break;
+        mdb_env_close(m->env);
+        m->env = NULL;
+        if ((rc != ENOSYS && rc != EROFS) || try > 0)
+            return fail(m, rc, "opening the state", e);
+        flags |= MDB_NOLOCK;
+    }
+    int rc = shelves_open(m, e);
+    if (rc < 0) {
+        mdb_env_close(m->env);
+        m->env = NULL;
+    }
+    m->is_broken = false;
+    return rc;
+}
+
+/* A database that LMDB gave up is opened again: from its last valid state. */
+static int mend(struct lmdb_store *m, struct err *e)
+{
+    if (m->env && !m->is_broken)
+        return 0;
+    if (m->env)
+        mdb_env_close(m->env);
+    m->env = NULL;
+    return env_open(m, e);
+}
+
+/* ---- writing ---- */
+
+static int drop_range(MDB_txn *txn, MDB_dbi dbi, const struct batch_op *op)
+{
+    MDB_cursor *c;
+    int rc = mdb_cursor_open(txn, dbi, &c);
+    if (rc)
+        return rc;
+    for (;;) {
+        MDB_val key = {.mv_data = (void *)(uintptr_t)op->key, .mv_size = op->key_len}, value;
+        MDB_val to = {.mv_data = (void *)(uintptr_t)op->to, .mv_size = op->to_len};
+        rc = mdb_cursor_get(c, &key, &value, MDB_SET_RANGE);
+        if (rc || mdb_cmp(txn, dbi, &key, &to) >= 0)
+            break;
+        if ((rc = mdb_cursor_del(c, 0)) != 0)
+            break;
+    }
+    mdb_cursor_close(c);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int write_all(struct lmdb_store *m, const struct store_batch *b, uint64_t *pages)
+{
+    MDB_txn *txn;
+    struct batch_op op;
+    size_t page = 4096;
+    unsigned touched = 0;
+    int rc = mdb_txn_begin(m->env, NULL, 0, &txn);
+    if (rc)
+        return rc;
+    *pages = PAGES_A_COMMIT;
+    for (size_t at = 0; rc == 0 && batch_next(b, &at, &op);) {
+        MDB_val key = {.mv_data = (void *)(uintptr_t)op.key, .mv_size = op.key_len};
+        MDB_val value = {.mv_data = (void *)(uintptr_t)op.bytes, .mv_size = op.len};
+        touched |= 1U << op.shelf;
+        *pages += op.len > page / 2 ? (op.len + 16 + page - 1) / page : 0;
+        rc = op.is_put ? mdb_put(txn, m->shelves[op.shelf], &key, &value, 0) : drop_range(txn, m->shelves[op.shelf], &op);
+    }
+    for (; touched; touched &= touched - 1)
+        *pages += PAGES_A_SHELF;
+    *pages *= page;
+    if (rc == 0)
+        rc = FAULT("store.commit") ? EIO : 0;
+    if (rc) {
+        mdb_txn_abort(txn);
+        return rc;
+    }
+    rc = mdb_txn_commit(txn);
+    (void)FAULT("store.committed");
+    return rc;
+}
+
+/* False: the bound stands in the way. */
+static bool grow(struct lmdb_store *m, bool relieves)
+{
+    uint64_t most = relieves ? m->most_bytes + m->most_bytes / 10 : m->most_bytes;
+    uint64_t wanted = m->map_bytes * 2 < most ? m->map_bytes * 2 : most & ~(uint64_t)0xFFFF;
+    if (wanted <= m->map_bytes || mdb_env_set_mapsize(m->env, wanted) != 0)
+        return false;
+    m->map_bytes = wanted;
+    return true;
+}
+
+/* Pages that a transaction let go may be used by the one after the next: a store at its bound needs a small one in between. */
+static bool turn_pages(struct lmdb_store *m)
+{
+    MDB_txn *txn;
+    uint32_t format = STORE_FORMAT;
+    MDB_val key = {.mv_data = "format", .mv_size = 6}, value = {.mv_data = &format, .mv_size = sizeof format};
+    if (!grow(m, true) || mdb_txn_begin(m->env, NULL, 0, &txn) != 0)
+        return false;
+    if (mdb_put(txn, m->shelves[STORE_META], &key, &value, 0) != 0) {
+        mdb_txn_abort(txn);
+        return false;
+    }
+    return mdb_txn_commit(txn) == 0;
+}
+
+static void shrink(struct lmdb_store *m)
+{
+    uint64_t most = m->most_bytes & ~(uint64_t)0xFFFF;
+    if (m->map_bytes > most && mdb_env_set_mapsize(m->env, most) == 0)
+        m->map_bytes = most;
+}
+
+static int lmdb_apply(struct store *s, const struct store_batch *b, struct err *e)
+{
+    struct lmdb_store *m = of(s);
+    uint64_t pages = 0;
+    int rc = mend(m, e);
+    if (rc < 0)
+        return rc;
+    do
+        rc = write_all(m, b, &pages);
+    while (rc == MDB_MAP_FULL && grow(m, b->relieves));
+    if (rc == MDB_MAP_FULL && turn_pages(m)) {
+        shrink(m);
+        rc = write_all(m, b, &pages);
+    }
+    shrink(m); /* the tenth is for the next one in need */
+    if (rc == 0) {
+        m->page_bytes += pages;
+        return 0;
+    }
+    m->is_broken = rc == MDB_PANIC || rc == EIO || rc == MDB_BAD_TXN;
+    return fail(m, rc, "writing the state", e);
+}
+
+/* ---- reading ---- */
+
+static int lmdb_look(struct store *s, struct err *e)
+{
+    struct lmdb_store *m = of(s);
+    int rc = mend(m, e);
+    if (rc < 0)
+        return rc;
+    rc = mdb_txn_begin(m->env, NULL, MDB_RDONLY, &m->look);
+    return rc ? fail(m, rc, "reading the state", e) : 0;
+}
+
+static void lmdb_look_end(struct store *s)
+{
+    mdb_txn_abort(of(s)->look);
+    of(s)->look = NULL;
+}
+
+static int lmdb_get(struct store *s, enum store_shelf shelf, const void *key, size_t key_len, struct store_item *out)
+{
+    struct lmdb_store *m = of(s);
+    MDB_val k = {.mv_data = (void *)(uintptr_t)key, .mv_size = key_len}, v;
+    int rc = mdb_get(m->look, m->shelves[shelf], &k, &v);
+    if (rc)
+        return rc == MDB_NOTFOUND ? ERR_NOT_FOUND : ERR_IO;
+    *out = (struct store_item){.key = key, .key_len = key_len, .bytes = v.mv_data, .len = v.mv_size};
+    return 0;
+}
+
+static int lmdb_next(struct store *s, enum store_shelf shelf, const void *key, size_t key_len, bool above, struct store_item *out)
+{
+    struct lmdb_store *m = of(s);
+    MDB_cursor *c;
+    MDB_val k = {.mv_data = (void *)(uintptr_t)key, .mv_size = key_len}, v;
+    int rc = mdb_cursor_open(m->look, m->shelves[shelf], &c);
+    if (rc == 0) {
+        rc = mdb_cursor_get(c, &k, &v, key_len ? MDB_SET_RANGE : MDB_FIRST);
+        if (rc == 0 && above && k.mv_size == key_len && memcmp(k.mv_data, key, key_len) == 0)
+            rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
+        mdb_cursor_close(c);
+    }
+    if (rc)
+        return rc == MDB_NOTFOUND ? ERR_NOT_FOUND : ERR_IO;
+    *out = (struct store_item){.key = k.mv_data, .key_len = k.mv_size, .bytes = v.mv_data, .len = v.mv_size};
+    return 0;
+}
+
+/* ---- the rest ---- */
+
+static void lmdb_count(struct store *s, struct store_counts *out)
+{
+    struct lmdb_store *m = of(s);
+    MDB_envinfo info;
+    MDB_stat stat;
+    out->page_bytes = m->page_bytes;
+    if (!m->env || mdb_env_info(m->env, &info) != 0 || mdb_env_stat(m->env, &stat) != 0)
+        return;
+    out->used_bytes = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
+}
+
+static int lmdb_compact(struct store *s, const char *folder, struct err *e)
+{
+    struct lmdb_store *m = of(s);
+    int rc = mend(m, e);
+    if (rc < 0)
+        return rc;
+    rc = mdb_env_copy2(m->env, folder, MDB_CP_COMPACT);
+    return rc ? fail(m, rc, "copying the state", e) : 0;
+}
+
+static void lmdb_close(struct store *s)
+{
+    struct lmdb_store *m = of(s);
+    if (m->env)
+        mdb_env_close(m->env);
+    pthread_mutex_destroy(&s->lock);
+    mem_free(m->folder);
+    mem_free(m);
+}
+
+static const struct store_backend backend = {.apply = lmdb_apply,
+                                             .look = lmdb_look,
+                                             .look_end = lmdb_look_end,
+                                             .get = lmdb_get,
+                                             .next = lmdb_next,
+                                             .count = lmdb_count,
+                                             .compact = lmdb_compact,
+                                             .close = lmdb_close};
+
+int store_lmdb_open(struct store **out, const struct store_options *options, struct err *e)
+{
+    struct lmdb_store *m = mem_alloc(sizeof *m);
+    m->store.backend = &backend;
+    m->folder = mem_strdup(options->folder);
+    m->most_bytes = options->most_bytes ? options->most_bytes : (uint64_t)1 << 36;
+    m->reads_only = options->reads_only;
+    pthread_mutex_init(&m->store.lock, NULL);
+    int rc = env_open(m, e);
+    if (rc < 0) {
+        lmdb_close(&m->store);
+        return rc;
+    }
+    *out = &m->store;
+    return 0;
+}
