@@ -11,8 +11,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { MARK_FORMAT = 1 };
-enum note_kind { NOTE_MESSAGE = 'm', NOTE_ADVANCE = 'a', NOTE_TOPIC = 't' };
+enum { MARK_FORMAT = 1, MESSAGE_HEAD_MOST = 40 };
+/* A SAME_MESSAGE has the properties of the message before it in the record. Times are differences to the note before. */
+enum note_kind { NOTE_MESSAGE = 'm', NOTE_SAME_MESSAGE = 's', NOTE_ADVANCE = 'a', NOTE_TOPIC = 't' };
 
 bool durable_wanted(const struct plan *plan, bool standard)
 {
@@ -101,6 +102,7 @@ int durable_open(struct durable **out, struct hosted *h, struct store *store, ui
     d->hosted = h;
     d->checkpoint_most = checkpoint_most;
     buf_init(&d->notes.out, SIZE_MAX);
+    batch_open(&d->closed);
     buf_init(&d->mark, SIZE_MAX);
     keeper_init(&d->keeper, store, NULL, 0);
     key_u8(&name, 'a');
@@ -126,6 +128,7 @@ void durable_close(struct durable *d)
     if (!d)
         return;
     buf_fini(&d->notes.out);
+    batch_close(&d->closed);
     buf_fini(&d->mark);
     keeper_fini(&d->keeper);
     mem_free(d->receipts);
@@ -134,12 +137,41 @@ void durable_close(struct durable *d)
 
 /* ---- notes ---- */
 
-static void begin(struct durable *d)
+static void cut(struct durable *d)
 {
+    struct key k;
+    uint64_t hash;
+    if (!d->note_count)
+        return;
+    record_key(d, d->next, &k);
+    hash = hash_bytes(d->notes.out.bytes + sizeof hash, d->notes.out.len - sizeof hash, d->next);
+    memcpy(d->notes.out.bytes, &hash, sizeof hash);
+    batch_put(&d->closed, STORE_JOURNAL, k.bytes, k.len, d->notes.out.bytes, d->notes.out.len);
+    d->journal_bytes += d->notes.out.len;
+    d->next++;
+    buf_clear(&d->notes.out);
+    d->note_count = 0;
+    d->last_ms = 0;
+    d->last_texts = 0;
+}
+
+/* bytes: about what the note will take. */
+static void begin(struct durable *d, size_t bytes)
+{
+    if (d->notes.out.len + bytes > STORE_SMALL_BYTES)
+        cut(d);
     if (d->note_count++)
         return;
     write_i64(&d->notes, 0);
     write_i64(&d->notes, (int64_t)app_env(d->hosted->app)->random_state);
+}
+
+/* As the difference to the note before; it may be negative, so zigzag. */
+static void write_time(struct durable *d, int64_t time_ms)
+{
+    int64_t step = (int64_t)((uint64_t)time_ms - (uint64_t)d->last_ms);
+    write_varint(&d->notes, (uint64_t)step << 1 ^ (uint64_t)(step >> 63));
+    d->last_ms = time_ms;
 }
 
 uint64_t durable_hash(const struct arrival *a)
@@ -151,31 +183,39 @@ uint64_t durable_hash(const struct arrival *a)
 void durable_note_message(struct durable *d, int source, const struct arrival *a, uint32_t id, int64_t time_ms)
 {
     const char *body = (const char *)(a + 1), *bytes = arrival_bytes(a);
-    begin(d);
-    write_u8(&d->notes, NOTE_MESSAGE);
-    write_count(&d->notes, (size_t)source);
-    write_i64(&d->notes, time_ms);
-    write_count(&d->notes, id);
-    write_count(&d->notes, a->property_count);
-    write_bytes(&d->notes, body, (size_t)(bytes - body));
-    write_bytes(&d->notes, bytes, a->len);
+    size_t texts_len = (size_t)(bytes - body);
+    begin(d, texts_len + a->len + MESSAGE_HEAD_MOST);
+    struct writer *w = &d->notes;
+    bool same = d->last_texts && d->last_texts_len == texts_len && memcmp(w->out.bytes + d->last_texts, body, texts_len) == 0;
+    write_u8(w, same ? NOTE_SAME_MESSAGE : NOTE_MESSAGE);
+    write_count(w, (size_t)source);
+    write_time(d, time_ms);
+    write_count(w, id);
+    if (!same) {
+        write_count(w, a->property_count);
+        write_count(w, texts_len);
+        d->last_texts = w->out.len;
+        d->last_texts_len = texts_len;
+        buf_add(&w->out, body, texts_len);
+    }
+    write_bytes(w, bytes, a->len);
 }
 
 void durable_note_advance(struct durable *d, int64_t time_ms)
 {
-    begin(d);
+    begin(d, MESSAGE_HEAD_MOST);
     write_u8(&d->notes, NOTE_ADVANCE);
     write_count(&d->notes, 0);
-    write_i64(&d->notes, time_ms);
+    write_time(d, time_ms);
 }
 
 void durable_note_topic(struct durable *d, int source, const struct payload *p)
 {
     struct writer *w = &d->notes;
-    begin(d);
+    begin(d, p->len + MESSAGE_HEAD_MOST);
     write_u8(w, NOTE_TOPIC);
     write_count(w, (size_t)source);
-    write_i64(w, app_now(d->hosted->app));
+    write_time(d, app_now(d->hosted->app));
     write_u8(w, (uint8_t)p->kind);
     switch (p->kind) {
     case PAYLOAD_TEXT:
@@ -211,7 +251,7 @@ void durable_owe(struct durable *d, struct source *s, uint64_t receipt, enum out
 
 bool durable_is_dirty(const struct durable *d)
 {
-    return d->note_count || d->receipt_count || d->wants_checkpoint;
+    return d->note_count || d->closed.count || d->receipt_count || d->wants_checkpoint;
 }
 
 static void write_mark(struct durable *d, struct store_batch *batch)
@@ -257,20 +297,12 @@ static void checkpoint(struct durable *d, struct store_batch *batch)
 
 void durable_collect(struct durable *d, struct store_batch *batch)
 {
-    struct key k;
-    uint64_t hash;
     uint64_t most = d->checkpoint_most > d->checkpoint_bytes ? d->checkpoint_most : d->checkpoint_bytes;
-    d->journal_bytes += d->notes.out.len;
+    cut(d);
     bool is_due = d->wants_checkpoint || d->journal_bytes >= most;
-    if (d->note_count && !is_due) { /* else the checkpoint has it */
-        record_key(d, d->next, &k);
-        hash = hash_bytes(d->notes.out.bytes + sizeof hash, d->notes.out.len - sizeof hash, d->next);
-        memcpy(d->notes.out.bytes, &hash, sizeof hash);
-        batch_put(batch, STORE_JOURNAL, k.bytes, k.len, d->notes.out.bytes, d->notes.out.len);
-        d->next++;
-    }
-    buf_clear(&d->notes.out);
-    d->note_count = 0;
+    if (!is_due && d->closed.count) /* else the checkpoint has it */
+        batch_join(batch, &d->closed);
+    batch_clear(&d->closed);
     if (is_due)
         checkpoint(d, batch);
 }
@@ -286,21 +318,29 @@ void durable_committed(struct durable *d)
 
 /* ---- a replay ---- */
 
-/* An arrival as it was when it came, in scratch. */
-static struct arrival *read_arrival(struct reader *r, struct buf *scratch, uint32_t *id)
+struct texts { /* properties, as the last message that brought some has them */
+    const void *bytes;
+    size_t len;
+    uint32_t count;
+};
+
+static struct arrival *read_arrival(struct reader *r, struct buf *scratch, bool same, struct texts *texts, uint32_t *id)
 {
     struct arrival a = {0};
-    size_t texts_len, len;
+    size_t len;
     *id = (uint32_t)read_varint(r);
-    a.property_count = (uint32_t)read_count(r, UINT32_MAX);
-    const void *texts = read_bytes(r, &texts_len);
+    if (!same) {
+        texts->count = (uint32_t)read_count(r, UINT32_MAX);
+        texts->bytes = read_bytes(r, &texts->len);
+    }
     const void *bytes = read_bytes(r, &len);
-    if (r->failed)
+    if (r->failed || !texts->bytes)
         return NULL;
+    a.property_count = texts->count;
     a.len = (uint32_t)len;
     buf_clear(scratch);
     buf_add(scratch, &a, sizeof a);
-    buf_add(scratch, texts, texts_len);
+    buf_add(scratch, texts->bytes, texts->len);
     buf_add(scratch, bytes, len);
     buf_add_char(scratch, 0);
     return (struct arrival *)(void *)scratch->bytes;
@@ -353,21 +393,24 @@ static void replay_topic(struct durable *d, int source, struct reader *r)
 static int replay_record(struct durable *d, struct reader *r, struct buf *scratch)
 {
     struct hosted *h = d->hosted;
+    struct texts texts = {0};
+    int64_t time_ms = 0;
     read_i64(r);
     app_env(h->app)->random_state = (uint64_t)read_i64(r);
     while (r->at < r->end && !r->failed) {
         uint8_t kind = read_u8(r);
         int source = (int)read_varint(r);
-        int64_t time_ms = read_i64(r);
+        uint64_t zigzag = read_varint(r);
         uint32_t id;
+        time_ms = (int64_t)((uint64_t)time_ms + (zigzag >> 1 ^ (0 - (zigzag & 1))));
         if (r->failed || (kind != NOTE_ADVANCE && source >= h->bind->source_count))
             return ERR_STATE;
         if (kind == NOTE_ADVANCE) {
             hosted_work_advance(h, time_ms);
         } else if (kind == NOTE_TOPIC) {
             replay_topic(d, source, r);
-        } else if (kind == NOTE_MESSAGE) {
-            struct arrival *a = read_arrival(r, scratch, &id);
+        } else if (kind == NOTE_MESSAGE || kind == NOTE_SAME_MESSAGE) {
+            struct arrival *a = read_arrival(r, scratch, kind == NOTE_SAME_MESSAGE, &texts, &id);
             if (!a)
                 return ERR_STATE;
             if (id && h->sources[source])

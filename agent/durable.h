@@ -26,7 +26,10 @@ struct durable {
     uint32_t app;        /* its number in the store */
     uint64_t next;       /* of the journal's records: the next one */
     struct writer notes; /* the record being filled */
+    struct store_batch closed; /* records that are full */
     uint32_t note_count;
+    int64_t last_ms;                   /* of the record's last note */
+    size_t last_texts, last_texts_len; /* where its last properties stand in notes; 0: none yet */
     uint64_t journal_bytes, checkpoint_bytes; /* since the last checkpoint; that one's */
     uint64_t checkpoint_most;                 /* the setting */
     bool has_checkpoint;

@@ -14,6 +14,15 @@
 
 enum { FIRST_BUCKETS = 16, LAST_BUCKETS = 1 << 27 };
 
+/* An item under its primary key in a bucket. It may stand under two keys: the language adds what it could not take out. */
+struct bucket_slot {
+    struct bucket_slot *next;
+    struct item *item;
+    struct row *keyed; /* the row whose columns are the key: the item's, or what it was when it came */
+    struct text *text; /* of keyed, when the key is one column and text; else NULL */
+    uint32_t hash;
+};
+
 /* An item in a set of an index. Those with the same value and hash are chained. */
 struct place {
     struct place *next;
@@ -35,8 +44,6 @@ void item_unref(struct item *item)
 {
     if (--item->refs > 0)
         return;
-    if (item->keyed)
-        row_unref(item->keyed);
     row_unref(item->row);
     mem_pool_free(item, sizeof(*item));
 }
@@ -167,16 +174,22 @@ static int key_check(const struct keyed *k, int index, struct value v)
 
 /* ---- buckets ---- */
 
-struct item *place_get(const struct keyed *k, const struct value *key)
+static struct bucket_slot *bucket_find(const struct keyed *k, const struct value *key)
 {
     if (k->bucket_count == 0)
         return NULL;
     uint32_t hash = key_hash(k, key);
-    for (struct item *e = k->buckets[hash & (k->bucket_count - 1)]; e; e = e->next) {
-        if (e->hash == hash && key_is(k, e->keyed, key))
-            return e;
+    for (struct bucket_slot *s = k->buckets[hash & (k->bucket_count - 1)]; s; s = s->next) {
+        if (s->hash == hash && key_is(k, s->keyed, key))
+            return s;
     }
     return NULL;
+}
+
+struct item *place_get(const struct keyed *k, const struct value *key)
+{
+    const struct bucket_slot *s = bucket_find(k, key);
+    return s ? s->item : NULL;
 }
 
 struct item *place_get_one(const struct keyed *k, struct value key)
@@ -185,55 +198,72 @@ struct item *place_get_one(const struct keyed *k, struct value key)
         return place_get(k, &key);
     const struct text *want = key.as.s;
     uint32_t hash = spread((uint32_t)utf8_java_hash(want->bytes, want->len));
-    for (struct item *e = k->buckets[hash & (k->bucket_count - 1)]; e; e = e->next) {
-        if (e->hash == hash && e->text && e->text->len == want->len && memcmp(e->text->bytes, want->bytes, want->len) == 0)
-            return e;
+    for (struct bucket_slot *s = k->buckets[hash & (k->bucket_count - 1)]; s; s = s->next) {
+        if (s->hash == hash && s->text && s->text->len == want->len && memcmp(s->text->bytes, want->bytes, want->len) == 0)
+            return s->item;
     }
     return NULL;
 }
 
 /* Takes the reference of keyed. */
-static void item_set_key(const struct keyed *k, struct item *e, struct row *keyed)
+static void slot_set_key(const struct keyed *k, struct bucket_slot *s, struct row *keyed)
 {
     const struct table_key *p = &place_plan(k)->primary;
     bool is_text = p->count == 1 && keyed->types[p->columns[0]] == TYPE_STRING;
-    e->keyed = keyed;
-    e->text = is_text ? row_cells(keyed)[p->columns[0]].s : NULL;
+    s->keyed = keyed;
+    s->text = is_text ? row_cells(keyed)[p->columns[0]].s : NULL;
 }
 
-static void bucket_link(struct keyed *k, struct item *e)
+static void bucket_link(struct keyed *k, struct bucket_slot *s)
 {
-    struct item **at = &k->buckets[e->hash & (k->bucket_count - 1)];
+    struct bucket_slot **at = &k->buckets[s->hash & (k->bucket_count - 1)];
     while (*at)
         at = &(*at)->next;
-    e->next = NULL;
-    *at = e;
+    s->next = NULL;
+    *at = s;
 }
 
 /* Halves of a bucket keep their order. */
 static void buckets_widen(struct keyed *k, uint32_t wider)
 {
-    struct item **was = k->buckets;
+    struct bucket_slot **was = k->buckets;
     uint32_t was_count = k->bucket_count;
     k->buckets = mem_array(wider, sizeof(*k->buckets));
     k->bucket_count = wider;
     for (uint32_t i = 0; i < was_count; i++) {
-        for (struct item *e = was[i], *next; e; e = next) {
-            next = e->next;
-            bucket_link(k, e);
+        for (struct bucket_slot *s = was[i], *next; s; s = next) {
+            next = s->next;
+            bucket_link(k, s);
         }
     }
     mem_free(was);
 }
 
-static struct item **bucket_place(struct keyed *k, const struct item *e)
+/* Takes the item's and keyed's references. */
+static void bucket_add(struct keyed *k, struct item *e, struct row *keyed)
 {
-    struct item **at = &k->buckets[e->hash & (k->bucket_count - 1)];
-    while (*at != e) {
+    struct value key[LIMIT_TABLE_KEY];
+    struct bucket_slot *s = mem_pool_alloc(sizeof(*s));
+    row_key(k, keyed, key);
+    s->item = e;
+    s->hash = key_hash(k, key);
+    slot_set_key(k, s, keyed);
+    bucket_link(k, s);
+}
+
+/* Gives the item's reference back. */
+static struct item *bucket_drop(struct keyed *k, struct bucket_slot *s)
+{
+    struct bucket_slot **at = &k->buckets[s->hash & (k->bucket_count - 1)];
+    struct item *item = s->item;
+    while (*at != s) {
         ASSERT(*at);
         at = &(*at)->next;
     }
-    return at;
+    *at = s->next;
+    row_unref(s->keyed);
+    mem_pool_free(s, sizeof(*s));
+    return item;
 }
 
 /* ---- the primary key ---- */
@@ -263,19 +293,15 @@ bool place_has_primary(const struct keyed *k, struct value v)
 
 static void primary_add(struct keyed *k, struct item *e)
 {
-    struct value key[LIMIT_TABLE_KEY];
-    row_key(k, e->row, key);
     e->refs++;
     k->count++;
     if (is_ordered(k)) {
-        btree_add(&k->ordered, index_key(key[0]), 0, e);
+        btree_add(&k->ordered, index_key(row_get(e->row, place_plan(k)->primary.columns[0])), 0, e);
         return;
     }
     if (k->bucket_count == 0)
         buckets_widen(k, FIRST_BUCKETS);
-    e->hash = key_hash(k, key);
-    item_set_key(k, e, row_ref(e->row));
-    bucket_link(k, e);
+    bucket_add(k, e, row_ref(e->row));
     if (k->count > k->bucket_count / 4 * 3 && k->bucket_count < LAST_BUCKETS)
         buckets_widen(k, k->bucket_count * 2);
 }
@@ -283,17 +309,17 @@ static void primary_add(struct keyed *k, struct item *e)
 /* Takes out what stands under the key, with its reference; NULL: nothing. */
 static struct item *primary_take(struct keyed *k, const struct value *key)
 {
-    struct item *e = primary_get(k, key);
-    if (!e)
-        return NULL;
-    k->count--;
-    if (is_ordered(k)) {
-        btree_remove(&k->ordered, index_key(key[0]), 0);
-        return e;
+    if (!is_ordered(k)) {
+        struct bucket_slot *s = bucket_find(k, key);
+        k->count -= s != NULL;
+        return s ? bucket_drop(k, s) : NULL;
     }
-    *bucket_place(k, e) = e->next;
-    row_unref(e->keyed);
-    e->keyed = NULL;
+    void **slot = btree_slot(&k->ordered, index_key(key[0]), 0);
+    struct item *e = slot ? *slot : NULL;
+    if (e) {
+        btree_remove(&k->ordered, index_key(key[0]), 0);
+        k->count--;
+    }
     return e;
 }
 
@@ -536,8 +562,8 @@ int place_scan(struct keyed *k, int (*visit)(void *user, struct item *item), voi
     for (struct item *e; rc == 0 && (e = btree_next(&at, NULL)) != NULL;)
         rc = visit(user, e);
     for (uint32_t i = 0; i < k->bucket_count && rc == 0; i++) {
-        for (struct item *e = k->buckets[i]; e && rc == 0; e = e->next)
-            rc = visit(user, e);
+        for (struct bucket_slot *s = k->buckets[i]; s && rc == 0; s = s->next)
+            rc = visit(user, s->item);
     }
     return rc;
 }
@@ -565,15 +591,18 @@ int place_add(struct keyed *k, struct item *e)
 void place_set_row(struct keyed *k, struct item *e, struct row *row)
 {
     struct value key[LIMIT_TABLE_KEY];
-    if (e->keyed == e->row) {
+    struct row *was = e->row;
+    e->row = row;
+    if (has_primary(k) && !is_ordered(k)) {
+        /* The old row need not stay for its key when the new one has it too. */
         row_key(k, row, key);
-        if (key_is(k, e->row, key)) {
-            row_unref(e->keyed);
-            item_set_key(k, e, row_ref(row));
+        struct bucket_slot *s = bucket_find(k, key);
+        if (s && s->keyed == was) {
+            row_unref(was);
+            slot_set_key(k, s, row_ref(row));
         }
     }
-    row_unref(e->row);
-    e->row = row;
+    row_unref(was);
 }
 
 static struct item *item_new(struct keyed *k, struct row *row)
@@ -592,20 +621,25 @@ static int place_insert(struct table *t, struct row *row)
     return rc;
 }
 
-/* The new item takes the place of the old one in its bucket. */
-static void primary_replace(struct keyed *k, struct item *old, struct item *e, const struct value *key)
+/* The item takes the place of what stands under its key; that one's reference, or NULL: nothing was there. */
+static struct item *primary_put(struct keyed *k, struct item *e, const struct value *key)
 {
+    struct item *old = primary_get(k, key);
+    if (!old) {
+        primary_add(k, e);
+        return NULL;
+    }
     e->refs++;
+    e->moment = old->moment;
     if (is_ordered(k)) {
         *btree_slot(&k->ordered, index_key(key[0]), 0) = e;
-        return;
+        return old;
     }
-    e->hash = old->hash;
-    item_set_key(k, e, row_ref(e->row));
-    e->next = old->next;
-    *bucket_place(k, old) = e;
-    row_unref(old->keyed);
-    old->keyed = NULL;
+    struct bucket_slot *s = bucket_find(k, key);
+    row_unref(s->keyed);
+    slot_set_key(k, s, row_ref(e->row));
+    s->item = e;
+    return old;
 }
 
 /* The sets of the new row's values are where the old row is looked for; one that isn't there fails the event. */
@@ -634,13 +668,7 @@ int place_overwrite(struct keyed *k, struct row *row)
     row_key(k, row, key);
     if (is_ordered(k) && key_check(k, TABLE_PRIMARY, key[0]) < 0)
         return ERR_EVENT;
-    struct item *e = item_new(k, row), *old = primary_get(k, key);
-    if (old) {
-        e->moment = old->moment;
-        primary_replace(k, old, e, key);
-    } else {
-        primary_add(k, e);
-    }
+    struct item *e = item_new(k, row), *old = primary_put(k, e, key);
     int rc = indexes_overwrite(k, old, e);
     item_unref(e);
     if (old)
@@ -668,13 +696,8 @@ void place_delete_all(struct keyed *k)
         item_unref(e);
     btree_fini(&k->ordered);
     for (uint32_t i = 0; i < k->bucket_count; i++) {
-        for (struct item *e = k->buckets[i], *next; e; e = next) {
-            next = e->next;
-            row_unref(e->keyed);
-            e->keyed = NULL;
-            item_unref(e);
-        }
-        k->buckets[i] = NULL;
+        while (k->buckets[i])
+            item_unref(bucket_drop(k, k->buckets[i]));
     }
     k->count = 0;
     for (int i = 0; i < place_plan(k)->index_count; i++)
@@ -837,8 +860,8 @@ static void collect_items(struct keyed *k, struct items *all)
     for (struct item *e; (e = btree_next(&at, NULL)) != NULL;)
         items_add(all, e);
     for (uint32_t i = 0; i < k->bucket_count; i++) {
-        for (struct item *e = k->buckets[i]; e; e = e->next)
-            items_add(all, e);
+        for (struct bucket_slot *s = k->buckets[i]; s; s = s->next)
+            items_add(all, s->item);
     }
     for (int i = 0; i < place_plan(k)->index_count; i++) {
         at = btree_seek(&k->indexes[i], 0, 0);
@@ -902,9 +925,9 @@ static void place_save(struct table *t, struct writer *w)
         write_i64(w, (int64_t)key);
     }
     for (uint32_t i = 0; i < k->bucket_count; i++) {
-        for (struct item *e = k->buckets[i]; e; e = e->next) {
-            write_count(w, number_of(&all, e));
-            write_row(w, e->keyed == e->row ? NULL : e->keyed);
+        for (struct bucket_slot *s = k->buckets[i]; s; s = s->next) {
+            write_count(w, number_of(&all, s->item));
+            write_row(w, s->keyed == s->item->row ? NULL : s->keyed);
         }
     }
     for (int i = 0; i < place_plan(k)->index_count; i++)
@@ -923,7 +946,6 @@ static struct item *load_item(const struct items *all, struct reader *r)
 static void load_primary(struct keyed *k, const struct items *all, struct reader *r)
 {
     size_t count = read_count(r, UINT32_MAX);
-    struct value key[LIMIT_TABLE_KEY];
     for (size_t i = 0; i < count && !r->failed; i++) {
         struct item *e = load_item(all, r);
         if (!e)
@@ -937,16 +959,13 @@ static void load_primary(struct keyed *k, const struct items *all, struct reader
             btree_add(&k->ordered, at, 0, e);
         } else {
             struct row *keyed = read_row(r);
-            if (r->failed || e->keyed || k->bucket_count == 0 || (keyed && keyed->count != e->row->count)) {
+            if (r->failed || k->bucket_count == 0 || (keyed && keyed->count != e->row->count)) {
                 r->failed = true;
                 if (keyed)
                     row_unref(keyed);
                 return;
             }
-            item_set_key(k, e, keyed ? keyed : row_ref(e->row));
-            row_key(k, e->keyed, key);
-            e->hash = key_hash(k, key);
-            bucket_link(k, e);
+            bucket_add(k, e, keyed ? keyed : row_ref(e->row));
         }
         e->refs++;
         k->count++;

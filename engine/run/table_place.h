@@ -13,17 +13,14 @@
 
 struct item {
     struct row *row;
-    struct item *next; /* same bucket */
-    struct row *keyed; /* the row whose columns are the key it stands under in a bucket */
-    struct text *text; /* of keyed, when the key is one column and text; else NULL */
-    uint64_t moment;   /* of insertion: rises */
-    uint32_t hash;     /* in a bucket */
-    uint32_t refs;     /* places it stands in, and who holds it */
+    uint64_t moment; /* of insertion: rises */
+    uint32_t refs;   /* places it stands in, and who holds it */
 };
+struct bucket_slot;
 struct keyed {
     struct table table;
     uint64_t moment, count; /* count: items under a primary key */
-    struct item **buckets;
+    struct bucket_slot **buckets;
     uint32_t bucket_count;
     struct btree ordered;  /* the primary key when it is one number */
     struct btree *indexes; /* (value, hash) -> struct place */
