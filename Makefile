@@ -49,7 +49,7 @@ UNIT_PROGRAMS := $(UNITS:%.c=build/asan/%)
 BENCH_PROGRAMS := build/bench/inputs build/bench/mqttload build/bench/floor
 
 .DEFAULT_GOAL := all
-.PHONY: all test asan tsan tidy fuzz bench static install clean help deps run units FORCE
+.PHONY: crash all test asan tsan tidy fuzz bench static install clean help deps run units FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -64,6 +64,7 @@ help:
 	@echo 'make tsan       build/tsan/weir, with the thread sanitizer'
 	@echo 'make tidy       layout, include arrows, banned calls, clang-tidy'
 	@echo 'make fuzz       the fuzzers, FUZZ_SECONDS=60 each (clang)'
+	@echo 'make crash      kills the agent KILLS=500 times at random moments and at named points (SEED=...)'
 	@echo 'make bench      the benchmarks, one JSON object a line'
 	@echo 'make static     a static release for TARGET=x86_64|aarch64|armhf|armel'
 	@echo 'make install    into DESTDIR/PREFIX (/usr/local)'
@@ -139,7 +140,7 @@ run: deps
 	$(Q)conf/demo/run.sh
 
 test: deps
-	$(Q)$(MAKE) all asan units
+	$(Q)$(MAKE) all asan units build/crash/crash
 	$(Q)tests/run.sh $(UNIT_PROGRAMS)
 
 tidy:
@@ -159,6 +160,10 @@ fuzz:
 	    $$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 -close_fd_mask=1 -artifact_prefix=$$f. \
 	    $$f.corpus tests/errors tests/bench/apps conf/apps || exit 1; echo "$$f: nothing found in $(FUZZ_SECONDS) s"; done
 
+build/bench/durable: tests/bench/durable.c build/release/libweir.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(BASE_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 build/bench/%: tests/bench/%.c | build/deps.ok
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -std=c11 $(LDFLAGS) -o $@ $<
@@ -166,6 +171,13 @@ build/bench/%: tests/bench/%.c | build/deps.ok
 build/bench/%: tests/bench/mqtt/%.c | build/deps.ok
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -std=gnu11 $(LDFLAGS) -o $@ $< -lmosquitto
+
+build/crash/%: tests/crash/%.c | build/deps.ok
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -std=gnu11 -pthread $(LDFLAGS) -o $@ $< -lmosquitto -ldl
+
+crash: build/weir build/asan/weir build/crash/crash
+	$(Q)tests/crash/crash.sh $(or $(KILLS),500) $(SEED)
 
 bench: build/weir $(BENCH_PROGRAMS)
 	$(Q)tests/bench/bench.sh

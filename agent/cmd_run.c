@@ -28,6 +28,7 @@ struct run {
     int worker_count;
     struct deploy deploy;
     struct supervise supervise;
+    struct store *store; /* NULL: there is no folder for state */
     int signals, state_lock;
     int64_t metrics_us; /* when to print them next */
 };
@@ -65,6 +66,17 @@ static void set_log(const struct config *c)
     log_set_clock(clock_wall_for_log);
 }
 
+static void name_device(struct config *c)
+{
+    char name[256] = "device";
+    c->durable = !strcmp(c->durable_word, "yes");
+    if (*c->device)
+        return;
+    gethostname(name, sizeof name - 1);
+    mem_free(c->device);
+    c->device = mem_strdup(name);
+}
+
 /* SIGHUP: what a running agent can change is the log, the interval of metrics, variables and bounds of apps
  * deployed from now on. */
 static void reload(struct run *r)
@@ -81,6 +93,7 @@ static void reload(struct run *r)
             log_write(LOG_WARN, "agent", "workers, apps and state change with the next start only");
         config_fini(&r->config);
         r->config = fresh;
+        name_device(&r->config);
         set_log(&r->config);
         r->metrics_us = 0;
     }
@@ -157,7 +170,7 @@ static int start_workers(struct run *r)
     int count = (int)r->config.workers;
     r->workers = mem_array((size_t)count, sizeof *r->workers);
     for (; r->worker_count < count; r->worker_count++) {
-        if (worker_start(&r->workers[r->worker_count], r->worker_count, &r->config, &e) < 0) {
+        if (worker_start(&r->workers[r->worker_count], r->worker_count, &r->config, r->store, &e) < 0) {
             log_write(LOG_ERROR, "agent", "%s", e.text);
             return CMD_BAD;
         }
@@ -209,9 +222,16 @@ static int run_configured(struct run *r)
         log_write(LOG_ERROR, "agent", "%s", e.text);
         return CMD_BAD;
     }
+    if (*state && store_open(&r->store, &(struct store_options){.folder = state, .most_bytes = (uint64_t)r->config.state_bytes}, &e) < 0) {
+        log_write(LOG_ERROR, "agent", "%s", e.text);
+        close(r->state_lock);
+        return CMD_BAD;
+    }
+    name_device(&r->config);
     r->signals = signals_open();
     int code = r->signals < 0 ? CMD_BAD : run_agent(r);
     close(r->signals);
+    store_close(r->store);
     if (r->state_lock >= 0)
         close(r->state_lock);
     return code;

@@ -18,6 +18,9 @@ struct config {  /* texts are owned */
     int64_t outbox_messages, outbox_bytes;
     int64_t turn_linger_us;
     int64_t shutdown_ms, retire_ms;
+    bool durable;
+    char *durable_word, *device;
+    int64_t commit_ms, commit_events, checkpoint_bytes, state_bytes, buffer_bytes;
     int64_t metrics_s;
     char *log_level, *log_format;
     struct variable {

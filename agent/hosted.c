@@ -3,6 +3,7 @@
 #include "agent/clock.h"
 #include "agent/metrics.h"
 #include "agent/turn.h"
+#include "engine/base/fault.h"
 #include "engine/base/limits.h"
 #include "engine/base/mem.h"
 #include <string.h>
@@ -24,6 +25,8 @@ static bool on_has_sinks(void *user, uint32_t stream)
 static void on_failure(void *user, uint32_t stream, const char *words)
 {
     struct hosted *h = user;
+    if (h->replays)
+        return;
     metrics_add(&metrics.failed, 1);
     const char *id = stream == UINT32_MAX ? NULL : plan_stream(app_plan(h->app), stream)->id;
     hush_log(&h->hush, LOG_ERROR, h->log_name, "%s%s%san event failed: %s", id ? "stream " : "", id ? id : "",
@@ -43,8 +46,20 @@ static int on_publish(void *user, struct bind_sink *sink, const struct message *
 static void on_rejected(void *user, const char *where, const char *why)
 {
     struct hosted *h = user;
+    if (h->replays)
+        return;
     struct hush *hush = h->current ? &h->current->hush : &h->hush;
     hush_log(hush, LOG_WARN, h->log_name, "%s: rejected: %s", where, why);
+}
+
+/* Another app's sink speaks to one of ours. */
+static void on_arriving(void *user, const struct bind_source *source, const struct payload *p)
+{
+    struct hosted *h = user;
+    if (!h->durable || h->replays)
+        return;
+    durable_note_topic(h->durable, source->number, p);
+    commit_note(&h->worker->commit, 1);
 }
 
 /* ---- making ---- */
@@ -104,6 +119,7 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
     h->outboxes = mem_array((size_t)h->bind->sink_count + 1, sizeof *h->outboxes);
     h->bind->publish = on_publish;
     h->bind->rejected = on_rejected;
+    h->bind->arriving = on_arriving;
     h->bind->user = h;
     struct app_host host = {.user = h,
                             .sink = on_sink,
@@ -114,6 +130,18 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
     c.plan = NULL;
     compile_fini(&c);
     mem_account = account;
+    struct err e;
+    bool wanted = durable_wanted(app_plan(h->app), config->durable);
+    if (wanted && !worker->commit.store) {
+        log_write(LOG_ERROR, h->log_name, "it is durable, and the agent has no folder for state: set \"state\", or --state");
+        hosted_free(h, false);
+        return NULL;
+    }
+    if (wanted && durable_open(&h->durable, h, worker->commit.store, (uint64_t)config->checkpoint_bytes, &e) < 0) {
+        log_write(LOG_ERROR, h->log_name, "its state cannot be used: %s", e.text);
+        hosted_free(h, false);
+        return NULL;
+    }
     return h;
 }
 
@@ -194,6 +222,32 @@ static bool owns_outbox(const struct hosted *h, const struct outbox *b)
     return false;
 }
 
+/* How many sinks of the same stream and type stand before it. */
+static int place_of(const struct hosted *h, const struct bind_sink *s)
+{
+    int place = 0;
+    for (int i = 0; i < s->number; i++)
+        place += h->bind->sinks[i].stream == s->stream && h->bind->sinks[i].type == s->type;
+    return place;
+}
+
+static int open_outbox(struct hosted *h, struct bind_sink *s, const struct config *config, struct err *e)
+{
+    struct spool *spool = NULL;
+    const char *stream = stream_id(h, s->stream);
+    if (h->durable) {
+        struct bind_buffer policy = s->buffer;
+        if (!policy.most_bytes)
+            policy.most_bytes = (uint64_t)config->buffer_bytes;
+        int rc = spool_open(&spool, h->worker->commit.store, h->durable->app, stream, s->type->name, place_of(h, s), &policy,
+                            config->device, h->name, e);
+        if (rc < 0)
+            return rc;
+    }
+    return outbox_open(&h->outboxes[s->number], s, spool, h->name, stream, (uint32_t)config->outbox_messages,
+                       (size_t)config->outbox_bytes, worker_poke, h->worker, e);
+}
+
 static int open_ports(struct hosted *h, struct hosted *old, const struct config *config, struct err *e)
 {
     for (int i = 0; i < h->bind->sink_count; i++) {
@@ -201,10 +255,7 @@ static int open_ports(struct hosted *h, struct hosted *old, const struct config 
         if (!has_port(s->type))
             continue;
         h->outboxes[i] = find_outbox(old, h, s);
-        int rc = h->outboxes[i] ? 0
-                                : outbox_open(&h->outboxes[i], s, h->name, stream_id(h, s->stream),
-                                              (uint32_t)config->outbox_messages, (size_t)config->outbox_bytes,
-                                              worker_poke, h->worker, e);
+        int rc = h->outboxes[i] ? 0 : open_outbox(h, s, config, e);
         if (rc < 0)
             return rc;
         s->user = h->outboxes[i];
@@ -267,7 +318,7 @@ bool hosted_is_drained(struct hosted *h)
     bool is_drained = h->inbox.waiting_messages == 0;
     pthread_mutex_unlock(&h->worker->lock);
     for (int i = 0; i < h->bind->sink_count; i++)
-        is_drained &= !h->outboxes[i] || outbox_is_empty(h->outboxes[i]);
+        is_drained &= !h->outboxes[i] || h->durable || outbox_is_empty(h->outboxes[i]); /* the disk keeps those */
     return is_drained;
 }
 
@@ -284,7 +335,7 @@ static void attach_ports(struct hosted *h)
         if (h->outboxes[i]) {
             h->outboxes[i]->hosted = h;
             h->outboxes[i]->tells_at_once =
-                h->bind->sinks[i].on_error && !strcmp(h->bind->sinks[i].on_error, "stream");
+                !h->durable && h->bind->sinks[i].on_error && !strcmp(h->bind->sinks[i].on_error, "stream");
         }
     for (int i = 0; i < h->bind->source_count; i++) {
         struct source *s = h->sources[i];
@@ -307,9 +358,10 @@ static void gone(struct hosted *h, const struct hosted *heir, bool retires)
     mem_account = &h->account;
     if (h->is_started)
         worker_remove(h->worker, h);
-    close_ports(h, heir, retires);
+    close_ports(h, heir, retires && !h->durable);
     bind_free(h->bind);
     app_free(h->app);
+    durable_close(h->durable);
     mem_account = account;
     hush_end(&h->hush, LOG_WARN, h->log_name);
     inbox_fini(&h->inbox);
@@ -320,19 +372,54 @@ static void gone(struct hosted *h, const struct hosted *heir, bool retires)
     mem_free(h);
 }
 
+/* A durable app ends at a checkpoint: the next one of its name begins there. */
+static int settle_down(struct hosted *h, struct err *e)
+{
+    if (!h->durable)
+        return 0;
+    h->durable->wants_checkpoint = true;
+    return commit_now(h->worker, e);
+}
+
+static int begin(struct hosted *h, struct err *e)
+{
+    if (!h->durable || !h->durable->has_checkpoint)
+        return app_start(h->app, clock_wall_ms(), false, e);
+    int rc = app_start(h->app, h->durable->now_ms, true, e);
+    return rc < 0 ? rc : durable_restore(h->durable, e);
+}
+
+/* The one it replaces has left its state where the new one looks for it. */
+static int take_state(struct hosted *h, struct hosted *old, const struct config *config, struct err *e)
+{
+    if (!h->durable || !old || !old->durable)
+        return 0;
+    finish(old);
+    int rc = settle_down(old, e);
+    if (rc < 0)
+        return rc;
+    durable_close(h->durable);
+    h->durable = NULL;
+    return durable_open(&h->durable, h, h->worker->commit.store, (uint64_t)config->checkpoint_bytes, e);
+}
+
 int hosted_start(struct hosted *h, struct hosted *old, const struct config *config, struct err *e)
 {
     int64_t *account = mem_account;
-    int rc = open_ports(h, old, config, e);
+    int rc = take_state(h, old, config, e);
+    if (rc == 0)
+        rc = open_ports(h, old, config, e);
     if (rc == 0) {
         mem_account = &h->account;
         bind_attach(h->bind, h->app, h->worker->bus);
-        rc = app_start(h->app, clock_wall_ms(), false, e);
+        rc = begin(h, e);
         mem_account = account;
     }
     if (rc < 0) {
         /* What was taken over goes back untouched. */
         close_ports(h, old, false);
+        if (old && old->durable)
+            attach_ports(old);
         return rc;
     }
     if (old) {
@@ -342,7 +429,10 @@ int hosted_start(struct hosted *h, struct hosted *old, const struct config *conf
     worker_add(h->worker, h);
     h->is_started = true;
     attach_ports(h);
-    hosted_flush(h);
+    if (h->durable)
+        commit_note(&h->worker->commit, 1);
+    else
+        hosted_flush(h);
     return 0;
 }
 
@@ -352,6 +442,9 @@ void hosted_free(struct hosted *h, bool retires)
         finish(h);
     else if (h->is_started)
         hosted_drain(h); /* what is left was not acknowledged: it comes again if the broker keeps it */
+    struct err e;
+    if (h->is_started && settle_down(h, &e) < 0)
+        log_write(LOG_ERROR, h->log_name, "its last state was not written: %s", e.text);
     gone(h, NULL, h->is_started && retires);
 }
 
@@ -365,7 +458,7 @@ bool hosted_is_full(struct hosted *h)
     return is_full;
 }
 
-void hosted_advance(struct hosted *h, int64_t now_ms)
+void hosted_work_advance(struct hosted *h, int64_t now_ms)
 {
     int64_t *account = mem_account;
     mem_account = &h->account;
@@ -373,33 +466,84 @@ void hosted_advance(struct hosted *h, int64_t now_ms)
     mem_account = account;
 }
 
+void hosted_advance(struct hosted *h, int64_t now_ms)
+{
+    if (h->durable && app_next_due(h->app) <= now_ms) {
+        durable_note_advance(h->durable, now_ms);
+        commit_note(&h->worker->commit, 1);
+    }
+    hosted_work_advance(h, now_ms);
+}
+
+static void work(struct hosted *h, int source, const struct payload *p, const struct property *properties, int property_count)
+{
+    if (bind_receive(h->bind, &h->bind->sources[source], p, properties, property_count) < 0 && !h->replays)
+        metrics_add(&metrics.rejected, 1);
+}
+
+void hosted_work_topic(struct hosted *h, int source, const struct payload *p)
+{
+    int64_t *account = mem_account;
+    mem_account = &h->account;
+    work(h, source, p, NULL, 0);
+    mem_account = account;
+}
+
+void hosted_work_message(struct hosted *h, int source, const struct arrival *a, int64_t time_ms)
+{
+    struct property few[8], *properties = few;
+    int64_t *account = mem_account;
+    if (a->property_count > sizeof few / sizeof *few)
+        properties = mem_array(a->property_count, sizeof *properties);
+    if (a->property_count)
+        arrival_properties(a, properties);
+    struct payload p = {.kind = PAYLOAD_TEXT, .bytes = arrival_bytes(a), .len = a->len};
+    h->current = h->sources[source];
+    mem_account = &h->account;
+    if (!h->is_playback && time_ms > app_now(h->app))
+        app_advance(h->app, time_ms);
+    work(h, source, &p, properties, (int)a->property_count);
+    mem_account = account;
+    h->current = NULL;
+    if (properties != few)
+        mem_free(properties);
+}
+
+/* The durable part of it. False: it was taken before. */
+static bool note(struct hosted *h, struct source *s, const struct arrival *a)
+{
+    struct port_origin origin = {0};
+    if (s->type->origin)
+        origin = s->type->origin(a->receipt);
+    durable_owe(h->durable, s, a->receipt, a->too_big ? OUTCOME_REJECTED : OUTCOME_OK);
+    commit_note(&h->worker->commit, 1);
+    if (a->too_big)
+        return true;
+    bool was_open = s->repeats.is_open;
+    if (origin.id && repeats_take(&s->repeats, &origin, durable_hash(a))) {
+        metrics_add(&metrics.repeats, 1);
+        return false;
+    }
+    if (was_open && !s->repeats.is_open)
+        log_write(LOG_DEBUG, h->log_name, "source %s: the first new message of this session has number %u", s->name, origin.id);
+    durable_note_message(h->durable, s->number, a, origin.id, a->at_ms);
+    return true;
+}
+
 void hosted_receive(struct hosted *h, const struct arrival *a)
 {
     struct source *s = a->source;
-    struct property few[8], *properties = few;
-    int64_t *account = mem_account;
+    if (h->durable && !note(h, s, a))
+        return;
     if (a->too_big) {
         metrics_add(&metrics.rejected, 1);
         hush_log(&s->hush, LOG_WARN, h->log_name, "source %s: rejected: the message is longer than %d bytes",
                  s->name, LIMIT_MESSAGE_BYTES);
         return;
     }
-    if (a->property_count > sizeof few / sizeof *few)
-        properties = mem_array(a->property_count, sizeof *properties);
-    if (a->property_count)
-        arrival_properties(a, properties);
-    struct payload p = {.kind = PAYLOAD_TEXT, .bytes = arrival_bytes(a), .len = a->len};
-    h->current = s;
-    mem_account = &h->account;
-    if (!h->is_playback && a->at_ms > app_now(h->app))
-        app_advance(h->app, a->at_ms);
-    int rc = bind_receive(h->bind, &h->bind->sources[s->number], &p, properties, (int)a->property_count);
-    mem_account = account;
-    h->current = NULL;
-    if (rc < 0)
-        metrics_add(&metrics.rejected, 1);
-    if (properties != few)
-        mem_free(properties);
+    (void)FAULT("hosted.receive");
+    hosted_work_message(h, s->number, a, a->at_ms);
+    (void)FAULT("hosted.received");
 }
 
 void hosted_flush(struct hosted *h)

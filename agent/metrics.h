@@ -12,6 +12,8 @@ struct metrics {
     _Atomic uint64_t failed;   /* events that failed inside an app */
     _Atomic uint64_t out;      /* messages that are with the far side of a sink */
     _Atomic uint64_t lost;     /* messages for a sink that never will be */
+    _Atomic uint64_t repeats;  /* messages that came again and had been taken */
+    _Atomic uint64_t commits;  /* transactions of the store */
     _Atomic uint64_t turns;
 };
 extern struct metrics metrics;

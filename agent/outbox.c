@@ -2,11 +2,16 @@
 #include "agent/outbox.h"
 #include "agent/clock.h"
 #include "agent/metrics.h"
+#include "engine/base/fault.h"
 #include "engine/base/mem.h"
 #include <inttypes.h>
 #include <string.h>
 
 enum {
+    RING_MESSAGES = 2048, /* of a spool's messages in memory */
+    RING_BYTES = 1024 * 1024,
+    REFILL_MESSAGES = 512,
+    ACKS_MOST = 1024, /* so many are written down without waiting */
     FIRST_ENTRIES = 16,
     KEPT_ENTRIES = 1024,
     RETRY_FIRST_MS = 100,
@@ -18,8 +23,10 @@ enum entry_state { ENTRY_WAITING, ENTRY_IN_FLIGHT, ENTRY_DONE };
 /* bytes is one block: the message, NUL, then NAME NUL VALUE NUL of each dynamic option. */
 struct outbox_entry {
     char *bytes;
+    int64_t at_ms;
     uint32_t len, size;
     uint8_t state, dynamic_count;
+    bool begins_chunk;
 };
 
 static struct outbox_entry *entry(const struct outbox *b, uint64_t number)
@@ -34,6 +41,16 @@ static bool entry_done(struct outbox *b, uint64_t number)
     e->state = ENTRY_DONE;
     b->live--;
     b->live_bytes -= e->size;
+    if (b->spool) {
+        b->spool->bytes -= b->spool->bytes < e->size ? b->spool->bytes : e->size;
+        if (b->holds_app && b->spool->bytes <= b->spool->policy.most_bytes / 10 * 9) {
+            b->holds_app = false;
+            return true;
+        }
+        bool tells = !b->owes_mark || (b->live <= REFILL_MESSAGES && b->loaded < b->spool->committed);
+        b->owes_mark = true;
+        return tells;
+    }
     if (b->holds_app && b->live <= b->most_messages / 2 && b->live_bytes <= b->most_bytes / 2) {
         b->holds_app = false;
         return true;
@@ -47,7 +64,7 @@ static void on_sent(void *user, uint64_t number, int rc)
 {
     struct outbox *b = user;
     pthread_mutex_lock(&b->lock);
-    bool is_mine = number >= b->head && number < b->tail && entry(b, number)->state == ENTRY_IN_FLIGHT;
+    bool is_mine = number >= b->head && number < b->loaded && entry(b, number)->state == ENTRY_IN_FLIGHT;
     bool wakes = b->is_blocked;
     b->is_blocked = false;
     b->calls++;
@@ -58,8 +75,10 @@ static void on_sent(void *user, uint64_t number, int rc)
         entry(b, number)->state = ENTRY_WAITING;
         if (number < b->next)
             b->next = number;
-        int64_t rest_ms = RETRY_FIRST_MS << (b->retries < 6 ? b->retries++ : 6);
-        b->retry_at_us = clock_steady_us() + (rest_ms < RETRY_MOST_MS ? rest_ms : RETRY_MOST_MS) * 1000;
+        int64_t rest_ms = RETRY_FIRST_MS << (b->retries < 6 ? b->retries++ : 6), now_us = clock_steady_us();
+        rest_ms = rest_ms < RETRY_MOST_MS ? rest_ms : RETRY_MOST_MS;
+        /* Up to a tenth less: many agents that lost one server don't come back in step. */
+        b->retry_at_us = now_us + rest_ms * 1000 - (int64_t)((uint64_t)now_us * 2654435761u % (uint64_t)(rest_ms * 100));
         wakes = true;
     }
     pthread_mutex_unlock(&b->lock);
@@ -85,7 +104,7 @@ static void on_status(void *user, enum port_state state, const char *words)
     b->is_blocked = false;
     if (state == PORT_CONNECTED)
         b->retry_at_us = 0;
-    bool wakes = b->live > 0;
+    bool wakes = b->live > 0 || b->spool;
     pthread_mutex_unlock(&b->lock);
     if (wakes)
         b->wake(b->worker, b);
@@ -95,8 +114,8 @@ static const struct port_host sink_host = {.sent = on_sent, .status = on_status}
 
 /* ---- the worker's side ---- */
 
-int outbox_open(struct outbox **out, const struct bind_sink *sink, const char *app, const char *stream,
-                uint32_t most_messages, size_t most_bytes, void (*wake)(void *, struct outbox *),
+int outbox_open(struct outbox **out, const struct bind_sink *sink, struct spool *spool, const char *app,
+                const char *stream, uint32_t most_messages, size_t most_bytes, void (*wake)(void *, struct outbox *),
                 void *worker, struct err *e)
 {
     struct outbox *b = mem_alloc(sizeof *b);
@@ -107,11 +126,16 @@ int outbox_open(struct outbox **out, const struct bind_sink *sink, const char *a
     snprintf(text, sizeof text, "app %s", app);
     b->log_name = mem_strdup(text);
     b->tells_at_once = sink->on_error && !strcmp(sink->on_error, "stream");
+    b->spool = spool;
     b->most_messages = most_messages;
     b->most_bytes = most_bytes;
     b->wake = wake;
     b->worker = worker;
-    b->head = b->next = b->tail = 1;
+    b->head = b->next = b->tail = b->loaded = b->keep_from = 1;
+    if (spool) {
+        b->head = b->next = b->loaded = b->keep_from = spool->head;
+        b->tail = spool->tail;
+    }
     b->cap = FIRST_ENTRIES;
     b->entries = mem_array(b->cap, sizeof *b->entries);
     snprintf(text, sizeof text, "%s/%s %s", app, stream, sink->type->name);
@@ -128,14 +152,15 @@ void outbox_close(struct outbox *b)
 {
     if (b->port)
         port_close(b->port);
-    if (b->live) {
+    if (b->live && !b->spool) {
         log_write(LOG_ERROR, b->log_name, "sink %s: %" PRIu32 " messages were not delivered", b->name,
                   b->live);
         metrics_add(&metrics.lost, b->live);
     }
     hush_end(&b->hush, LOG_ERROR, b->log_name);
-    for (uint64_t n = b->head; n < b->tail; n++)
+    for (uint64_t n = b->head; n < b->loaded; n++)
         mem_free(entry(b, n)->bytes);
+    spool_close(b->spool);
     mem_free(b->entries);
     mem_free(b->name);
     mem_free(b->log_name);
@@ -146,11 +171,16 @@ void outbox_close(struct outbox *b)
 /* Under the lock: done entries leave; a ring that grew by a burst shrinks when it is empty. */
 static void trim(struct outbox *b)
 {
-    for (; b->head < b->tail && entry(b, b->head)->state == ENTRY_DONE; b->head++)
+    for (; b->head < b->loaded && entry(b, b->head)->state == ENTRY_DONE; b->head++) {
+        if (entry(b, b->head)->begins_chunk)
+            b->keep_from = b->head;
         mem_free(entry(b, b->head)->bytes);
+    }
+    if (b->spool && b->head < b->loaded && entry(b, b->head)->begins_chunk)
+        b->keep_from = b->head;
     if (b->next < b->head)
         b->next = b->head;
-    if (b->head == b->tail && b->cap > KEPT_ENTRIES) {
+    if (b->head == b->loaded && b->cap > KEPT_ENTRIES) {
         mem_free(b->entries);
         b->cap = FIRST_ENTRIES;
         b->entries = mem_array(b->cap, sizeof *b->entries);
@@ -162,7 +192,7 @@ static void grow(struct outbox *b)
 {
     uint32_t cap = b->cap * 2;
     struct outbox_entry *entries = mem_array(cap, sizeof *entries);
-    for (uint64_t n = b->head; n < b->tail; n++)
+    for (uint64_t n = b->head; n < b->loaded; n++)
         entries[n & (cap - 1)] = *entry(b, n);
     mem_free(b->entries);
     b->entries = entries;
@@ -240,19 +270,242 @@ static int hand_over(struct outbox *b, uint64_t number)
     }
 }
 
+/* Under the lock: the ring's next place. */
+static struct outbox_entry *ring_add(struct outbox *b)
+{
+    if (b->loaded - b->head == b->cap)
+        trim(b);
+    if (b->loaded - b->head == b->cap)
+        grow(b);
+    struct outbox_entry *e = entry(b, b->loaded);
+    b->loaded++;
+    return e;
+}
+
+/* ---- the disk's part ---- */
+
+/* Under the lock. Oldest first, those that are not with the port: room for `size` more bytes. */
+static void drop_oldest(struct outbox *b, uint64_t size)
+{
+    struct spool *s = b->spool;
+    for (uint64_t n = b->head; n < b->loaded && s->bytes + size > s->policy.most_bytes; n++)
+        if (entry(b, n)->state == ENTRY_WAITING) {
+            entry_done(b, n);
+            s->dropped++;
+            metrics_add(&metrics.lost, 1);
+        }
+}
+
+/* Under the lock. Is there room for it, by the sink's policy? */
+static bool may_add(struct outbox *b, uint32_t size)
+{
+    struct spool *s = b->spool;
+    if (s->bytes + size <= s->policy.most_bytes)
+        return true;
+    switch (s->policy.overflow) {
+    case BUFFER_BLOCK:
+        return true; /* law 5 */
+    case BUFFER_DROP_OLDEST:
+        drop_oldest(b, size);
+        return true;
+    case BUFFER_DROP_NEWEST:
+        s->dropped++;
+        s->is_dirty = true;
+        metrics_add(&metrics.lost, 1);
+        return false;
+    }
+    return true;
+}
+
+/* A message with its key in front, when it is a JSON object. */
+static void add_key(const struct outbox *b, uint64_t number, const struct message *m, struct buf *out)
+{
+    size_t at = 0;
+    while (at < m->len && strchr(" \t\r\n", m->bytes[at]) && m->bytes[at])
+        at++;
+    if (at == m->len || m->bytes[at] != '{')
+        return;
+    buf_add(out, m->bytes, at + 1);
+    buf_printf(out, "\"%s\":\"", b->spool->policy.dedupe_field);
+    spool_key(b->spool, b->name, number, out);
+    buf_add_char(out, '"');
+    for (at++; at < m->len && strchr(" \t\r\n", m->bytes[at]) && m->bytes[at];)
+        at++;
+    if (at < m->len && m->bytes[at] != '}')
+        buf_add_char(out, ',');
+    buf_add(out, m->bytes + at, m->len - at);
+}
+
+static int spool_put(struct outbox *b, const struct message *m)
+{
+    struct spool *s = b->spool;
+    struct outbox_entry made;
+    struct message keyed = *m;
+    struct buf text;
+    uint64_t number = b->tail;
+    if (number < s->recorded) { /* law 6 */
+        b->tail++;
+        return 0;
+    }
+    buf_init(&text, SIZE_MAX);
+    if (s->policy.dedupe_field)
+        add_key(b, number, m, &text);
+    if (text.len) {
+        keyed.bytes = text.bytes;
+        keyed.len = text.len;
+    }
+    entry_fill(&made, &keyed);
+    buf_fini(&text);
+    made.at_ms = clock_wall_ms();
+    pthread_mutex_lock(&b->lock);
+    b->tail++;
+    bool is_kept = may_add(b, made.size);
+    bool in_ring = b->loaded == number && b->loaded - b->head < RING_MESSAGES && b->live_bytes < RING_BYTES;
+    if (!in_ring && b->loaded == number)
+        spool_cut(s); /* the ring ends here: it goes on with whole chunks */
+    if (is_kept) {
+        bool begins = s->chunk_count == 0;
+        spool_add(s, number, made.at_ms, made.bytes, made.len, made.size - (uint32_t)sizeof made, made.dynamic_count);
+        made.begins_chunk = begins || s->chunk_count == 1;
+        s->bytes += sizeof made; /* as live_bytes counts */
+    }
+    if (in_ring && is_kept) {
+        *ring_add(b) = made;
+        b->live++;
+        b->live_bytes += made.size;
+    } else if (in_ring) {
+        *ring_add(b) = (struct outbox_entry){.state = ENTRY_DONE};
+    }
+    pthread_mutex_unlock(&b->lock);
+    if (!in_ring || !is_kept)
+        mem_free(made.bytes);
+    return 0;
+}
+
+/* Under the lock: numbers that are nowhere. */
+static void skip_to(struct outbox *b, uint64_t number)
+{
+    if (b->head == b->loaded) {
+        b->head = b->next = b->loaded = number;
+        return;
+    }
+    while (b->loaded < number)
+        *ring_add(b) = (struct outbox_entry){.state = ENTRY_DONE};
+}
+
+static void take_items(struct outbox *b, struct spool_item *items, int count, uint64_t first)
+{
+    pthread_mutex_lock(&b->lock);
+    for (int i = 0; i < count; i++) {
+        struct spool_item *item = &items[i];
+        skip_to(b, item->number);
+        *ring_add(b) = (struct outbox_entry){.bytes = item->bytes,
+                                             .at_ms = item->at_ms,
+                                             .len = item->len,
+                                             .size = item->size + (uint32_t)sizeof(struct outbox_entry),
+                                             .dynamic_count = item->dynamic_count,
+                                             .begins_chunk = item->number == first};
+        b->live++;
+        b->live_bytes += item->size + sizeof(struct outbox_entry);
+    }
+    if (count && first < items[0].number && b->head == items[0].number)
+        b->keep_from = first; /* part of its chunk was done when we were started */
+    pthread_mutex_unlock(&b->lock);
+}
+
+/* Brings the next chunk into the ring. False: there is none, or no room. */
+static bool refill(struct outbox *b)
+{
+    struct spool *s = b->spool;
+    struct spool_item *items;
+    uint64_t first = 0;
+    if (!s || b->replays || b->loaded >= s->committed || b->loaded - b->head >= RING_MESSAGES || b->live_bytes >= RING_BYTES ||
+        b->live > REFILL_MESSAGES)
+        return false;
+    int count = spool_load(s, b->loaded, &first, &items);
+    if (count == ERR_IO)
+        return false; /* tried again with the next flush */
+    if (count == ERR_STATE)
+        hush_log(&b->hush, LOG_ERROR, b->log_name, "sink %s: the messages from number %" PRIu64 " on are damaged and left out", b->name, first);
+    if (count > 0) {
+        take_items(b, items, count, first);
+    } else {
+        pthread_mutex_lock(&b->lock);
+        skip_to(b, count == ERR_STATE && first >= b->loaded ? first + 1 : s->committed);
+        pthread_mutex_unlock(&b->lock);
+    }
+    mem_free(items);
+    (void)FAULT("spool.loaded");
+    return true;
+}
+
+bool outbox_is_dirty(struct outbox *b, bool *acks_alone)
+{
+    if (!b->spool || b->replays)
+        return false;
+    pthread_mutex_lock(&b->lock);
+    trim(b);
+    uint64_t acks = b->head - b->spool->head;
+    bool dirty = b->spool->is_dirty;
+    *acks_alone = !dirty && acks < ACKS_MOST;
+    pthread_mutex_unlock(&b->lock);
+    return dirty || acks > 0;
+}
+
+void outbox_collect(struct outbox *b, struct store_batch *batch, bool only_acks)
+{
+    pthread_mutex_lock(&b->lock);
+    trim(b);
+    b->owes_mark = false;
+    uint64_t head = b->head < b->spool->committed || !only_acks ? b->head : b->spool->committed;
+    uint64_t keep_from = b->head == b->loaded && b->loaded == b->tail ? b->head : b->keep_from;
+    if (only_acks) {
+        struct spool *s = b->spool; /* chunks that wait for their own transaction stay out of this one */
+        struct key from = {.len = 0}, to = {.len = 0};
+        key_u32(&from, s->sink);
+        to = from;
+        key_u64(&from, 0);
+        key_u64(&to, keep_from < head ? keep_from : head);
+        batch_drop_range(batch, STORE_OUTBOX, from.bytes, from.len, to.bytes, to.len);
+    } else {
+        spool_collect(b->spool, batch, head, b->tail, keep_from);
+    }
+    pthread_mutex_unlock(&b->lock);
+}
+
+void outbox_committed(struct outbox *b)
+{
+    b->spool->committed = b->spool->tail;
+}
+
+void outbox_replay(struct outbox *b, uint64_t tail)
+{
+    b->replays = true;
+    b->tail = tail;
+}
+
+bool outbox_replayed(struct outbox *b)
+{
+    bool same = b->tail == b->spool->recorded;
+    b->replays = false;
+    if (b->tail < b->spool->recorded)
+        b->tail = b->spool->recorded;
+    return same;
+}
+
+/* ---- filling and handing over ---- */
+
 int outbox_put(struct outbox *b, const struct message *m)
 {
     if (m->dynamic_count > DYNAMIC_MOST || m->len > UINT32_MAX / 2)
         return ERR_TOO_BIG;
+    if (b->spool)
+        return spool_put(b, m);
     struct outbox_entry made;
     entry_fill(&made, m);
     pthread_mutex_lock(&b->lock);
-    if (b->tail - b->head == b->cap)
-        trim(b);
-    if (b->tail - b->head == b->cap)
-        grow(b);
     uint64_t number = b->tail++;
-    *entry(b, number) = made;
+    *ring_add(b) = made;
     b->live++;
     b->live_bytes += made.size;
     bool at_once = b->tells_at_once && b->next == number && !b->is_blocked && !b->retry_at_us;
@@ -272,15 +525,38 @@ static void refused(struct outbox *b, uint64_t number)
              "sink %s: message %" PRIu64 " can never be sent and is dropped", b->name, number);
 }
 
+/* Under the lock. Too old to be sent, by the sink's policy. */
+static bool is_stale(struct outbox *b, uint64_t number)
+{
+    const struct outbox_entry *e = entry(b, number);
+    int64_t most_ms = b->spool ? b->spool->policy.most_age_ms : 0;
+    if (!most_ms || e->state != ENTRY_WAITING || clock_wall_ms() - e->at_ms <= most_ms)
+        return false;
+    entry_done(b, number);
+    b->spool->dropped++;
+    metrics_add(&metrics.lost, 1);
+    return true;
+}
+
 void outbox_flush(struct outbox *b)
 {
+    if (b->replays)
+        return;
     for (;;) {
         pthread_mutex_lock(&b->lock);
         trim(b);
         bool rests = b->retry_at_us && clock_steady_us() < b->retry_at_us;
-        if (b->next == b->tail || b->is_blocked || rests) {
+        uint64_t end = b->spool && b->spool->committed < b->loaded ? b->spool->committed : b->loaded;
+        if (b->next >= end || b->is_blocked || rests) {
             pthread_mutex_unlock(&b->lock);
+            if (!rests && !b->is_blocked && refill(b))
+                continue;
             return;
+        }
+        if (is_stale(b, b->next)) {
+            b->next++;
+            pthread_mutex_unlock(&b->lock);
+            continue;
         }
         b->retry_at_us = 0;
         uint64_t number = b->next++;
@@ -297,6 +573,8 @@ bool outbox_holds(struct outbox *b)
 {
     pthread_mutex_lock(&b->lock);
     bool is_full = b->live >= b->most_messages || b->live_bytes >= b->most_bytes;
+    if (b->spool)
+        is_full = b->spool->policy.overflow == BUFFER_BLOCK && b->spool->bytes >= b->spool->policy.most_bytes;
     b->holds_app |= is_full;
     pthread_mutex_unlock(&b->lock);
     return is_full;
@@ -305,7 +583,7 @@ bool outbox_holds(struct outbox *b)
 bool outbox_is_empty(struct outbox *b)
 {
     pthread_mutex_lock(&b->lock);
-    bool is_empty = !b->live;
+    bool is_empty = b->spool ? b->head >= b->tail : !b->live;
     b->wants_empty = true;
     pthread_mutex_unlock(&b->lock);
     return is_empty;
@@ -314,7 +592,7 @@ bool outbox_is_empty(struct outbox *b)
 int64_t outbox_retry_at_us(struct outbox *b)
 {
     pthread_mutex_lock(&b->lock);
-    int64_t at_us = b->retry_at_us && b->next < b->tail && !b->is_blocked ? b->retry_at_us : INT64_MAX;
+    int64_t at_us = b->retry_at_us && b->next < b->loaded && !b->is_blocked ? b->retry_at_us : INT64_MAX;
     pthread_mutex_unlock(&b->lock);
     return at_us;
 }

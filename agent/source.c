@@ -79,6 +79,7 @@ void source_close(struct source *s)
 {
     if (s->port)
         port_close(s->port);
+    repeats_fini(&s->repeats);
     hush_end(&s->hush, LOG_WARN, s->log_name);
     mem_free(s->name);
     mem_free(s->log_name);

@@ -7,6 +7,7 @@
 #define WEIR_AGENT_SOURCE_H
 
 #include "agent/hush.h"
+#include "agent/repeats.h"
 #include "ports/bind.h"
 #include <stdbool.h>
 
@@ -21,6 +22,7 @@ struct source {
     int number;       /* of the bind source it feeds */
     int state;        /* as the port told last, -1: never; port's thread */
     struct hush hush; /* lines about rejected messages; worker only */
+    struct repeats repeats; /* of a durable app; worker only */
     /* under the worker's lock */
     struct hosted *hosted; /* NULL: nobody takes messages now */
     bool is_stopped;       /* the port was told BUSY: it waits for resume */

@@ -27,6 +27,7 @@ add cases-asan "build/asan/weir test $siddhi ${ours[*]}"
 for script in tests/agent/*.sh; do
     [[ -x $script ]] && add "agent-$(basename "$script" .sh)" "$script"
 done
+[[ -x build/crash/crash ]] && add crash tests/crash/crash.sh
 add cases "build/weir test $siddhi ${ours[*]}"
 add cases-restart "build/weir test --restart-every 1 $siddhi ${ours[*]}"
 add errors "tests/errors/run.sh build/asan/weir"

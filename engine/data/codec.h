@@ -23,7 +23,8 @@ void write_u8(struct writer *w, uint8_t v);
 void write_u32(struct writer *w, uint32_t v);
 void write_i64(struct writer *w, int64_t v);
 void write_double(struct writer *w, double v);
-void write_count(struct writer *w, size_t n); /* varint */
+void write_varint(struct writer *w, uint64_t v);
+void write_count(struct writer *w, size_t n); /* a varint: so many things, or bytes, follow */
 void write_bytes(struct writer *w, const void *p, size_t len); /* with its length */
 void write_value(struct writer *w, struct value v);
 void write_row(struct writer *w, const struct row *r); /* r may be NULL */
@@ -36,6 +37,7 @@ uint32_t read_u32(struct reader *r);
 int64_t read_i64(struct reader *r);
 double read_double(struct reader *r);
 size_t read_count(struct reader *r, size_t max); /* more than max, or than bytes left: failed, 0 */
+uint64_t read_varint(struct reader *r); /* what write_count wrote, when it is no size of what follows */
 const void *read_bytes(struct reader *r, size_t *len); /* borrowed from the input */
 struct value read_value(struct reader *r); /* owned by the caller */
 struct row *read_row(struct reader *r);    /* refs 1, or NULL */

@@ -39,13 +39,13 @@ static const struct agg_type deviation_type = {.name = "deviation", .size = size
 static const struct agg_type truths_type = {.name = "truths", .size = sizeof(struct truths)};
 
 /* The slow path of an argument that should be a number of type to: false when there is nothing to add (null,
- * or the event failed). */
+ * or the event failed, for the value has not the type its column declares). */
 static __attribute__((noinline)) bool argument_convert(const struct expr *e, struct frame *f, struct value *v,
                                                        enum type to)
 {
     if (is_null(*v))
         return false;
-    if (number_convert(v, to))
+    if (v->type == e->left->type && number_convert(v, to))
         return true;
     fail_operand(f, e, *v, "a number");
     return false;
@@ -136,7 +136,7 @@ static int bind_total(struct expr_ctx *c, struct expr *e, const struct ast_expr 
 static inline struct value sum_long(const struct expr *e, struct frame *f, struct value v)
 {
     struct long_total *t = agg_state(e, f);
-    bool there = LIKELY(v.type == TYPE_INT || v.type == TYPE_LONG) || argument_convert(e, f, &v, TYPE_LONG);
+    bool there = LIKELY(v.type == e->left->type) || argument_convert(e, f, &v, TYPE_LONG);
     if (UNLIKELY(f->env->failed))
         return VALUE_NULL;
     if (f->kind == EVENT_RESET) {

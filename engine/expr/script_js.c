@@ -18,13 +18,15 @@
 #include "engine/expr/script.h"
 #include "engine/expr/script_steps.h"
 #include <duktape.h>
+#include <math.h>
 #include <strings.h>
 
 enum { VALUE_DEPTH = 32 };
 
 /* One function at work; made at its first call. */
 struct engine {
-    duk_context *duk; /* the compiled function lies at its stack's bottom; NULL: not made yet */
+    duk_context *duk;       /* the compiled function lies at its stack's bottom; NULL: not made yet */
+    struct object *globals; /* loaded, for an engine that is not made yet; or NULL */
     struct expr_env *env;
     int64_t steps; /* left in this call */
     size_t bytes;  /* of its heap */
@@ -310,7 +312,8 @@ static struct value value_back(struct engine *e, duk_idx_t at, int depth)
         return value_bool(duk_get_boolean(duk, at));
     case DUK_TYPE_NUMBER:
         number = duk_get_number(duk, at);
-        return number >= INT32_MIN && number <= INT32_MAX && number == (double)(int32_t)number
+        return number >= INT32_MIN && number <= INT32_MAX && number == (double)(int32_t)number &&
+                       (number != 0 || !signbit(number))
                    ? value_int((int32_t)number)
                    : value_double(number);
     case DUK_TYPE_STRING:
@@ -385,6 +388,16 @@ static duk_ret_t safe_open(duk_context *duk, void *user)
     duk_pop(duk);
     duk_push_string(duk, f->name);
     duk_compile_lstring_filename(duk, DUK_COMPILE_FUNCTION, f->text, f->len);
+    struct object *saved = engine_of(duk)->globals;
+    size_t at = 0;
+    struct value name, v;
+    duk_push_global_object(duk);
+    while (saved && object_next(saved, &at, &name, &v)) {
+        push_value(duk, name, 0);
+        push_value(duk, v, 0);
+        duk_put_prop(duk, -3);
+    }
+    duk_pop(duk);
     return 1;
 }
 
@@ -392,7 +405,10 @@ static void engine_close(struct engine *e)
 {
     if (e->duk)
         duk_destroy_heap(e->duk);
+    if (e->globals)
+        value_drop(value_object(e->globals));
     e->duk = NULL;
+    e->globals = NULL;
 }
 
 /* What went wrong, from the top of the stack; a thrown object may refuse to be text. */
@@ -410,22 +426,28 @@ static bool engine_open(struct engine *e, const struct script_function *f)
     return e->duk && duk_safe_call(e->duk, safe_open, (void *)(uintptr_t)f, 0, 1) == DUK_EXEC_SUCCESS;
 }
 
-static struct engine *engine_for(struct expr_env *env, const struct script_function *f)
+static struct engine *engine_at(struct expr_env *env, int number)
 {
     struct scripts *s = env->scripts;
     if (!s)
         s = env->scripts = mem_alloc(sizeof *s);
-    if (f->number >= s->count) {
-        int wider = f->number + 1;
+    if (number >= s->count) {
+        int wider = number + 1;
         s->engines = mem_resize(s->engines, (size_t)wider, sizeof *s->engines);
         for (int i = s->count; i < wider; i++)
             s->engines[i] = NULL;
         s->count = wider;
     }
-    struct engine *e = s->engines[f->number];
+    struct engine *e = s->engines[number];
     if (!e)
-        e = s->engines[f->number] = mem_alloc(sizeof *e);
+        e = s->engines[number] = mem_alloc(sizeof *e);
     e->env = env;
+    return e;
+}
+
+static struct engine *engine_for(struct expr_env *env, const struct script_function *f)
+{
+    struct engine *e = engine_at(env, f->number);
     if (!e->duk && !engine_open(e, f)) {
         expr_fail(env, "script %s can't start: %s", f->name, e->duk ? words_of(e->duk) : "no memory left");
         engine_close(e);
@@ -446,6 +468,68 @@ void script_fini(struct expr_env *env)
         mem_free(s->engines);
     mem_free(s);
     env->scripts = NULL;
+}
+
+/* ---- what a script keeps in its globals ---- */
+
+/* [global, its names, name, value] of one global -> added to the map; throws when the value is none that is
+ * saved. */
+static duk_ret_t safe_keep(duk_context *duk, void *user)
+{
+    struct engine *e = engine_of(duk);
+    if (!duk_is_undefined(duk, -1))
+        map_object_put(user, value_back(e, -2, 0), value_back(e, -1, 0));
+    return 0;
+}
+
+static duk_ret_t safe_globals(duk_context *duk, void *user)
+{
+    duk_push_global_object(duk);
+    duk_enum(duk, -1, DUK_ENUM_OWN_PROPERTIES_ONLY);
+    while (duk_next(duk, -1, 1)) {
+        duk_safe_call(duk, safe_keep, user, 2, 1); /* takes name and value */
+        duk_pop(duk);
+    }
+    return 0;
+}
+
+void script_save(struct expr_env *env, struct writer *w)
+{
+    struct scripts *s = env->scripts;
+    write_count(w, s ? (size_t)s->count : 0);
+    for (int i = 0; s && i < s->count; i++) {
+        struct engine *e = s->engines[i];
+        struct object *globals = map_object_new();
+        if (e && e->duk) {
+            e->steps = LIMIT_SCRIPT_STEPS;
+            duk_safe_call(e->duk, safe_globals, globals, 0, 1);
+            duk_pop(e->duk);
+        } else if (e && e->globals) {
+            globals->refs--;
+            object_free(globals);
+            globals = e->globals;
+            globals->refs++;
+        }
+        write_value(w, value_object(globals));
+        value_drop(value_object(globals));
+    }
+    expr_env_release(env);
+}
+
+int script_load(struct expr_env *env, struct reader *r)
+{
+    script_fini(env);
+    int count = (int)read_count(r, INT32_MAX);
+    for (int i = 0; i < count && !r->failed; i++) {
+        struct value v = read_value(r);
+        if (v.type == TYPE_OBJECT && object_is_map(v.as.o)) {
+            engine_at(env, i)->globals = v.as.o;
+        } else {
+            value_drop(v);
+            r->failed = true;
+        }
+    }
+    return r->failed ? ERR_STATE : 0;
 }
 
 /* ---- calls ---- */

@@ -26,6 +26,18 @@ void script_fini(struct expr_env *env)
     (void)env;
 }
 
+void script_save(struct expr_env *env, struct writer *w)
+{
+    (void)env;
+    write_count(w, 0);
+}
+
+int script_load(struct expr_env *env, struct reader *r)
+{
+    (void)env;
+    return read_count(r, 0) == 0 && !r->failed ? 0 : ERR_STATE;
+}
+
 const char *script_library_version(void)
 {
     return NULL;

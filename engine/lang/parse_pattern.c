@@ -378,20 +378,21 @@ static int sequence_head(const uint8_t *items, int count)
 static void stop_absent(struct parser *p, const struct ast_state *chain)
 {
     const struct ast_state *absent = NULL;
-    bool before = false;
+    bool before = false, adjacent = false;
     for (const struct ast_state *s = chain;; s = s->right) {
         const struct ast_state *item = s->kind == STATE_NEXT ? s->left : s;
         bool now = item_kind(p, item) != ITEM_PRESENT;
-        if (now && (!absent || before))
+        adjacent = now && before;
+        if (now && (!absent || adjacent))
             absent = item;
-        if (now && before)
+        if (adjacent)
             break;
         before = now;
         if (s->kind != STATE_NEXT)
             break;
     }
-    if (before)
-        parse_stop(p, absent->span, "an element behind 'not' cannot follow another one here", "join the two with 'and'");
+    if (adjacent)
+        parse_stop(p, absent->span, "an element behind 'not' cannot follow another one at once", "join the two with 'and'");
     else
         parse_stop(p, absent->span, "an element behind 'not' cannot stand here", "put the rest into a query of its own");
 }

@@ -246,10 +246,13 @@ static void plan_select_list(struct aggregation_build *b)
     output_add(b, &start, TYPE_LONG, (struct aggregate_output){.column = l->event_start >= 0 ? l->event_start : 0, .count = -1});
     l->first_key = b->column_count;
     plan_keys(b);
-    int before = b->column_count;
-    for (const struct ast_select_item *i = select->all ? NULL : select->items; i; i = i->next)
+    bool has_latest = false;
+    for (const struct ast_select_item *i = select->all ? NULL : select->items; i; i = i->next) {
         plan_latest(b, i);
-    if (b->def->aggregate_by && b->column_count > before)
+        has_latest = has_latest || (i->expr->kind != AST_CALL && key_of(b, i->expr) < 0);
+    }
+    /* A function's value alone is that of the event that came last, whatever its time: the language looks at times for the others only. */
+    if (b->def->aggregate_by && has_latest)
         l->latest_time = column_add(b, COLUMN_LATEST_TIME, "AGG_LAST_EVENT_TIMESTAMP", TYPE_LONG, NULL, start.span);
     for (const struct ast_select_item *i = select->all ? NULL : select->items; i; i = i->next)
         plan_item(b, i);

@@ -38,6 +38,82 @@ static bool check_per(struct planner *p, const struct expr *e, const struct ast_
     return false;
 }
 
+/* ---- what of 'on' is asked of the tables' rows ----
+ * The language takes all of it that has no other attributes than those of the tables and of the other input. What is left out under 'and', and under 'or'
+ * too, is as if it had not been written: so an 'or' may lose rows that the whole condition would keep. */
+
+struct reduce {
+    struct planner *p;
+    const struct scope *scope;
+    uint16_t slot;
+    const struct schema *columns;
+};
+
+static bool attribute_answers(const struct reduce *r, const struct ast_expr *e)
+{
+    bool elsewhere = false;
+    for (int i = 0; i < r->scope->count; i++) {
+        const struct scope_source *s = &r->scope->sources[i];
+        const char *id = s->alias ? s->alias : s->id;
+        bool meant = !e->source.text || strcmp(e->source.text, id) == 0;
+        if (meant && s->slot == r->slot && schema_find(r->columns, e->name.text) >= 0)
+            return true;
+        elsewhere = elsewhere || (meant && s->slot != r->slot && schema_find(s->schema, e->name.text) >= 0);
+    }
+    return elsewhere;
+}
+
+static bool all_answer(const struct reduce *r, const struct ast_expr *e)
+{
+    if (e->kind == AST_ATTR)
+        return attribute_answers(r, e);
+    if (e->kind == AST_IN || e->kind == AST_SOURCE)
+        return false;
+    for (const struct ast_expr *a = e->args; a; a = a->next) {
+        if (!all_answer(r, a))
+            return false;
+    }
+    return (!e->left || all_answer(r, e->left)) && (!e->right || all_answer(r, e->right));
+}
+
+/* NULL: nothing is left. */
+static const struct ast_expr *reduce(const struct reduce *r, const struct ast_expr *e)
+{
+    if (e->kind != AST_AND && e->kind != AST_OR && e->kind != AST_NOT)
+        return all_answer(r, e) ? e : NULL;
+    const struct ast_expr *left = reduce(r, e->left), *right = e->right ? reduce(r, e->right) : NULL;
+    if (left == e->left && right == e->right)
+        return e;
+    if (e->kind != AST_NOT && (!left || !right))
+        return left ? left : right;
+    if (!left)
+        return NULL;
+    struct ast_expr *copy = arena_alloc(r->p->arena, sizeof(*copy));
+    *copy = *e;
+    copy->left = (struct ast_expr *)(uintptr_t)left;
+    copy->right = (struct ast_expr *)(uintptr_t)right;
+    return copy;
+}
+
+static struct expr *compile_before(struct planner *p, const struct aggregate_plan *plan, const struct scope *scope, uint16_t slot,
+                                   const struct ast_expr *on)
+{
+    struct reduce r = {.p = p, .scope = scope, .slot = slot, .columns = plan->layout.schema};
+    const struct ast_expr *left = reduce(&r, on);
+    if (!left)
+        return NULL;
+    struct scope_source *sources = arena_array(p->arena, (size_t)scope->count, sizeof(*sources));
+    struct scope *tables = arena_alloc(p->arena, sizeof(*tables));
+    for (int i = 0; i < scope->count; i++) {
+        sources[i] = scope->sources[i];
+        if (sources[i].slot == slot)
+            sources[i].schema = plan->layout.schema;
+    }
+    *tables = (struct scope){.sources = sources, .count = scope->count};
+    struct expr_ctx c = plan_expr_ctx(p, tables, NULL);
+    return expr_compile(&c, left);
+}
+
 const struct lookup *aggregation_lookup(struct planner *p, const struct plan_element *aggregation, const struct scope *scope, uint16_t slot,
                                         const struct ast_expr *on, const struct ast_expr *from, const struct ast_expr *to, const struct ast_expr *per,
                                         struct span at)
@@ -66,5 +142,8 @@ const struct lookup *aggregation_lookup(struct planner *p, const struct plan_ele
     good = (!to || check_within(p, l->to, to, false)) && good;
     good = check_per(p, l->per, per) && good;
     l->on = on ? expr_compile(&c, on) : NULL;
-    return good && (!on || l->on) ? &l->lookup : NULL;
+    if (!good || (on && !l->on))
+        return NULL;
+    l->before = on ? compile_before(p, aggregation->config, scope, slot, on) : NULL;
+    return &l->lookup;
 }

@@ -199,6 +199,14 @@ static int side_plan(struct join_build *b, int i, struct expr *on, struct expr *
     return 0;
 }
 
+/* Every event makes its own rows, and nobody would see what else a side without a window sends (spec 05 section 2). */
+static bool select_is_direct(const struct join_build *b, const struct select_plan *s)
+{
+    const struct plan_query *q = b->p->query;
+    return s->kind == SELECT_PLAIN && !s->having && s->current_wanted && !s->expired_wanted && s->limit < 0 && s->offset <= 0 && !q->is_named &&
+           q->ast->rate.kind == RATE_NONE;
+}
+
 /* After the selector is planned. */
 static void join_finish(struct plan_from *from, struct op_plan *select)
 {
@@ -210,6 +218,7 @@ static void join_finish(struct plan_from *from, struct op_plan *select)
             continue;
         b->sources[i].side->select = select;
         b->sources[i].side->expired_matters = matters;
+        b->sources[i].side->is_direct = b->sources[i].side->lookup && select_is_direct(b, s);
         b->sources[i].side->op.next = select;
     }
     if (b->self) {

@@ -121,7 +121,7 @@ struct ondemand_plan *plan_ondemand(const struct plan *plan, const char *text, s
     const char *own = arena_strndup(&q->arena, text, len);
     diags_init(&diags, &q->arena, own, len);
     struct plan copy = *plan;
-    struct planner p = {.plan = &copy, .arena = &q->arena, .diags = &diags};
+    struct planner p = {.plan = &copy, .arena = &q->arena, .diags = &diags, .is_on_demand = true};
     const struct ast_ondemand *ast = parse_ondemand(&diags, own, len);
     int rc = -1;
     if (ast) {

@@ -3,6 +3,8 @@
  * Nodes are numbered left to right, and of 'L and R', 'L or R' the right operand first; an absent operand beside a present one is always
  * taken as the left one. A condition sees the nodes up to its own number. Every distinct stream becomes one input of the query. */
 #include "engine/plan/plan_pattern.h"
+#include "engine/run/output.h"
+#include "engine/run/ratelimit.h"
 #include "engine/run/select.h"
 
 struct group { /* every over elements first .. last */
@@ -293,6 +295,12 @@ static void plan_inputs(struct pattern_build *b)
     }
 }
 
+/* Whether the rate limit keeps rows for later pushes. */
+static bool rate_holds(const struct op_plan *rate)
+{
+    return rate->type != &op_rate_first_events && rate->type != &op_rate_last_events && rate->type != &op_rate_first_time;
+}
+
 /* After the selector and the rate limit are planned and tied. */
 static void pattern_finish(struct plan_from *from, struct op_plan *select)
 {
@@ -303,8 +311,13 @@ static void pattern_finish(struct plan_from *from, struct op_plan *select)
         return;
     while (last->next && last->next->next)
         last = last->next;
-    b->gather->is_limited = last != select;
-    b->gather->is_linked = last == select && ((const struct select_plan *)(const void *)select)->key_count == 0;
+    b->gather->is_limited = last != select && rate_holds(last);
+    b->gather->is_linked = !b->gather->is_limited && ((const struct select_plan *)(const void *)select)->key_count == 0;
+    /* The selector chose the kinds already; what expires between then and its output goes out as expired. */
+    if (last->next->type == &op_output) {
+        struct output_plan *output = (struct output_plan *)(void *)last->next;
+        output->current_wanted = output->expired_wanted = true;
+    }
     b->gather->op.next = last->next;
     b->gather->op.in = b->gather->op.out = select->out;
     last->next = &b->gather->op;

@@ -1,6 +1,7 @@
 /* plan_table.c - tables: their definition, what writes to them, what looks into them, and 'in' (spec 08). The way a condition is executed is decided here and
  * nowhere else: see search_of. */
 #include "engine/base/limits.h"
+#include "engine/base/utf8.h"
 #include "engine/plan/plan.h"
 #include "engine/run/lookup.h"
 #include "engine/run/table.h"
@@ -88,6 +89,30 @@ static void define_index(struct planner *p, struct table_plan *t, const struct a
     t->indexes = wider;
 }
 
+/* Indexes stand in the order of a Java hash map of their names: the first is what a scan without a primary key goes by, and a row that one of them refuses stays
+ * in those before it. */
+static uint32_t java_bucket(const char *name, uint32_t buckets)
+{
+    uint32_t h = (uint32_t)utf8_java_hash(name, strlen(name));
+    return (h ^ h >> 16) & (buckets - 1);
+}
+
+static void sort_indexes(struct table_plan *t)
+{
+    const struct attribute *attributes = t->element->schema->attributes;
+    uint32_t buckets = 16;
+    while ((uint32_t)t->index_count > buckets / 4 * 3)
+        buckets *= 2;
+    for (int i = 1; i < t->index_count; i++) {
+        struct table_key key = t->indexes[i];
+        uint32_t own = java_bucket(attributes[key.columns[0]].name, buckets);
+        int at = i;
+        for (; at > 0 && java_bucket(attributes[t->indexes[at - 1].columns[0]].name, buckets) > own; at--)
+            t->indexes[at] = t->indexes[at - 1];
+        t->indexes[at] = key;
+    }
+}
+
 static void define_store(struct planner *p, const struct ast_annotation *a)
 {
     const struct ast_element *type = ast_find_element(a, "type");
@@ -109,7 +134,6 @@ void plan_define_table(struct planner *p, const struct ast_definition *def)
         return;
     struct table_plan *t = arena_alloc(p->arena, sizeof(*t));
     t->element = e;
-    t->type = &table_memory;
     e->config = t;
     for (const struct ast_annotation *a = def->annotations; a; a = a->next) {
         if (strcasecmp(a->name.text, "PrimaryKey") == 0)
@@ -123,6 +147,8 @@ void plan_define_table(struct planner *p, const struct ast_definition *def)
             diag_hint(p->diags, "write @PrimaryKey or @Index");
         }
     }
+    t->type = t->primary.count || t->index_count ? &table_keyed : &table_list;
+    sort_indexes(t);
 }
 
 bool plan_table_need(struct planner *p, const struct plan_element *e, const struct name *id)
@@ -193,21 +219,33 @@ static bool uses_row(struct search_build *b, const struct ast_expr *e)
     return uses_row(b, e->left) || uses_row(b, e->right);
 }
 
-static struct table_search *search_new(struct search_build *b, enum search_kind kind)
+/* What a part of a condition can do for the search (spec 08 section 3). */
+enum part_kind {
+    PART_NONE,   /* it doesn't look at rows */
+    PART_ROWS,   /* a lookup: search is set */
+    PART_KEY,    /* some columns of a composite key by '==': values is set */
+    PART_SCAN,   /* nothing */
+};
+struct part {
+    enum part_kind kind;
+    struct table_search *search;
+    struct expr **values; /* by column of the key, NULL where missing */
+};
+
+static struct table_search *search_new(struct search_build *b, enum search_kind kind, const struct ast_expr *e)
 {
     struct table_search *s = arena_alloc(b->p->arena, sizeof(*s));
     s->kind = kind;
+    s->condition = e ? expr_compile(&b->c, e) : NULL;
     return s;
 }
 
-static struct table_search *search_of(struct search_build *b, const struct ast_expr *e);
-
-static struct table_search *search_condition(struct search_build *b, enum search_kind kind, const struct ast_expr *e)
+static struct part part_rows(struct table_search *s)
 {
-    struct table_search *s = search_new(b, kind);
-    s->condition = expr_compile(&b->c, e);
-    return s;
+    return (struct part){.kind = PART_ROWS, .search = s};
 }
+
+static struct part part_of(struct search_build *b, const struct ast_expr *e, bool under_both);
 
 static enum ast_expr_kind turned(enum ast_expr_kind op)
 {
@@ -254,139 +292,159 @@ static int index_on(const struct table_plan *t, int column)
     return TABLE_PRIMARY - 1;
 }
 
-static struct table_search *search_compare(struct search_build *b, const struct ast_expr *e)
+static struct table_search *search_index(struct search_build *b, const struct ast_expr *e, int index, enum ast_expr_kind op, struct expr *value)
 {
-    int column;
-    enum ast_expr_kind op;
-    const struct ast_expr *value;
-    int index = comparison(b, e, &column, &op, &value) ? index_on(b->table, column) : TABLE_PRIMARY - 1;
-    if (index < TABLE_PRIMARY)
-        return search_condition(b, SEARCH_SCAN, e);
-    struct table_search *s = search_condition(b, SEARCH_INDEX, e);
+    struct table_search *s = search_new(b, SEARCH_INDEX, e);
     s->index = index;
     s->op = op;
     s->value_count = 1;
     s->values = arena_array(b->p->arena, 1, sizeof(struct expr *));
-    s->values[0] = expr_compile(&b->c, value);
+    s->values[0] = value;
     return s;
 }
 
-/* ---- and: a composite key first, then what can be looked up, then the rest as filters ---- */
-
-struct conjunct {
-    struct conjunct *next;
-    const struct ast_expr *expr;
-};
-
-static void conjuncts(struct search_build *b, const struct ast_expr *e, struct conjunct ***last)
-{
-    if (e->kind == AST_AND) {
-        conjuncts(b, e->left, last);
-        conjuncts(b, e->right, last);
-        return;
-    }
-    struct conjunct *c = arena_alloc(b->p->arena, sizeof(*c));
-    c->expr = e;
-    **last = c;
-    *last = &c->next;
-}
-
-static struct table_search *narrow(struct search_build *b, struct table_search *left, const struct ast_expr *e)
-{
-    struct table_search *s = search_condition(b, uses_row(b, e) ? SEARCH_FILTER : SEARCH_GUARD, e);
-    s->left = left;
-    return s;
-}
-
-/* All parts of a composite key by '=='; NULL when one is missing. */
-static struct table_search *search_key(struct search_build *b, const struct ast_expr *e)
+static struct part part_compare(struct search_build *b, const struct ast_expr *e)
 {
     const struct table_key *k = &b->table->primary;
-    struct conjunct *all = NULL, **last = &all;
-    if (k->count < 2)
-        return NULL;
-    conjuncts(b, e, &last);
-    struct table_search *key = search_new(b, SEARCH_KEY);
-    key->index = TABLE_PRIMARY;
-    key->op = AST_EQ;
-    key->values = arena_array(b->p->arena, (size_t)k->count, sizeof(struct expr *));
-    for (struct conjunct *c = all; c; c = c->next) {
-        int column;
-        enum ast_expr_kind op;
-        const struct ast_expr *value;
-        if (!comparison(b, c->expr, &column, &op, &value) || op != AST_EQ)
+    int column;
+    enum ast_expr_kind op;
+    const struct ast_expr *value;
+    if (!comparison(b, e, &column, &op, &value))
+        return (struct part){.kind = PART_SCAN};
+    int index = index_on(b->table, column);
+    if (index >= TABLE_PRIMARY)
+        return part_rows(search_index(b, e, index, op, expr_compile(&b->c, value)));
+    struct part part = {.kind = PART_SCAN};
+    for (int i = 0; i < k->count && op == AST_EQ; i++) {
+        if (k->columns[i] != column)
             continue;
-        bool used = false;
-        for (int i = 0; i < k->count; i++) {
-            if (k->columns[i] != column || key->values[i])
-                continue;
-            key->values[i] = expr_compile(&b->c, value);
-            key->value_count++;
-            used = true;
-        }
-        if (used)
-            c->expr = NULL;
+        part.kind = PART_KEY;
+        part.values = arena_array(b->p->arena, (size_t)k->count, sizeof(struct expr *));
+        part.values[i] = expr_compile(&b->c, value);
     }
-    if (key->value_count < k->count)
-        return NULL;
-    for (struct conjunct *c = all; c; c = c->next) {
-        if (c->expr)
-            key = narrow(b, key, c->expr);
-    }
-    return key;
+    return part;
 }
 
-static bool looks_up(const struct table_search *s)
+/* Two parts of a key: the whole of it is a lookup. */
+static struct part part_key(struct search_build *b, const struct ast_expr *e, const struct part *left, const struct part *right)
 {
-    return s->kind != SEARCH_SCAN && s->kind != SEARCH_GATE && !(s->kind == SEARCH_INDEX && s->op == AST_NE);
-}
-
-static struct table_search *search_and(struct search_build *b, const struct ast_expr *e)
-{
-    struct table_search *key = search_key(b, e);
-    if (key)
-        return key;
-    struct table_search *left = search_of(b, e->left), *right = search_of(b, e->right);
-    if (looks_up(left) && looks_up(right)) {
-        struct table_search *s = search_new(b, SEARCH_BOTH);
-        s->left = left;
-        s->right = right;
-        return s;
+    const struct table_key *k = &b->table->primary;
+    struct part part = *left;
+    int count = 0;
+    for (int i = 0; i < k->count; i++) {
+        if (!part.values[i])
+            part.values[i] = right->values[i];
+        count += part.values[i] != NULL;
     }
-    if (looks_up(left))
-        return narrow(b, left, e->right);
-    if (looks_up(right))
-        return narrow(b, right, e->left);
-    return search_condition(b, SEARCH_SCAN, e);
+    if (count < k->count)
+        return part;
+    struct table_search *s = search_new(b, SEARCH_KEY, e);
+    s->index = TABLE_PRIMARY;
+    s->op = AST_EQ;
+    s->values = part.values;
+    s->value_count = k->count;
+    return part_rows(s);
 }
 
-static struct table_search *search_or(struct search_build *b, const struct ast_expr *e)
+static bool finds_one(const struct table_search *s)
 {
-    struct table_search *left = search_of(b, e->left), *right = search_of(b, e->right);
-    if (!looks_up(left) || !looks_up(right))
-        return search_condition(b, SEARCH_SCAN, e);
-    struct table_search *s = search_new(b, SEARCH_EITHER);
-    s->left = left;
-    s->right = right;
-    return s;
+    return s->kind == SEARCH_KEY || (s->kind == SEARCH_INDEX && s->op == AST_EQ);
+}
+
+static struct part part_and(struct search_build *b, const struct ast_expr *e, bool under_both)
+{
+    struct part left = part_of(b, e->left, under_both), right = part_of(b, e->right, under_both);
+    if (left.kind == PART_KEY && right.kind == PART_KEY)
+        return part_key(b, e, &left, &right);
+    if (left.kind != PART_ROWS && right.kind != PART_ROWS)
+        return (struct part){.kind = PART_SCAN};
+    bool both = left.kind == PART_ROWS && right.kind == PART_ROWS;
+    if (both && !under_both) {
+        left = part_of(b, e->left, true);
+        right = part_of(b, e->right, true);
+    }
+    const struct part *rows = left.kind == PART_ROWS ? &left : &right, *other = left.kind == PART_ROWS ? &right : &left;
+    enum search_kind kind = both ? SEARCH_BOTH : other->kind == PART_NONE ? SEARCH_GUARD : SEARCH_FILTER;
+    struct table_search *s = search_new(b, kind, e);
+    s->left = rows->search;
+    if (both)
+        s->right = other->search;
+    if (kind == SEARCH_GUARD)
+        s->gate = expr_compile(&b->c, rows == &left ? e->right : e->left);
+    s->is_inner = kind == SEARCH_FILTER && under_both && !finds_one(s->left);
+    return part_rows(s);
+}
+
+static struct part part_or(struct search_build *b, const struct ast_expr *e, bool under_both)
+{
+    struct part left = part_of(b, e->left, under_both), right = part_of(b, e->right, under_both);
+    if (left.kind != PART_ROWS || right.kind != PART_ROWS)
+        return (struct part){.kind = PART_SCAN};
+    struct table_search *s = search_new(b, SEARCH_EITHER, e);
+    s->left = left.search;
+    s->right = right.search;
+    return part_rows(s);
+}
+
+static struct part part_not(struct search_build *b, const struct ast_expr *e, bool under_both)
+{
+    struct part left = part_of(b, e->left, under_both);
+    if (left.kind != PART_ROWS)
+        return (struct part){.kind = PART_SCAN};
+    struct table_search *s = search_new(b, SEARCH_NOT, e);
+    s->left = left.search;
+    return part_rows(s);
+}
+
+/* An attribute alone is looked up as 'true', 'is null' as null. */
+static struct part part_attribute(struct search_build *b, const struct ast_expr *e, const struct ast_expr *attribute)
+{
+    int column = column_of(b, attribute);
+    int index = column < 0 ? TABLE_PRIMARY - 1 : index_on(b->table, column);
+    struct value v = e == attribute ? value_bool(true) : VALUE_NULL;
+    if (index < TABLE_PRIMARY)
+        return (struct part){.kind = PART_SCAN};
+    return part_rows(search_index(b, e, index, AST_EQ, expr_literal(b->p->arena, v, TYPE_BOOL)));
+}
+
+/* under_both: below an 'and' of two lookups. */
+static struct part part_of(struct search_build *b, const struct ast_expr *e, bool under_both)
+{
+    if (!uses_row(b, e))
+        return (struct part){.kind = PART_NONE};
+    switch ((int)e->kind) {
+    case AST_AND:
+        return part_and(b, e, under_both);
+    case AST_OR:
+        return part_or(b, e, under_both);
+    case AST_NOT:
+        return part_not(b, e, under_both);
+    case AST_IS_NULL:
+        return part_attribute(b, e, e->left);
+    case AST_ATTR:
+        return part_attribute(b, e, e);
+    default:
+        return part_compare(b, e);
+    }
 }
 
 static struct table_search *search_of(struct search_build *b, const struct ast_expr *e)
 {
-    if (!uses_row(b, e))
-        return search_condition(b, SEARCH_GATE, e);
-    if (e->kind == AST_AND)
-        return search_and(b, e);
-    if (e->kind == AST_OR)
-        return search_or(b, e);
-    return search_compare(b, e);
+    if (!e) {
+        struct table_search *all = search_new(b, SEARCH_GATE, NULL);
+        all->condition = expr_literal(b->p->arena, value_bool(true), TYPE_BOOL);
+        return all;
+    }
+    struct part part = part_of(b, e, false);
+    if (part.kind == PART_ROWS)
+        return part.search;
+    return search_new(b, part.kind == PART_NONE ? SEARCH_GATE : SEARCH_SCAN, e);
 }
 
 static const char *search_words(struct search_build *b, const struct table_search *s)
 {
     const char *label = "";
     switch (s->kind) {
-    case SEARCH_ALL:
     case SEARCH_GATE:
     case SEARCH_SCAN:
         return "scan";
@@ -399,6 +457,8 @@ static const char *search_words(struct search_build *b, const struct table_searc
         return arena_printf(b->p->arena, "%s, then filter", search_words(b, s->left));
     case SEARCH_GUARD:
         return search_words(b, s->left);
+    case SEARCH_NOT:
+        return arena_printf(b->p->arena, "all but %s", search_words(b, s->left));
     case SEARCH_BOTH:
     case SEARCH_EITHER:
         return arena_printf(b->p->arena, "%s %s %s", search_words(b, s->left), s->kind == SEARCH_BOTH ? "and" : "or", search_words(b, s->right));
@@ -413,21 +473,17 @@ const struct table_query *plan_table_query(struct planner *p, const struct plan_
     struct search_build b = {.p = p, .c = plan_expr_ctx(p, scope, NULL), .table = table->config, .slot = slot};
     q->table = table;
     q->slot = slot;
+    q->how = "scan";
     if (on) {
         q->on = expr_compile(&b.c, on);
         if (!q->on)
             return NULL;
     }
-    const struct table_search *s;
-    if (!on)
-        s = search_new(&b, SEARCH_ALL);
-    else if (b.table->primary.count == 0 && b.table->index_count == 0)
-        s = search_condition(&b, SEARCH_SCAN, on);
-    else
-        s = search_of(&b, on);
-    q->search = s;
-    q->is_exact = s->kind == SEARCH_KEY || (s->kind == SEARCH_INDEX && s->index == TABLE_PRIMARY && s->op == AST_EQ);
-    q->how = search_words(&b, s);
+    if (b.table->type != &table_keyed)
+        return q;
+    q->search = search_of(&b, on);
+    q->is_exact = q->search->index == TABLE_PRIMARY && finds_one(q->search);
+    q->how = search_words(&b, q->search);
     return q;
 }
 

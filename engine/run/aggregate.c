@@ -47,9 +47,8 @@ static int end_bucket(struct aggregation *a, int unit, int64_t at_ms)
     struct row **rows = bucket_take_rows(&o->bucket, a->op.env->scratch, &count);
     /* Rows came before their bucket's time was told: they belong to the one that was open. */
     for (uint32_t i = 0; i < count; i++) {
-        enum table_put put;
         if (rc == 0)
-            rc = table->plan->type->insert(table, rows[i], &put);
+            rc = table->plan->type->insert(table, rows[i]);
         if (has_next)
             open_add(a, unit + 1, rows[i]);
         row_unref(rows[i]);
@@ -135,13 +134,16 @@ static struct value column_value(struct frame *f, const struct aggregate_column 
     return expr_eval(c->from, f);
 }
 
-/* The event's own time; the event fails when there is none. */
-static int64_t event_time(struct frame *f, const struct expr *by)
+/* The event's own time; the event fails when there is none. *missing: it is null, and said to be long. */
+static int64_t event_time(struct frame *f, const struct expr *by, bool *missing)
 {
     struct value v = expr_eval(by, f);
     int64_t at_ms = 0;
-    if (v.type == TYPE_LONG || v.type == TYPE_INT)
+    if (v.type == TYPE_LONG)
         return v.as.l;
+    *missing = is_null(v) && by->type == TYPE_LONG;
+    if (*missing)
+        return 0;
     if (v.type != TYPE_STRING) {
         expr_fail(f->env, "'aggregate by %s': the time is %s", by->name, type_name(v.type));
     } else if (moment_parse(v.as.s->bytes, v.as.s->len, &at_ms) < 0) {
@@ -152,11 +154,11 @@ static int64_t event_time(struct frame *f, const struct expr *by)
 }
 
 /* values: one a column. ERR_EVENT. */
-static int event_values(struct aggregation *a, const struct event *e, struct value *values, int64_t *event_ms)
+static int event_values(struct aggregation *a, const struct event *e, struct value *values, int64_t *event_ms, bool *missing)
 {
     const struct aggregate_plan *p = a->plan;
     struct frame f = {.env = a->op.env, .rows = &e->row, .agg = a->running, .at_ms = e->at_ms, .kind = e->kind, .user = &a->op};
-    *event_ms = p->by ? event_time(&f, p->by) : 0;
+    *event_ms = p->by ? event_time(&f, p->by, missing) : 0;
     for (uint32_t i = 0; i < p->layout.schema->count && !f.env->failed; i++)
         values[i] = column_value(&f, &p->columns[i], *event_ms);
     return f.env->failed ? ERR_EVENT : 0;
@@ -169,25 +171,32 @@ static void add_event(struct aggregation *a, const struct value *values, int64_t
     bucket_add_event(&a->open[0].bucket, a->open[0].start_ms, event_start_ms, values);
 }
 
-/* A failing event takes its whole chunk with it: nothing is added before all were looked at. */
+/* A failing event takes its whole chunk with it: nothing is added before all were looked at. That a long time is missing is seen later: what
+ * stands before it in the chunk is added. */
 static int aggregate_push(struct op *op, const struct batch *in)
 {
     struct aggregation *a = (struct aggregation *)op;
     const struct aggregate_plan *p = a->plan;
-    uint32_t columns = p->layout.schema->count;
+    uint32_t columns = p->layout.schema->count, good = in->count;
     if (p->loses_all || in->count == 0)
         return 0;
     struct value *values = arena_raw(op->env->scratch, in->count * (size_t)columns * sizeof(*values));
     int64_t *times = arena_raw(op->env->scratch, in->count * sizeof(*times));
     for (uint32_t i = 0; i < in->count; i++) {
-        if (UNLIKELY(event_values(a, &in->events[i], values + (size_t)i * columns, &times[i]) < 0))
+        bool missing = false;
+        if (UNLIKELY(event_values(a, &in->events[i], values + (size_t)i * columns, &times[i], &missing) < 0))
             return ERR_EVENT;
+        if (UNLIKELY(missing) && i < good)
+            good = i;
     }
     int rc = close_at(a, 0, op_now(op));
-    for (uint32_t i = 0; i < in->count; i++)
+    for (uint32_t i = 0; i < good; i++)
         add_event(a, values + (size_t)i * columns, times[i]);
     ask(a);
-    return rc;
+    if (good == in->count)
+        return rc;
+    expr_fail(op->env, "'aggregate by %s': the time is null", p->by->name);
+    return ERR_EVENT;
 }
 
 static void aggregate_explain(const struct op_plan *plan, struct buf *out)

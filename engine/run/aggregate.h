@@ -80,6 +80,7 @@ struct aggregate_lookup {
     uint16_t slot;
     int slot_count;
     struct expr *on;        /* or NULL */
+    struct expr *before;    /* the part of on that columns of the tables answer: asked of their rows before those of memory come to them; or NULL */
     struct expr *from, *to; /* to NULL: from is text with '**' */
     struct expr *per;
 };
@@ -88,7 +89,9 @@ int aggregate_lookup_rows(const struct lookup *l, struct app *app, struct frame 
 /* The table of a unit, at work. */
 struct table *aggregation_table(const struct aggregation *a, int unit);
 /* aggregate_find.c: rows of a unit's table whose time (the events' own with 'aggregate by') is in start_ms <= t < end_ms. ERR_EVENT. */
-int aggregation_stored(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms, struct table_hits *hits);
+int aggregation_stored(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms, struct table_rows *rows);
+/* Takes those rows out of the table. */
+int aggregation_forget(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms);
 /* aggregate_purge.c */
 struct op *aggregate_purge_new(struct aggregation *a);
 

@@ -100,14 +100,34 @@ static int ask_range(const struct aggregate_lookup *l, struct frame *f, int64_t 
 
 /* ---- table and memory ---- */
 
-int aggregation_stored(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms, struct table_hits *hits)
+static int64_t row_event_start(const struct aggregate_plan *p, const struct row *row)
 {
-    struct row *range = scratch_row(a->op.env->scratch, 2);
+    return p->by ? row_get(row, (size_t)p->layout.event_start).as.l : 0;
+}
+
+/* A frame over the range and room for a row. */
+static struct frame range_frame(struct aggregation *a, int64_t start_ms, int64_t end_ms)
+{
+    struct arena *scratch = a->op.env->scratch;
+    struct row *range = scratch_row(scratch, 2), **rows = arena_array(scratch, 2, sizeof(*rows));
     scratch_set(range, 0, value_long(start_ms));
     scratch_set(range, 1, value_long(end_ms));
-    struct row *rows[2] = {range, NULL};
-    struct frame f = {.env = a->op.env, .rows = rows, .at_ms = op_now(&a->op), .user = &a->op};
-    return table_find(a->plan->units[unit].range, aggregation_table(a, unit), &f, hits);
+    rows[0] = range;
+    return (struct frame){.env = a->op.env, .rows = rows, .at_ms = op_now(&a->op), .user = &a->op};
+}
+
+int aggregation_stored(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms, struct table_rows *rows)
+{
+    struct frame f = range_frame(a, start_ms, end_ms);
+    struct table *t = aggregation_table(a, unit);
+    return t->plan->type->find(t, a->plan->units[unit].range, &f, rows);
+}
+
+int aggregation_forget(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms)
+{
+    struct frame f = range_frame(a, start_ms, end_ms);
+    struct table *t = aggregation_table(a, unit);
+    return t->plan->type->remove(t, a->plan->units[unit].range, &f);
 }
 
 /* Start of what is open in unit or, before that one had anything, in a finer one. False: nothing ever came. */
@@ -125,22 +145,22 @@ static bool open_since(const struct aggregation *a, int unit, int64_t *start_ms)
     return false;
 }
 
-/* All that is open up to unit, merged by group into rows of unit; memory is the caller's to end. */
+/* All that is open up to unit, merged by group; memory is the caller's to end. With 'aggregate by' rows of different units stay apart, each with the
+ * start that its own bucket has: by that they lie in the range or not. */
 static void merge_open(const struct aggregation *a, int unit, int64_t since_ms, struct bucket *memory)
 {
     const struct aggregate_plan *p = a->plan;
     int64_t start_ms = unit_start(p->units[unit].unit, since_ms);
-    bucket_init(memory, &p->layout);
     for (int i = unit; i >= 0; i--) {
         const struct bucket *open = &a->open[i].bucket;
         struct row **rows = bucket_rows(open, a->op.env->scratch);
-        for (uint32_t k = 0; k < open->count; k++) {
-            int64_t event_start_ms = p->by ? unit_start(p->units[unit].unit, row_get(rows[k], 1).as.l) : 0;
-            bucket_add_row(memory, start_ms, event_start_ms, rows[k]);
-        }
+        for (uint32_t k = 0; k < open->count; k++)
+            bucket_add_row(memory, start_ms, row_event_start(p, rows[k]), rows[k]);
     }
 }
 
+/* A mean of whole numbers is a long in a column of doubles, and the size of a set is an int in one of longs: the language's comparisons and sums
+ * fail on them. */
 static struct row *output_row(const struct aggregation *a, const struct row *row)
 {
     const struct aggregate_plan *p = a->plan;
@@ -149,7 +169,7 @@ static struct row *output_row(const struct aggregation *a, const struct row *row
         const struct aggregate_output *o = &p->outputs[i];
         struct value v = row_get(row, (size_t)o->column);
         if (o->is_set_size) {
-            v = value_long(v.type == TYPE_OBJECT ? (int64_t)object_count(v.as.o) : 0);
+            v = value_int(v.type == TYPE_OBJECT ? (int32_t)object_count(v.as.o) : 0);
         } else if (o->count >= 0 && !is_null(v)) {
             int64_t n = row_get(row, (size_t)o->count).as.l;
             if (n == 0)
@@ -163,25 +183,28 @@ static struct row *output_row(const struct aggregation *a, const struct row *row
 }
 
 /* With 'aggregate by' a bucket may have ended more than once: its rows are merged. */
-static void found_merged(const struct aggregation *a, const struct found *in, struct found *out)
+static void found_merged(const struct aggregation *a, int unit, const struct found *in, struct found *out)
 {
+    const struct aggregate_plan *p = a->plan;
     struct bucket merged;
-    bucket_init(&merged, &a->plan->layout);
-    for (uint32_t i = 0; i < in->count; i++)
-        bucket_add_row(&merged, row_get(in->rows[i], 0).as.l, row_get(in->rows[i], 1).as.l, in->rows[i]);
+    bucket_init(&merged, &p->layout);
+    for (uint32_t i = 0; i < in->count; i++) {
+        int64_t event_start_ms = unit_start(p->units[unit].unit, row_event_start(p, in->rows[i]));
+        bucket_add_row(&merged, row_get(in->rows[i], 0).as.l, event_start_ms, in->rows[i]);
+    }
     struct row **rows = bucket_rows(&merged, a->op.env->scratch);
     for (uint32_t i = 0; i < merged.count; i++)
         found_add(out, output_row(a, rows[i]));
     bucket_fini(&merged);
 }
 
-/* Adds the rows of memory that lie in the range: with 'aggregate by' by the time of the finer bucket that the newest of it came from. */
+/* Adds the rows of memory that lie in the range. */
 static void found_memory(const struct aggregation *a, const struct bucket *memory, int64_t start_ms, int64_t end_ms, struct found *in)
 {
     const struct aggregate_plan *p = a->plan;
     struct row **rows = bucket_rows(memory, a->op.env->scratch);
     for (uint32_t i = 0; i < memory->count; i++) {
-        int64_t at_ms = p->by ? rows[i]->at_ms : row_get(rows[i], 0).as.l;
+        int64_t at_ms = p->by ? row_event_start(p, rows[i]) : row_get(rows[i], 0).as.l;
         if (at_ms >= start_ms && at_ms < end_ms)
             found_add(in, rows[i]);
     }
@@ -193,45 +216,49 @@ static void found_memory(const struct aggregation *a, const struct bucket *memor
     }
 }
 
-static int find_rows(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms, struct found *out)
+/* Rows of the unit's table in the range, and of memory. */
+static int find_stored(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms, struct found *in)
 {
-    const struct aggregate_plan *p = a->plan;
-    struct found in = {.scratch = out->scratch};
-    struct table_hits hits;
-    struct bucket memory;
+    struct table_rows stored = {.scratch = in->scratch};
+    int rc = aggregation_stored(a, unit, start_ms, end_ms, &stored);
+    for (uint32_t i = 0; rc == 0 && i < stored.count; i++)
+        found_add(in, stored.rows[i]);
+    return rc;
+}
+
+static void find_open(const struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms, struct bucket *memory, struct found *in)
+{
     int64_t since_ms;
-    table_hits_init(&hits, out->scratch, 0);
-    int rc = aggregation_stored(a, unit, start_ms, end_ms, &hits);
-    if (rc < 0)
-        return rc;
-    for (uint32_t i = 0; i < hits.count; i++)
-        found_add(&in, hits.hits[i].row);
-    bucket_init(&memory, &p->layout);
-    if (open_since(a, unit, &since_ms) && (p->by || end_ms > since_ms)) {
-        merge_open(a, unit, since_ms, &memory);
-        found_memory(a, &memory, start_ms, end_ms, &in);
+    if (!open_since(a, unit, &since_ms) || (!a->plan->by && end_ms <= since_ms))
+        return;
+    merge_open(a, unit, since_ms, memory);
+    found_memory(a, memory, start_ms, end_ms, in);
+}
+
+static void make_output(const struct aggregation *a, int unit, const struct found *in, struct found *out)
+{
+    if (a->plan->by) {
+        found_merged(a, unit, in, out);
+        return;
     }
-    if (p->by) {
-        found_merged(a, &in, out);
-    } else {
-        for (uint32_t i = 0; i < in.count; i++)
-            found_add(out, output_row(a, in.rows[i]));
-    }
-    bucket_fini(&memory);
-    return 0;
+    for (uint32_t i = 0; i < in->count; i++)
+        found_add(out, output_row(a, in->rows[i]));
 }
 
 /* ---- the lookup ---- */
 
-/* Keeps the rows for which on is true. */
-static int found_filter(const struct aggregate_lookup *l, struct frame *f, struct row **rows, struct found *found)
+/* Keeps the rows for which the condition is true; NULL: all. rows are the slots of f. */
+static int found_filter(const struct aggregate_lookup *l, const struct expr *condition, struct frame *f, struct row **slots, struct found *found)
 {
     uint32_t kept = 0;
+    if (!condition)
+        return 0;
     for (uint32_t i = 0; i < found->count && !f->env->failed; i++) {
-        rows[l->slot] = found->rows[i];
-        if (expr_is_true(l->on, f))
+        slots[l->slot] = found->rows[i];
+        if (expr_is_true(condition, f))
             found->rows[kept++] = found->rows[i];
     }
+    slots[l->slot] = NULL;
     found->count = kept;
     return f->env->failed ? ERR_EVENT : 0;
 }
@@ -240,7 +267,8 @@ int aggregate_lookup_rows(const struct lookup *lookup, struct app *app, struct f
 {
     const struct aggregate_lookup *l = (const struct aggregate_lookup *)(const void *)lookup;
     struct aggregation *a = app->aggregations[l->element->number];
-    struct found found = {.scratch = f->env->scratch};
+    struct found in = {.scratch = f->env->scratch}, out = in;
+    struct bucket memory;
     struct row *const *outer = f->rows;
     struct row **slots = arena_array(f->env->scratch, (size_t)l->slot_count, sizeof(struct row *));
     int64_t start_ms, end_ms;
@@ -251,12 +279,19 @@ int aggregate_lookup_rows(const struct lookup *lookup, struct app *app, struct f
     int rc = ask_unit(l, a->plan, f, &unit);
     if (rc == 0)
         rc = ask_range(l, f, &start_ms, &end_ms);
+    bucket_init(&memory, &a->plan->layout);
     if (rc == 0)
-        rc = find_rows(a, unit, start_ms, end_ms, &found);
-    if (rc == 0 && l->on)
-        rc = found_filter(l, f, slots, &found);
+        rc = find_stored(a, unit, start_ms, end_ms, &in);
+    if (rc == 0)
+        rc = found_filter(l, l->before, f, slots, &in);
+    if (rc == 0) {
+        find_open(a, unit, start_ms, end_ms, &memory, &in);
+        make_output(a, unit, &in, &out);
+        rc = found_filter(l, l->on, f, slots, &out);
+    }
+    bucket_fini(&memory);
     f->rows = outer;
-    *rows = found.rows;
-    *count = found.count;
+    *rows = out.rows;
+    *count = out.count;
     return rc;
 }

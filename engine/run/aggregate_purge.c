@@ -1,7 +1,9 @@
 /* aggregate_purge.c - rows of ended buckets are forgotten when they are older than their unit keeps them (spec 09 section 4).
  *
  * Laws: (1) a row goes when its time is before now - retention; (2) before that, the next coarser table must hold a row for the time of the
- * newest row that would go: else forgetting stops for good, for what it stands for would be lost. */
+ * newest row that would go: else forgetting stops for good, for what it stands for would be lost. The time is that of the next coarser unit there is in
+ * the calendar, so with 'every sec, hour' it stops soon; (3) rows of the coarsest
+ * unit go only when, at the same time, some of the next finer one do. */
 #include "engine/run/aggregate.h"
 #include "engine/base/log.h"
 
@@ -41,45 +43,47 @@ static int64_t row_time(const struct aggregation *a, const struct row *row)
     return row_get(row, column < 0 ? 0 : (size_t)column).as.l;
 }
 
-/* Is what the newest of these rows stands for in the next coarser table? 1, 0, or ERR_EVENT. */
-static int is_safe(struct aggregation *a, int unit, const struct table_hits *old)
+static enum duration calendar_next(enum duration unit)
 {
-    if (unit + 1 == a->plan->unit_count)
-        return 1;
-    int64_t newest_ms = INT64_MIN;
-    for (uint32_t i = 0; i < old->count; i++) {
-        int64_t at_ms = row_time(a, old->hits[i].row);
-        newest_ms = at_ms > newest_ms ? at_ms : newest_ms;
-    }
-    enum duration coarser = a->plan->units[unit + 1].unit;
-    struct table_hits hits;
-    table_hits_init(&hits, a->op.env->scratch, 1);
-    int rc = aggregation_stored(a, unit + 1, unit_start(coarser, newest_ms), unit_end(coarser, newest_ms), &hits);
-    return rc < 0 ? rc : hits.count > 0;
+    return unit == DURATION_DAYS ? DURATION_MONTHS : unit + 1;
 }
 
-static int purge_unit(struct aggregate_purge *p, int unit, int64_t now_ms)
+/* Is what the newest of these rows stands for in the next coarser table? 1, 0, or ERR_EVENT. */
+static int is_safe(struct aggregation *a, int unit, const struct table_rows *old)
+{
+    int64_t newest_ms = INT64_MIN;
+    for (uint32_t i = 0; i < old->count; i++) {
+        int64_t at_ms = row_time(a, old->rows[i]);
+        newest_ms = at_ms > newest_ms ? at_ms : newest_ms;
+    }
+    enum duration coarser = calendar_next(a->plan->units[unit].unit);
+    struct table_rows found = {.scratch = a->op.env->scratch};
+    int rc = aggregation_stored(a, unit + 1, unit_start(coarser, newest_ms), unit_end(coarser, newest_ms), &found);
+    return rc < 0 ? rc : found.count > 0;
+}
+
+static int purge_unit(struct aggregate_purge *p, int unit, int64_t now_ms, bool *goes)
 {
     struct aggregation *a = p->of;
     const struct aggregate_unit *u = &a->plan->units[unit];
-    struct table_hits old;
+    struct table_rows old = {.scratch = a->op.env->scratch};
     if (u->retention_ms == RETAIN_ALL)
         return 0;
-    table_hits_init(&old, a->op.env->scratch, 0);
     int rc = aggregation_stored(a, unit, INT64_MIN, now_ms - u->retention_ms, &old);
-    if (rc < 0 || old.count == 0)
+    if (rc == 0 && unit + 1 < a->plan->unit_count)
+        *goes = old.count > 0;
+    if (rc < 0 || !*goes || old.count == 0)
         return rc;
-    int safe = is_safe(a, unit, &old);
+    int safe = unit + 1 < a->plan->unit_count ? is_safe(a, unit, &old) : 1;
     if (safe < 0)
         return safe;
     if (!safe) {
         p->halted = true;
-        log_write(LOG_WARN, "aggregate", "%s: rows of %s are not in %s yet; nothing is forgotten any more", a->plan->element->schema->id, u->table->schema->id,
-                 a->plan->units[unit + 1].table->schema->id);
+        log_write(LOG_WARN, "aggregate", "%s: rows of %s are not in %s yet; nothing is forgotten any more",
+                  a->plan->element->schema->id, u->table->schema->id, a->plan->units[unit + 1].table->schema->id);
         return 0;
     }
-    struct table *table = aggregation_table(a, unit);
-    return table->plan->type->remove(table, old.hits, old.count);
+    return aggregation_forget(a, unit, INT64_MIN, now_ms - u->retention_ms);
 }
 
 static int purge_due(struct op *op, int64_t due_ms)
@@ -88,8 +92,9 @@ static int purge_due(struct op *op, int64_t due_ms)
     (void)due_ms;
     int64_t now_ms = op_now(op);
     int rc = 0;
+    bool goes = false;
     for (int i = 0; i < p->of->plan->unit_count && rc == 0 && !p->halted; i++)
-        rc = purge_unit(p, i, now_ms);
+        rc = purge_unit(p, i, now_ms, &goes);
     if (!p->halted)
         ask(p, now_ms + p->of->plan->interval_ms);
     return rc;

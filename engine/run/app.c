@@ -310,6 +310,7 @@ static int save_part(struct app *app, const char *name, const struct part_of *wh
     switch (what->kind) {
     case PART_HEAD:
         expr_env_save(&app->env, w);
+        script_save(&app->env, w);
         break;
     case PART_TABLE:
         table_save(what->thing, w);
@@ -350,7 +351,7 @@ static int load_body(struct app *app, const struct part_of *what, struct reader 
 {
     switch (what->kind) {
     case PART_HEAD:
-        return expr_env_load(&app->env, r);
+        return expr_env_load(&app->env, r) < 0 ? ERR_STATE : script_load(&app->env, r);
     case PART_TABLE:
         return table_load(what->thing, r);
     case PART_OP:

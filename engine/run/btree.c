@@ -190,6 +190,16 @@ struct btree_at btree_seek(const struct btree *t, uint64_t key, uint64_t order)
     return (struct btree_at){n, lower(n, key, order)};
 }
 
+void **btree_slot(const struct btree *t, uint64_t key, uint64_t order)
+{
+    struct btree_at at = btree_seek(t, key, order);
+    if (at.node && at.place == at.node->count)
+        at = (struct btree_at){at.node->next, 0};
+    if (!at.node || at.node->items[at.place].key != key || at.node->items[at.place].order != order)
+        return NULL;
+    return &at.node->items[at.place].what;
+}
+
 void *btree_next(struct btree_at *at, uint64_t *key)
 {
     while (at->node && at->place >= at->node->count) {
@@ -202,4 +212,9 @@ void *btree_next(struct btree_at *at, uint64_t *key)
     if (key)
         *key = i->key;
     return i->what;
+}
+
+uint64_t btree_order(const struct btree_at *at)
+{
+    return at->node->items[at->place - 1].order;
 }

@@ -203,6 +203,16 @@ static void column_add(struct row *row, size_t i, enum column_kind kind, struct 
     }
 }
 
+/* A null and the string 'null' are one group: the newest event tells which of them is shown. */
+static void keys_renew(const struct bucket_layout *l, struct row *row, const struct value *keys)
+{
+    for (int i = 0; i < l->key_count; i++) {
+        size_t at = (size_t)(l->first_key + i);
+        if (UNLIKELY(row->types[at] != keys[i].type))
+            replace(row, at, keys[i]);
+    }
+}
+
 /* Values of the newest event are taken over from what is not older. */
 static bool is_newest(const struct bucket_layout *l, const struct row *row, struct value time)
 {
@@ -215,6 +225,8 @@ void bucket_add_event(struct bucket *b, int64_t start_ms, int64_t event_start_ms
     bool fresh;
     struct row *row = bucket_need(b, start_ms, event_start_ms, values + l->first_key, &fresh);
     bool newest = fresh || is_newest(l, row, values[l->latest_time < 0 ? 0 : l->latest_time]);
+    if (newest && !fresh)
+        keys_renew(l, row, values + l->first_key);
     for (size_t i = (size_t)(l->first_key + l->key_count); i < l->schema->count; i++) {
         if (newest || l->kinds[i] != COLUMN_LATEST)
             column_add(row, i, l->kinds[i], values[i], true);
@@ -230,8 +242,8 @@ void bucket_add_row(struct bucket *b, int64_t start_ms, int64_t event_start_ms, 
         keys[i] = row_get(from, (size_t)(l->first_key + i));
     struct row *row = bucket_need(b, start_ms, event_start_ms, keys, &fresh);
     bool newest = fresh || is_newest(l, row, row_get(from, l->latest_time < 0 ? 0 : (size_t)l->latest_time));
-    if (newest && l->event_start >= 0)
-        row->at_ms = row_get(from, (size_t)l->event_start).as.l;
+    if (newest && !fresh)
+        keys_renew(l, row, keys);
     for (size_t i = (size_t)(l->first_key + l->key_count); i < l->schema->count; i++) {
         if (newest || l->kinds[i] != COLUMN_LATEST)
             column_add(row, i, l->kinds[i], row_get(from, i), false);

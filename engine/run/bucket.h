@@ -46,7 +46,7 @@ void bucket_fini(struct bucket *b);
 /* One event: a value a column, those of sums long or double as the column is, that of a set an element; those of the two starts are not looked at. Values
  * are borrowed. start_ms is stamped into a new group; event_start_ms is part of the key where there is one. */
 void bucket_add_event(struct bucket *b, int64_t start_ms, int64_t event_start_ms, const struct value *values);
-/* A whole row of a finer unit, or of the same one; borrowed. The group's row is stamped (at_ms) with the event start that the newest of what came has itself. */
+/* A whole row of a finer unit, or of the same one; borrowed. */
 void bucket_add_row(struct bucket *b, int64_t start_ms, int64_t event_start_ms, const struct row *row);
 /* The rows in the order the language shows them (that of a hash map), in scratch; they stay the bucket's. */
 struct row **bucket_rows(const struct bucket *b, struct arena *scratch);

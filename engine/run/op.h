@@ -26,6 +26,7 @@ struct queue;
 struct op;
 struct op_plan;
 struct op_timers;
+struct kept_plan; /* engine/window/kept.h */
 
 struct op_type {
     const char *name; /* "filter", "window.length" */
@@ -50,6 +51,8 @@ struct op_type {
      * The queue is the window's own, borrowed; or lies in scratch. */
     struct queue *(*content)(struct op *op);
     bool content_is_stable; /* content is always the same queue, and it tells its indexes of every row: a join may index it */
+    /* Windows, while compiling: of the rows that leave, only these columns are looked at (kept.h). The window may hold just them. NULL: it doesn't. */
+    void (*keep)(struct op_plan *plan, struct kept_plan *kept);
     /* Appends what explain prints behind the name: parameters, bounds. May be NULL. */
     void (*explain)(const struct op_plan *plan, struct buf *out);
 };

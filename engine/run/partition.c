@@ -35,7 +35,9 @@ struct partitioner {
     size_t bytes, use_at;  /* of struct partition; where its purge_use is */
     struct partition **all; /* in order of coming into being; NULL: gone */
     uint32_t count, top, cap;
-    uint32_t *slots; /* place + 1; 0: empty */
+    struct slot {
+        uint32_t place, hash; /* place + 1; 0: empty. The hash stands here too: a probe that misses costs no look at the key */
+    } * slots;
     uint32_t slot_count;
     uint32_t most;   /* keys there were at one time: the language's map never shrinks */
     struct partition **ordered; /* all, in the language's order; NULL: not known */
@@ -46,16 +48,19 @@ struct partitioner {
 
 static uint32_t spread(uint32_t hash)
 {
-    hash *= 0x9E3779B1u;
-    return hash ^ hash >> 15;
+    hash ^= hash >> 16;
+    hash *= 0x85EBCA6Bu;
+    hash ^= hash >> 13;
+    hash *= 0xC2B2AE35u;
+    return hash ^ hash >> 16;
 }
 
 static void slot_put(struct partitioner *o, const struct partition *p)
 {
     uint32_t mask = o->slot_count - 1, at = p->hash & mask;
-    while (o->slots[at])
+    while (o->slots[at].place)
         at = (at + 1) & mask;
-    o->slots[at] = p->place + 1;
+    o->slots[at] = (struct slot){p->place + 1, p->hash};
 }
 
 /* Room for one more: closes the holes, and doubles when most of it is in use. */
@@ -88,9 +93,11 @@ static struct partition *table_find(const struct partitioner *o, struct text *ke
     if (UNLIKELY(o->slot_count == 0))
         return NULL;
     uint32_t mask = o->slot_count - 1;
-    for (uint32_t at = hash & mask; o->slots[at]; at = (at + 1) & mask) {
-        struct partition *p = o->all[o->slots[at] - 1];
-        if (p->hash == hash && text_equal(p->key, key))
+    for (uint32_t at = hash & mask; o->slots[at].place; at = (at + 1) & mask) {
+        if (o->slots[at].hash != hash)
+            continue;
+        struct partition *p = o->all[o->slots[at].place - 1];
+        if (LIKELY(text_equal(p->key, key)))
             return p;
     }
     return NULL;
@@ -100,15 +107,15 @@ static struct partition *table_find(const struct partitioner *o, struct text *ke
 static void slot_remove(struct partitioner *o, const struct partition *p)
 {
     uint32_t mask = o->slot_count - 1, at = p->hash & mask;
-    while (o->slots[at] != p->place + 1)
+    while (o->slots[at].place != p->place + 1)
         at = (at + 1) & mask;
-    o->slots[at] = 0;
-    for (uint32_t next = (at + 1) & mask; o->slots[next]; next = (next + 1) & mask) {
-        uint32_t home = o->all[o->slots[next] - 1]->hash & mask;
+    o->slots[at].place = 0;
+    for (uint32_t next = (at + 1) & mask; o->slots[next].place; next = (next + 1) & mask) {
+        uint32_t home = o->slots[next].hash & mask;
         if (((next - home) & mask) < ((next - at) & mask))
             continue;
         o->slots[at] = o->slots[next];
-        o->slots[next] = 0;
+        o->slots[next].place = 0;
         at = next;
     }
 }

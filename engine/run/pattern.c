@@ -93,6 +93,13 @@ void pattern_limit(struct pattern *m)
     m->told = m->dropped * 2;
 }
 
+void pattern_stats(const struct op *op, struct pattern_stats *stats)
+{
+    const struct pattern *m = (const struct pattern *)op;
+    ASSERT(op->type == &op_pattern);
+    *stats = (struct pattern_stats){.waits = m->wait_count, .dropped = m->dropped, .late = m->late};
+}
+
 /* ---- what comes in ---- */
 
 static void arrive(struct pattern *m, const struct pattern_input_plan *in, int64_t at_ms)

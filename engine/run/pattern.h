@@ -108,6 +108,17 @@ static inline int pattern_frame_count(const struct pattern_plan *p)
 
 extern const struct op_type op_pattern, op_pattern_input, op_pattern_timer, op_pattern_tap, op_pattern_gather;
 
+/* What a running pattern holds, and what its bounds made of it. Bounds (limits.h): LIMIT_PATTERN_WAITS waits, the oldest of the longest list go;
+ * LIMIT_PATTERN_CHAIN events of one counted element, the partial match goes; LIMIT_PATTERN_WAITS timers under way at one node, those asked for
+ * beyond are not set, and what waits fires with the next timer after its time. 'within' ends them earlier. */
+struct pattern_stats {
+    uint32_t waits;   /* partial matches, by the elements they wait for */
+    uint64_t dropped; /* partial matches that were dropped by a bound, since the start of the app or the state it was loaded from */
+    uint64_t late;    /* timers that were not set */
+};
+/* op: an instance of op_pattern. On the app's worker. */
+void pattern_stats(const struct op *op, struct pattern_stats *stats);
+
 /* The value of a whole-list view: expr.slot is the frame row, expr.index the attribute. */
 struct value pattern_list_eval(const struct expr *e, struct frame *f);
 /* 'e1[k] is null': null when the frame row at expr.slot is missing, else true. */
@@ -152,6 +163,7 @@ struct pattern {
     uint32_t wait_count;   /* over all lists */
     uint32_t link_count;   /* partials with one behind them: keys don't answer then, lists are scanned */
     uint64_t dropped;      /* by the limits */
+    uint64_t late;         /* timers not set, likewise */
     uint64_t told;         /* the log speaks again when so many were dropped */
 };
 static inline const struct pattern_plan *pattern_plan_of(const struct pattern *m)
@@ -209,6 +221,8 @@ void node_fresh(struct pattern *m, struct pattern_node *n, struct partial *p); /
 void node_pend(struct pattern *m, struct pattern_node *n, struct wait_list *from);
 /* The slot of n in p is filled for good: p has become stale for the watchers. */
 void node_filled(struct pattern *m, struct pattern_node *n, struct partial *p);
+/* Notes the key of a wait for the index: at nodes with a key, before it is pending. It can't change while the wait is there. */
+void node_note_key(const struct pattern *m, const struct pattern_node *n, struct wait *w);
 void node_heap_rebuild(struct pattern *m, struct pattern_node *n);
 
 /* pattern_absent.c */

@@ -46,6 +46,43 @@ static bool partial_start(const struct pattern_plan *plan, const struct partial 
     return found;
 }
 
+/* ---- the key ---- */
+
+/* Equal keys give equal hashes; int and long are one type here, and so are both zeros. */
+static uint32_t key_hash(struct value v)
+{
+    if (v.type == TYPE_INT)
+        v.type = TYPE_LONG;
+    else if (v.type == TYPE_DOUBLE && v.as.d == 0)
+        v.as.d = 0;
+    else if (v.type == TYPE_FLOAT && v.as.f == 0)
+        v = value_float(0);
+    uint32_t h = v.type == TYPE_STRING ? text_hash(v.as.s) : value_hash(v);
+    h *= 0x9E3779B1u;
+    return h ^ (h >> 15);
+}
+
+static struct value partial_key(const struct pattern_plan *plan, const struct pattern_key *key, const struct partial *p)
+{
+    const struct row *row = NULL;
+    if (!plan->is_chain[key->of_node]) {
+        row = p->slots[key->of_node].row;
+    } else {
+        const struct chain *c = p->slots[key->of_node].chain;
+        if (c && key->of_index < c->count)
+            row = c->rows[key->of_index];
+    }
+    return row ? row_get(row, key->of_at) : VALUE_NULL;
+}
+
+void node_note_key(const struct pattern *m, const struct pattern_node *n, struct wait *w)
+{
+    struct value v = partial_key(pattern_plan_of(m), &n->plan->key, w->partial);
+    w->is_odd = !is_null(v) && v.type != n->plan->key.of_type;
+    w->hash = key_hash(v);
+    wait_index_prefetch(&n->index, w->hash);
+}
+
 /* ---- lists ---- */
 
 void node_fresh(struct pattern *m, struct pattern_node *n, struct partial *p)
@@ -54,6 +91,8 @@ void node_fresh(struct pattern *m, struct pattern_node *n, struct partial *p)
     struct wait *w = wait_new(&n->fresh, p);
     wait_append(&n->fresh, w);
     m->wait_count++;
+    if (n->fresh.is_keyed)
+        node_note_key(m, n, w);
     int64_t start_ms;
     if (plan->within_ms >= 0 && !plan->is_sequence && partial_start(plan, p, &start_ms))
         wait_heap_add(&n->heap, w, start_ms);
@@ -99,35 +138,6 @@ void node_clear(struct pattern *m, struct wait_list *l)
         waits_remove(m, l, l->first);
 }
 
-/* ---- the key ---- */
-
-/* Equal keys give equal hashes; int and long are one type here, and so are both zeros. */
-static uint32_t key_hash(struct value v)
-{
-    if (v.type == TYPE_INT)
-        v.type = TYPE_LONG;
-    else if (v.type == TYPE_DOUBLE && v.as.d == 0)
-        v.as.d = 0;
-    else if (v.type == TYPE_FLOAT && v.as.f == 0)
-        v = value_float(0);
-    uint32_t h = v.type == TYPE_STRING ? text_hash(v.as.s) : value_hash(v);
-    h *= 0x9E3779B1u;
-    return h ^ (h >> 15);
-}
-
-static struct value partial_key(const struct pattern_plan *plan, const struct pattern_key *key, const struct partial *p)
-{
-    const struct row *row = NULL;
-    if (!plan->is_chain[key->of_node]) {
-        row = p->slots[key->of_node].row;
-    } else {
-        const struct chain *c = p->slots[key->of_node].chain;
-        if (c && key->of_index < c->count)
-            row = c->rows[key->of_index];
-    }
-    return row ? row_get(row, key->of_at) : VALUE_NULL;
-}
-
 /* What is stored beside p already makes n drop it at its next event. */
 static bool is_stale(const struct pattern *m, const struct pattern_node *n, const struct partial *p)
 {
@@ -142,13 +152,10 @@ static bool is_stale(const struct pattern *m, const struct pattern_node *n, cons
 
 static void index_wait(struct pattern *m, struct pattern_node *n, struct wait *w)
 {
-    if (is_stale(m, n, w->partial)) {
+    if (is_stale(m, n, w->partial))
         wait_index_stale(&n->index, w);
-        return;
-    }
-    struct value v = partial_key(pattern_plan_of(m), &n->plan->key, w->partial);
-    w->is_odd = !is_null(v) && v.type != n->plan->key.of_type;
-    wait_index_add(&n->index, &n->pending, w, key_hash(v));
+    else
+        wait_index_add(&n->index, w);
 }
 
 void node_filled(struct pattern *m, struct pattern_node *n, struct partial *p)
@@ -158,7 +165,7 @@ void node_filled(struct pattern *m, struct pattern_node *n, struct partial *p)
         uint32_t hash = key_hash(partial_key(pattern_plan_of(m), &watcher->plan->key, p));
         struct wait *next;
         for (struct wait *w = wait_index_find(&watcher->index, hash); w; w = next) {
-            next = wait_index_next(w->hash_next, hash);
+            next = w->hash_next;
             if (w->partial == p)
                 wait_index_stale(&watcher->index, w);
         }
@@ -831,7 +838,7 @@ int node_process(struct pattern *m, struct pattern_node *n, struct row *row, str
         node_remove(m, n, n->index.stale);
     if (n->plan->key.is_there && key_answers(m, n, row, &hash, &none)) {
         for (struct wait *w = none ? NULL : wait_index_find(&n->index, hash); w && rc == 0; w = next) {
-            next = wait_index_next(w->hash_next, hash);
+            next = w->hash_next;
             rc = try(m, n, w, row, out);
         }
         return rc;

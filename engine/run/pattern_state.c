@@ -330,7 +330,10 @@ static void load_node(struct loading *l, struct pattern_node *n)
         uint32_t at = read_number(r, l->partial_count);
         if (r->failed)
             break;
-        wait_append(&pending, wait_new(&pending, l->partials[at]));
+        struct wait *w = wait_new(&pending, l->partials[at]);
+        wait_append(&pending, w);
+        if (pending.is_keyed)
+            node_note_key(l->m, n, w);
         l->m->wait_count++;
     }
     node_pend(l->m, n, &pending);

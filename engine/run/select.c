@@ -5,12 +5,13 @@
 #include "engine/run/select.h"
 #include "engine/base/utf8.h"
 #include "engine/run/groups.h"
+#include "engine/window/kept.h"
 
 struct select {
     struct op op;
     char *agg;        /* kind B */
     char *having_agg; /* one state over all groups */
-    struct groups groups;
+    struct groups *groups; /* kind C */
     uint64_t chunk;
     struct batch *collect; /* a join collects the chunks of one push; else NULL */
     bool last_removed;     /* the last row of the chunk did not pass, or fell to the limit */
@@ -21,9 +22,12 @@ static void select_open(struct op *op)
 {
     struct select *s = (struct select *)op;
     const struct select_plan *p = (const struct select_plan *)op->plan;
-    s->agg = agg_block_new(&p->aggs);
-    s->having_agg = agg_block_new(&p->having_aggs);
-    groups_init(&s->groups, p->key_count);
+    s->agg = p->aggs.count ? agg_block_new(&p->aggs) : NULL;
+    s->having_agg = p->having_aggs.count ? agg_block_new(&p->having_aggs) : NULL;
+    if (p->key_count) {
+        s->groups = mem_alloc(sizeof(*s->groups));
+        groups_init(s->groups, p->key_count);
+    }
 }
 
 static bool wanted(const struct select_plan *p, enum event_kind kind)
@@ -102,7 +106,8 @@ static int reset(struct select *s, const struct select_plan *p, const struct eve
     }
     agg_block_reset(&p->aggs, s->agg);
     agg_block_reset(&p->having_aggs, s->having_agg);
-    groups_reset(&s->groups, &p->aggs, keep_groups);
+    if (s->groups)
+        groups_reset(s->groups, &p->aggs, keep_groups);
     return rc;
 }
 
@@ -139,7 +144,8 @@ struct order_item {
     uint32_t at;
 };
 
-static int order_compare(const struct select_plan *p, const struct order_item *a, const struct order_item *b)
+/* Values are compared as what their column declares; another type in it fails the event. */
+static int order_compare(const struct select_plan *p, const struct order_item *a, const struct order_item *b, struct expr_env *env)
 {
     for (int i = 0; i < p->order_count; i++) {
         struct value x = a->keys[i], y = b->keys[i];
@@ -148,6 +154,11 @@ static int order_compare(const struct select_plan *p, const struct order_item *a
                 continue;
             return is_null(x) ? 1 : -1; /* last in both directions */
         }
+        enum type type = p->order[i].attr->type;
+        if (UNLIKELY(x.type != type || y.type != type)) {
+            expr_fail(env, "order by: %s in a column of %s", type_name(x.type != type ? x.type : y.type), type_name(type));
+            return 0;
+        }
         int c = compare_values(x, y);
         if (c != 0)
             return p->order[i].descending ? -c : c;
@@ -155,17 +166,18 @@ static int order_compare(const struct select_plan *p, const struct order_item *a
     return 0;
 }
 
-static void merge_sort(const struct select_plan *p, struct order_item *items, struct order_item *spare, uint32_t count)
+static void merge_sort(const struct select_plan *p, struct order_item *items, struct order_item *spare, uint32_t count,
+                       struct expr_env *env)
 {
     if (count < 2)
         return;
     uint32_t half = count / 2;
-    merge_sort(p, items, spare, half);
-    merge_sort(p, items + half, spare, count - half);
+    merge_sort(p, items, spare, half, env);
+    merge_sort(p, items + half, spare, count - half, env);
     memcpy(spare, items, half * sizeof(*items));
     uint32_t left = 0, right = half, at = 0;
     while (left < half && right < count)
-        items[at++] = order_compare(p, &items[right], &spare[left]) < 0 ? items[right++] : spare[left++];
+        items[at++] = order_compare(p, &items[right], &spare[left], env) < 0 ? items[right++] : spare[left++];
     while (left < half)
         items[at++] = spare[left++];
 }
@@ -196,12 +208,12 @@ static int order_rows(struct select *s, const struct select_plan *p, struct batc
         uint32_t to = from + 1;
         while (to < list->count && items[to].event.kind == items[from].event.kind)
             to++;
-        merge_sort(p, items + from, spare, to - from);
+        merge_sort(p, items + from, spare, to - from, s->op.env);
         from = to;
     }
     for (uint32_t i = 0; i < list->count; i++)
         list->events[i] = items[i].event;
-    return 0;
+    return s->op.env->failed ? ERR_EVENT : 0;
 }
 
 static void drop_rows(struct batch *list, uint32_t from, uint32_t to)
@@ -356,7 +368,7 @@ static __attribute__((noinline)) struct group *group_of_keys(struct select *s, c
     struct value keys[64];
     for (int k = 0; k < p->key_count && k < 64; k++)
         keys[k] = expr_read(p->keys[k], f);
-    return groups_need(&s->groups, &p->aggs, keys);
+    return groups_need(s->groups, &p->aggs, keys);
 }
 
 static inline struct group *group_of(struct select *s, const struct select_plan *p, struct frame *f)
@@ -364,7 +376,7 @@ static inline struct group *group_of(struct select *s, const struct select_plan 
     if (UNLIKELY(p->key_count != 1))
         return group_of_keys(s, p, f);
     struct value key = expr_read(p->keys[0], f);
-    return LIKELY(key.type == TYPE_STRING) ? groups_need_text(&s->groups, &p->aggs, key.as.s) : groups_need(&s->groups, &p->aggs, &key);
+    return LIKELY(key.type == TYPE_STRING) ? groups_need_text(s->groups, &p->aggs, key.as.s) : groups_need(s->groups, &p->aggs, &key);
 }
 
 /* Kind A, and every kind under a snapshot rate limit: all rows that pass. */
@@ -560,7 +572,7 @@ static void forget_empty(struct select *s, const struct select_plan *p, struct g
         c->groups[leaving++] = group;
     }
     for (uint32_t i = 0; i < leaving; i++)
-        groups_forget(&s->groups, &p->aggs, c->groups[i]);
+        groups_forget(s->groups, &p->aggs, c->groups[i]);
 }
 
 /* The chunk's rows, one a group. */
@@ -708,6 +720,34 @@ void select_classify(struct select_plan *s, struct arena *a)
     s->is_quick = s->is_single && !s->is_cut && !s->having && !s->is_snapshot && s->current_wanted && !s->expired_wanted;
 }
 
+/* A column, or nothing at all, is what it looks at. */
+static bool keeps(const struct expr *e, struct kept_plan *kept, const struct schema *in)
+{
+    if (e->flags & EXPR_CONST)
+        return true;
+    return e->eval == eval_attr && e->slot == 0 && kept_plan_add(kept, in, e->index);
+}
+
+bool select_kept(const struct select_plan *s, struct kept_plan *kept)
+{
+    if (!s->is_quick || !kept_plan_init(kept, s->op.in))
+        return false;
+    for (int i = 0; i < s->impure_count; i++) {
+        const struct expr *e = s->impure[i].e;
+        if (!e->agg)
+            return false;
+        for (int k = 0; k < e->arg_count; k++) {
+            if (!keeps(e->args[k], kept, s->op.in))
+                return false;
+        }
+    }
+    for (int k = 0; k < s->key_count; k++) {
+        if (!keeps(s->keys[k], kept, s->op.in))
+            return false;
+    }
+    return true;
+}
+
 static int select_push(struct op *op, const struct batch *in)
 {
     return ((const struct select_plan *)op->plan)->push(op, in);
@@ -719,7 +759,8 @@ static void select_save(const struct op *op, struct writer *w)
     const struct select_plan *p = (const struct select_plan *)op->plan;
     agg_block_save(&p->aggs, s->agg, w);
     agg_block_save(&p->having_aggs, s->having_agg, w);
-    groups_save(&s->groups, &p->aggs, w);
+    if (s->groups)
+        groups_save(s->groups, &p->aggs, w);
 }
 
 static int select_load(struct op *op, struct reader *r)
@@ -729,7 +770,7 @@ static int select_load(struct op *op, struct reader *r)
     int rc = agg_block_load(&p->aggs, s->agg, r);
     if (rc == 0)
         rc = agg_block_load(&p->having_aggs, s->having_agg, r);
-    return rc < 0 ? rc : groups_load(&s->groups, &p->aggs, r);
+    return rc < 0 || !s->groups ? rc : groups_load(s->groups, &p->aggs, r);
 }
 
 static void select_close(struct op *op)
@@ -738,7 +779,9 @@ static void select_close(struct op *op)
     const struct select_plan *p = (const struct select_plan *)op->plan;
     agg_block_free(&p->aggs, s->agg);
     agg_block_free(&p->having_aggs, s->having_agg);
-    groups_fini(&s->groups, &p->aggs);
+    if (s->groups)
+        groups_fini(s->groups, &p->aggs);
+    mem_free(s->groups);
 }
 
 static void select_explain(const struct op_plan *plan, struct buf *out)

@@ -49,6 +49,9 @@ bool select_collecting(const struct op *select);
 /* Ends collecting; pushes what was collected as one chunk unless rc says the event failed; lets the rows go. Returns rc or the push's. */
 int select_release(struct op *select, struct batch *collected, int rc);
 
+/* Which columns of events that expired the selector looks at (engine/window/kept.h). False: that is not known, or it hands them on. */
+struct kept_plan;
+bool select_kept(const struct select_plan *s, struct kept_plan *kept);
 /* Fills what is derived from the expressions; lists lie in a. */
 void select_classify(struct select_plan *s, struct arena *a);
 

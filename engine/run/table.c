@@ -9,7 +9,8 @@ struct table *table_new(struct app *app, const struct plan_element *e)
     struct table *t = mem_alloc(p->type->size);
     t->app = app;
     t->plan = p;
-    p->type->open(t);
+    if (p->type->open)
+        p->type->open(t);
     return t;
 }
 
@@ -48,24 +49,23 @@ struct statement {
     uint32_t pending_count;
 };
 
-/* What is not done is told, and the stream goes on (spec 08 section 3). */
-static void report_duplicate(struct statement *s, const char *what)
+void table_rows_grow(struct table_rows *r)
 {
-    struct app *app = s->table->app;
-    char words[256];
-    snprintf(words, sizeof(words), "table '%s': %s, for its %s is there already", s->table->plan->element->schema->id, what,
-             s->table->plan->primary.label);
-    if (app->host.failure)
-        app->host.failure(app->host.user, UINT32_MAX, words);
+    uint32_t cap = r->cap ? r->cap * 2 : 4;
+    struct row **rows = arena_raw(r->scratch, (size_t)cap * sizeof(*rows));
+    if (r->count)
+        memcpy(rows, r->rows, r->count * sizeof(*rows));
+    r->rows = rows;
+    r->cap = cap;
 }
 
-static int insert_row(struct statement *s, struct row *row)
+void table_report(struct table *t, const char *what)
 {
-    enum table_put put;
-    int rc = s->table->plan->type->insert(s->table, row, &put);
-    if (rc == 0 && put == TABLE_PUT_DUPLICATE)
-        report_duplicate(s, "a row was not inserted");
-    return rc;
+    struct app *app = t->app;
+    char words[256];
+    snprintf(words, sizeof(words), "table '%s': %s, for its %s is there already", t->plan->element->schema->id, what, t->plan->primary.label);
+    if (app->host.failure)
+        app->host.failure(app->host.user, UINT32_MAX, words);
 }
 
 /* The event's row, stamped as the event; refs 1. */
@@ -74,38 +74,19 @@ static struct row *event_row(const struct event *e)
     return e->row->at_ms == e->at_ms ? row_ref(e->row) : row_copy(e->row, 0, e->at_ms);
 }
 
-/* Sets the columns of a row nobody else has seen, one after the other: each sees those before it. */
-static int assign(struct statement *s, struct row *row)
+int table_assign(const struct table_statement *s, struct frame *f, struct row *seen, struct row *row)
 {
-    s->rows[SLOT_ROW] = row;
-    for (int i = 0; i < s->plan->assign_count; i++) {
-        const struct table_assign *a = &s->plan->assigns[i];
-        struct value v = expr_eval(a->value, &s->frame), was = row_get(row, a->column);
-        if (UNLIKELY(s->frame.env->failed))
+    struct row **rows = (struct row **)(uintptr_t)f->rows;
+    rows[SLOT_ROW] = seen;
+    for (int i = 0; i < s->assign_count; i++) {
+        const struct table_assign *a = &s->assigns[i];
+        struct value v = expr_eval(a->value, f), was = row_get(row, a->column);
+        if (UNLIKELY(f->env->failed))
             return ERR_EVENT;
         row_set(row, a->column, v);
         value_drop(was);
     }
     return 0;
-}
-
-static int update_hits(struct statement *s, const struct table_hits *found)
-{
-    struct row **rows = arena_raw(s->frame.env->scratch, found->count * sizeof(*rows));
-    uint32_t made = 0;
-    enum table_put put = TABLE_PUT_DONE;
-    int rc = 0;
-    for (; made < found->count && rc == 0; made++) {
-        rows[made] = row_copy(found->hits[made].row, 0, found->hits[made].row->at_ms);
-        rc = assign(s, rows[made]);
-    }
-    if (rc == 0)
-        rc = s->table->plan->type->replace(s->table, found->hits, rows, found->count, &put);
-    if (put == TABLE_PUT_DUPLICATE)
-        report_duplicate(s, "nothing was updated");
-    for (uint32_t i = 0; i < made; i++)
-        row_unref(rows[i]);
-    return rc;
 }
 
 /* Does the event fit rows of its own chunk that are going to be added? They are updated then, and it is done with (spec 08 section 2). */
@@ -122,46 +103,67 @@ static int update_pending(struct statement *s, bool *done)
         struct row *row = row_copy(s->pending[i], 0, s->pending[i]->at_ms);
         row_unref(s->pending[i]);
         s->pending[i] = row;
-        if (assign(s, row) < 0)
+        if (table_assign(s->plan, &s->frame, row, row) < 0)
             return ERR_EVENT;
     }
     return 0;
 }
 
-static int upsert_event(struct statement *s, const struct event *e, const struct table_hits *found)
+static int upsert(struct statement *s)
 {
-    bool done = false;
-    if (found->count)
-        return update_hits(s, found);
-    int rc = update_pending(s, &done);
-    if (rc == 0 && !done)
-        s->pending[s->pending_count++] = event_row(e);
+    bool found = false;
+    int rc = s->table->plan->type->update(s->table, s->plan, &s->frame, &found);
+    if (rc == 0 && !found)
+        rc = 1;
     return rc;
 }
 
-static int statement_event(struct statement *s, const struct event *e)
+static int statement_event(struct statement *s, const struct event *e, struct batch *unmatched)
 {
     const struct table_type *type = s->table->plan->type;
-    struct table_hits found;
+    bool exact = s->plan->kind == OUTPUT_UPSERT && s->plan->query->is_exact;
+    bool found;
     int rc = 0;
     s->rows[SLOT_EVENT] = e->row;
+    s->rows[SLOT_ROW] = NULL;
     s->frame.at_ms = e->at_ms;
     s->frame.kind = e->kind;
-    if (s->plan->kind == OUTPUT_INSERT || (s->plan->kind == OUTPUT_UPSERT && s->plan->query->is_exact)) {
+    if (s->plan->kind == OUTPUT_INSERT || exact) {
         struct row *row = event_row(e);
-        rc = s->plan->kind == OUTPUT_INSERT ? insert_row(s, row) : type->overwrite(s->table, row);
+        rc = exact ? type->overwrite(s->table, row) : type->insert(s->table, row);
         row_unref(row);
         return rc;
     }
-    table_hits_init(&found, s->frame.env->scratch, 0);
-    rc = table_find(s->plan->query, s->table, &s->frame, &found);
-    if (rc < 0)
-        return rc;
-    if (s->plan->kind == OUTPUT_UPSERT)
-        return upsert_event(s, e, &found);
-    if (found.count == 0)
-        return 0;
-    return s->plan->kind == OUTPUT_DELETE ? type->remove(s->table, found.hits, found.count) : update_hits(s, &found);
+    if (s->plan->kind == OUTPUT_DELETE)
+        return type->remove(s->table, s->plan->query, &s->frame);
+    if (s->plan->kind == OUTPUT_UPDATE)
+        return type->update(s->table, s->plan, &s->frame, &found);
+    rc = upsert(s);
+    if (rc == 1)
+        *batch_add(unmatched, NULL, 0, EVENT_CURRENT) = *e;
+    return rc < 0 ? rc : 0;
+}
+
+/* Events that found no row, when all had their turn: those of one chunk may still meet among themselves. */
+static int insert_unmatched(struct statement *s, const struct batch *unmatched)
+{
+    int rc = 0;
+    s->pending = arena_raw(s->frame.env->scratch, (unmatched->count + 1) * sizeof(*s->pending));
+    for (uint32_t i = 0; i < unmatched->count && rc == 0; i++) {
+        const struct event *e = &unmatched->events[i];
+        bool done = false;
+        s->rows[SLOT_EVENT] = e->row;
+        s->frame.at_ms = e->at_ms;
+        rc = update_pending(s, &done);
+        if (rc == 0 && !done)
+            s->pending[s->pending_count++] = event_row(e);
+    }
+    for (uint32_t i = 0; i < s->pending_count; i++) {
+        if (rc == 0)
+            rc = s->table->plan->type->insert(s->table, s->pending[i]);
+        row_unref(s->pending[i]);
+    }
+    return rc;
 }
 
 int table_run(const struct table_statement *plan, struct table *t, const struct batch *in)
@@ -169,19 +171,39 @@ int table_run(const struct table_statement *plan, struct table *t, const struct 
     struct expr_env *env = &t->app->env;
     struct statement s = {.plan = plan, .table = t, .frame = {.env = env}};
     struct op user = {.app = t->app, .env = env};
+    struct batch unmatched;
     int rc = 0;
     s.frame.rows = s.rows;
     s.frame.user = &user;
-    if (plan->kind == OUTPUT_UPSERT)
-        s.pending = arena_raw(env->scratch, in->count * sizeof(*s.pending));
+    batch_init(&unmatched, env->scratch, plan->kind == OUTPUT_UPSERT ? in->count : 0);
     for (uint32_t i = 0; i < in->count && rc == 0; i++)
-        rc = statement_event(&s, &in->events[i]);
-    for (uint32_t i = 0; i < s.pending_count; i++) {
-        if (rc == 0)
-            rc = insert_row(&s, s.pending[i]);
-        row_unref(s.pending[i]);
-    }
+        rc = statement_event(&s, &in->events[i], &unmatched);
+    return rc == 0 && unmatched.count ? insert_unmatched(&s, &unmatched) : rc;
+}
+
+/* ---- for joins, on-demand queries and expressions ---- */
+
+int table_lookup_rows(const struct lookup *l, struct app *app, struct frame *f, struct row ***rows, uint32_t *count)
+{
+    const struct table_query *q = ((const struct table_lookup *)l)->query;
+    struct table *t = app->tables[q->table->number];
+    struct table_rows found = {.scratch = f->env->scratch};
+    int rc = t->plan->type->find(t, q, f, &found);
+    *rows = found.rows;
+    *count = rc < 0 ? 0 : found.count;
     return rc;
+}
+
+struct value table_eval_in(const struct expr *e, struct frame *f)
+{
+    const struct table_query *q = e->config;
+    const struct app *app = ((const struct op *)f->user)->app;
+    struct table *t = app->tables[q->table->number];
+    struct row *rows[2] = {f->rows[0], NULL};
+    struct frame inner = *f;
+    bool found = false;
+    inner.rows = rows;
+    return t->plan->type->contains(t, q, &inner, &found) < 0 ? VALUE_NULL : value_bool(found);
 }
 
 /* ---- the operator ---- */

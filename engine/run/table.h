@@ -1,8 +1,8 @@
 /* table.h - tables (spec 08): what a plan knows of one, how rows are looked for, and how they are kept.
  *
- * Three layers. Statements (table.c) say what insert, update, update or insert and delete mean. A search (table_search.c) turns a condition into
- * lookups by key and index, and scans. A storage (struct table_type: memory, or a store) keeps the rows; it knows keys and indexes, no
- * expressions. plan_table.c makes the plans of all three; outputs and on-demand queries share them.
+ * Statements (table.c) say what insert, update, update or insert and delete mean for a chunk of events. A kind of table (struct table_type) keeps the rows and
+ * answers a condition: table_list.c without key and index, table_place.c and table_search.c with. plan_table.c makes the plans; outputs, joins, 'in' and
+ * on-demand queries share them.
  *
  * Laws: (1) a row in a table is immutable: an update puts a new one in its place; (2) what is found is gathered before anything is changed; (3) a
  * statement goes through the events of a chunk one by one, and each sees what those before it did (spec 08 section 2). */
@@ -19,7 +19,7 @@ struct table_key {
     int count; /* columns; 0: there is no primary key */
     uint16_t *columns;
     enum type type;  /* of a single column */
-    bool is_ordered; /* a single number: it answers < and > too, and takes no null (spec 08 section 3) */
+    bool is_ordered; /* a primary key of a single number: rows ascend by it */
     const char *label; /* "primary key (k)", "index (v)" */
 };
 
@@ -37,80 +37,73 @@ struct table {
     const struct table_plan *plan;
 };
 
-/* A row that was found. */
-struct table_hit {
-    struct row *row; /* the table's */
-    void *at;        /* where it stands: the storage's business; equal for two hits of the same row, and for no others */
-};
-struct table_hits {
-    struct table_hit *hits;
+/* Rows that were found: borrowed, in scratch. */
+struct table_rows {
+    struct row **rows;
     uint32_t count, cap;
     struct arena *scratch;
-    uint32_t enough; /* stop looking at so many; 0: all */
 };
-void table_hits_init(struct table_hits *h, struct arena *scratch, uint32_t enough);
-void table_hits_grow(struct table_hits *h);
-/* False when there are enough. */
-static inline bool table_hits_add(struct table_hits *h, struct row *row, void *at)
+void table_rows_grow(struct table_rows *r);
+static inline void table_rows_add(struct table_rows *r, struct row *row)
 {
-    if (h->count == h->cap)
-        table_hits_grow(h);
-    h->hits[h->count++] = (struct table_hit){row, at};
-    return h->count != h->enough;
+    if (UNLIKELY(r->count == r->cap))
+        table_rows_grow(r);
+    r->rows[r->count++] = row;
 }
 
-enum { TABLE_PRIMARY = -1 }; /* as a number of an index */
-enum table_put { TABLE_PUT_DONE, TABLE_PUT_DUPLICATE };
+struct table_query;
+struct table_statement;
 
-/* Keeps the rows of one table. Functions that return int give 0 or ERR_EVENT after expr_fail. Rows given are borrowed (the storage refs what it keeps), and
- * rows found are the storage's until the table changes (a store: until the end of the push). */
+/* A kind of table. Functions that return int give 0, or ERR_EVENT after expr_fail: what was changed before stays. f->rows has room at q->slot, which may be
+ * changed meanwhile and is put back. On the worker only. */
 struct table_type {
-    const char *name; /* "memory" */
+    const char *name; /* "list", "keyed" */
     size_t size;      /* of the instance, zeroed before open; struct table stands first */
-    void (*open)(struct table *t);
+    void (*open)(struct table *t); /* may be NULL */
     void (*close)(struct table *t);
-    /* The row whose whole primary key is key[] (spec 08 section 3: a composite key compares as text), at most one. */
-    int (*find_key)(struct table *t, const struct value *key, struct table_hits *out);
-    /* column OP value, OP one of AST_EQ, AST_LT, AST_LE, AST_GT, AST_GE (all but AST_EQ on ordered ones only). The primary key ascends by key; an index gives
-     * rows in insertion order. A number of another type than the column's, or null, fails the event. */
-    int (*find_index)(struct table *t, int index, enum ast_expr_kind op, struct value v, struct table_hits *out);
-    /* Is there more than one key in the primary key or index? */
-    bool (*has_several)(struct table *t, int index);
-    /* All rows in the table's order, until visit returns other than 0; returns that. visit must not change the table. */
-    int (*scan)(struct table *t, int (*visit)(void *user, struct row *row, void *at), void *user);
-    /* Adds a row. *put tells whether its primary key was there already, and nothing was done. */
-    int (*insert)(struct table *t, struct row *row, enum table_put *put);
-    /* Puts rows[i] in the place of hits[i], all of them or none: *put as above when a changed primary key meets one that is there or becomes another of these. */
-    int (*replace)(struct table *t, const struct table_hit *hits, struct row *const *rows, uint32_t count, enum table_put *put);
-    /* The row of the same primary key becomes row, in its place; without one it is added. */
+    /* Adds a row (refs it). One that can't stand beside those that are there is dropped and reported. */
+    int (*insert)(struct table *t, struct row *row);
+    /* The rows that meet q, in the table's order; they are the table's until it changes (a store: until the end of the push). */
+    int (*find)(struct table *t, const struct table_query *q, struct frame *f, struct table_rows *out);
+    /* 'in': is there one? (spec 08 section 2) */
+    int (*contains)(struct table *t, const struct table_query *q, struct frame *f, bool *found);
+    int (*remove)(struct table *t, const struct table_query *q, struct frame *f);
+    /* Sets columns of the rows that meet s->query; *found tells whether there were any. */
+    int (*update)(struct table *t, const struct table_statement *s, struct frame *f, bool *found);
+    /* The row of the same primary key becomes row, or it is added. Asked for queries that are exact only. */
     int (*overwrite)(struct table *t, struct row *row);
-    int (*remove)(struct table *t, const struct table_hit *hits, uint32_t count);
-    uint64_t (*count)(struct table *t);
     void (*save)(struct table *t, struct writer *w);
     int (*load)(struct table *t, struct reader *r); /* of an open, empty one */
 };
-extern const struct table_type table_memory; /* table_memory.c */
+extern const struct table_type table_list, table_keyed;
+/* Told, not failed: a row that was dropped, an update that was skipped. */
+void table_report(struct table *t, const char *what);
 
 /* ---- searches: table_search.c ---- */
 
+/* How a keyed table answers a condition. It shows in results and is part of the language: a lookup compares without converting numbers, some lookups fail on
+ * null, and deleting by some does nothing (spec 08 section 3). */
 enum search_kind {
-    SEARCH_ALL,    /* every row */
-    SEARCH_GATE,   /* every row, if a condition that doesn't look at rows is true */
-    SEARCH_SCAN,   /* the rows for which condition is true */
-    SEARCH_KEY,    /* by the whole composite key */
-    SEARCH_INDEX,  /* index OP value; AST_NE is done by condition, as a scan */
-    SEARCH_FILTER, /* those of left for which condition is true */
-    SEARCH_GUARD,  /* those of left, if condition, which doesn't look at rows, is true */
-    SEARCH_BOTH,   /* in left and in right */
-    SEARCH_EITHER, /* in left, then those of right that are not in left */
+    SEARCH_SCAN,     /* the rows for which condition is true */
+    SEARCH_GATE,     /* all rows, if condition, which doesn't look at them, is true */
+    SEARCH_INDEX,    /* index OP value; '!=' scans */
+    SEARCH_KEY,      /* the whole composite key */
+    SEARCH_GUARD,    /* left, if gate, which doesn't look at rows, is true */
+    SEARCH_FILTER,   /* those of left that meet condition */
+    SEARCH_BOTH,     /* left and right */
+    SEARCH_EITHER,   /* left or right */
+    SEARCH_NOT,      /* all but left */
 };
+enum { TABLE_PRIMARY = -1 }; /* as a number of an index */
 struct table_search {
     enum search_kind kind;
+    bool is_inner;   /* SEARCH_FILTER below another search: it can't tell its rows alone, the whole is scanned when it finds any */
     int index;
     enum ast_expr_kind op;
     struct expr **values; /* for each column of the key, or one */
     int value_count;
-    struct expr *condition;
+    struct expr *condition; /* the whole of it; for SEARCH_GATE and SEARCH_SCAN all there is */
+    struct expr *gate;
     const struct table_search *left, *right;
 };
 /* A condition over a table's rows and other slots of a frame. */
@@ -118,15 +111,10 @@ struct table_query {
     const struct plan_element *table;
     uint16_t slot;    /* of the row */
     struct expr *on;  /* the whole condition; NULL: all rows */
-    const struct table_search *search;
+    const struct table_search *search; /* NULL in tables without key and index */
     bool is_exact;    /* the condition is the whole primary key by '==' and nothing else (spec 08 section 3) */
     const char *how;  /* for explain */
 };
-/* f->rows has room at q->slot, which is changed and put back. */
-int table_find(const struct table_query *q, struct table *t, struct frame *f, struct table_hits *out);
-/* 'in': is there such a row? With the language's own idea of >=, <= and != by index (spec 08 section 3). ERR_EVENT or 0. */
-int table_contains(const struct table_query *q, struct table *t, struct frame *f, bool *found);
-
 /* struct lookup over a table. */
 struct table_lookup {
     struct lookup lookup;
@@ -149,6 +137,8 @@ struct table_statement {
     const struct table_assign *assigns; /* in the order of the table's columns */
     int assign_count;
 };
+/* Sets the statement's columns of row, which nobody else has seen, one after the other. seen: what the table's own names stand for (row itself, or NULL). */
+int table_assign(const struct table_statement *s, struct frame *f, struct row *seen, struct row *row);
 /* One chunk of CURRENT events whose rows are the statement's slot 0. ERR_EVENT: an event failed; what was done before stays. */
 int table_run(const struct table_statement *s, struct table *t, const struct batch *in);
 

@@ -1,33 +1,46 @@
-/* table_search.c - the rows of a table for which a condition is true (spec 08 section 3): see table.h. Order of what is found: that of the lookup's left part.
+/* table_search.c - conditions and statements over a table with a primary key or indexes (spec 08 section 3): see table.h, enum search_kind.
  *
- * A lookup by key or index compares without converting numbers and may fail where a scan would not; so it is never used in place of a scan, nor a scan in
- * place of it: the plan has decided. */
-#include "engine/base/limits.h"
+ * A search either knows its rows or it doesn't; then the whole condition is asked of every row. It does not when it is a scan, a '!=' by index, or an
+ * inner filter that found candidates. What delete does depends on the kind of the search, not only on the rows: a filter deletes nothing when its
+ * lookup knew the candidates. */
 #include "engine/run/app.h"
-#include "engine/run/table.h"
+#include "engine/run/table_place.h"
+#include "engine/base/limits.h"
 #include <stdlib.h>
 
-enum { HITS_FIRST = 4 };
+enum { FEW = 10 }; /* so few candidates are asked one by one */
 
 struct search {
-    struct table *table;
+    struct keyed *k;
     struct frame *frame;
     struct row **slot;
 };
 
-void table_hits_init(struct table_hits *h, struct arena *scratch, uint32_t enough)
+static struct search search_begin(struct table *t, const struct table_query *q, struct frame *f)
 {
-    *h = (struct table_hits){.scratch = scratch, .enough = enough};
+    struct row **rows = (struct row **)(uintptr_t)f->rows;
+    rows[q->slot] = NULL;
+    return (struct search){(struct keyed *)t, f, &rows[q->slot]};
 }
 
-void table_hits_grow(struct table_hits *h)
+static struct items items_of(const struct search *s)
 {
-    uint32_t cap = h->cap ? h->cap * 2 : HITS_FIRST;
-    struct table_hit *hits = arena_raw(h->scratch, (size_t)cap * sizeof(*hits));
-    if (h->count)
-        memcpy(hits, h->hits, h->count * sizeof(*hits));
-    h->hits = hits;
-    h->cap = cap;
+    return (struct items){.scratch = s->frame->env->scratch};
+}
+
+/* ERR_EVENT, 0 or 1. */
+static int meets(struct search *s, const struct expr *condition, struct item *item)
+{
+    *s->slot = item->row;
+    bool pass = expr_is_true(condition, s->frame);
+    *s->slot = NULL;
+    return UNLIKELY(s->frame->env->failed) ? ERR_EVENT : pass;
+}
+
+static int gate(struct search *s, const struct expr *condition)
+{
+    bool pass = expr_is_true(condition, s->frame);
+    return UNLIKELY(s->frame->env->failed) ? ERR_EVENT : pass;
 }
 
 /* ---- scans ---- */
@@ -35,213 +48,487 @@ void table_hits_grow(struct table_hits *h)
 struct scan {
     struct search *search;
     const struct expr *condition; /* or NULL */
-    struct table_hits *out;
+    struct items *out;            /* or NULL: the first ends it */
 };
-enum { SCAN_ENOUGH = 1 };
+enum { SCAN_FOUND = 1 };
 
-static int scan_visit(void *user, struct row *row, void *at)
+static int scan_visit(void *user, struct item *item)
 {
     struct scan *s = user;
-    if (s->condition) {
-        *s->search->slot = row;
-        bool pass = expr_is_true(s->condition, s->search->frame);
-        if (UNLIKELY(s->search->frame->env->failed))
-            return ERR_EVENT;
-        if (!pass)
-            return 0;
-    }
-    return table_hits_add(s->out, row, at) ? 0 : SCAN_ENOUGH;
-}
-
-static int scan(struct search *s, const struct expr *condition, struct table_hits *out)
-{
-    struct scan scan = {s, condition, out};
-    int rc = s->table->plan->type->scan(s->table, scan_visit, &scan);
-    return rc < 0 ? rc : 0;
-}
-
-/* ---- lookups ---- */
-
-static int find(struct search *s, const struct table_search *t, struct table_hits *out);
-
-static int find_values(struct search *s, const struct table_search *t, struct table_hits *out)
-{
-    struct value values[LIMIT_TABLE_KEY];
-    const struct table_type *type = s->table->plan->type;
-    for (int i = 0; i < t->value_count; i++)
-        values[i] = expr_eval(t->values[i], s->frame);
-    if (UNLIKELY(s->frame->env->failed))
-        return ERR_EVENT;
-    return t->kind == SEARCH_KEY ? type->find_key(s->table, values, out) : type->find_index(s->table, t->index, t->op, values[0], out);
-}
-
-/* All hits of t, whatever is enough for the whole. */
-static int find_part(struct search *s, const struct table_search *t, struct table_hits *part, const struct table_hits *out)
-{
-    table_hits_init(part, out->scratch, 0);
-    return find(s, t, part);
-}
-
-static int find_filter(struct search *s, const struct table_search *t, struct table_hits *out)
-{
-    struct table_hits part;
-    struct scan scan = {s, t->condition, out};
-    int rc = find_part(s, t->left, &part, out);
-    for (uint32_t i = 0; i < part.count && rc == 0; i++)
-        rc = scan_visit(&scan, part.hits[i].row, part.hits[i].at);
-    return rc < 0 ? rc : 0;
-}
-
-static int by_place(const void *a, const void *b)
-{
-    uintptr_t x = (uintptr_t)((const struct table_hit *)a)->at, y = (uintptr_t)((const struct table_hit *)b)->at;
-    return x < y ? -1 : x > y;
-}
-
-/* BOTH: those of left that are in right; EITHER: left, then those of right that are not in left. */
-static int find_two(struct search *s, const struct table_search *t, struct table_hits *out)
-{
-    struct table_hits left, right;
-    int rc = find_part(s, t->left, &left, out);
-    if (rc == 0 && (left.count || t->kind == SEARCH_EITHER))
-        rc = find_part(s, t->right, &right, out);
-    else
+    int rc = s->condition ? meets(s->search, s->condition, item) : 1;
+    if (rc != 1)
         return rc;
-    if (rc < 0)
-        return rc;
-    const struct table_hits *asked = t->kind == SEARCH_BOTH ? &right : &left, *from = t->kind == SEARCH_BOTH ? &left : &right;
-    struct table_hit *sorted = arena_raw(out->scratch, asked->count * sizeof(*sorted));
-    if (asked->count) {
-        memcpy(sorted, asked->hits, asked->count * sizeof(*sorted));
-        qsort(sorted, asked->count, sizeof(*sorted), by_place);
-    }
-    for (uint32_t i = 0; i < left.count && t->kind == SEARCH_EITHER; i++)
-        table_hits_add(out, left.hits[i].row, left.hits[i].at);
-    for (uint32_t i = 0; i < from->count; i++) {
-        bool is_in = asked->count && bsearch(&from->hits[i], sorted, asked->count, sizeof(*sorted), by_place);
-        if (is_in == (t->kind == SEARCH_BOTH))
-            table_hits_add(out, from->hits[i].row, from->hits[i].at);
-    }
+    if (!s->out)
+        return SCAN_FOUND;
+    items_add(s->out, item);
     return 0;
 }
 
-static bool gate_open(struct search *s, const struct expr *condition)
+static int scan(struct search *s, const struct expr *condition, struct items *out)
 {
-    *s->slot = NULL;
-    return expr_is_true(condition, s->frame);
+    struct scan scan = {s, condition, out};
+    return place_scan(s->k, scan_visit, &scan);
 }
 
-static int find(struct search *s, const struct table_search *t, struct table_hits *out)
+static int filter(struct search *s, const struct expr *condition, const struct items *from, struct items *out)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < from->count && rc >= 0; i++) {
+        rc = meets(s, condition, from->at[i]);
+        if (rc == 1)
+            items_add(out, from->at[i]);
+    }
+    return rc < 0 ? rc : 0;
+}
+
+/* ---- what a search knows ---- */
+
+/* 1: out has its rows; 0: it doesn't know them; ERR_EVENT. */
+static int known(struct search *s, const struct table_search *t, struct items *out);
+
+static int values_of(struct search *s, const struct table_search *t, struct value *values)
+{
+    for (int i = 0; i < t->value_count; i++)
+        values[i] = expr_eval(t->values[i], s->frame);
+    return UNLIKELY(s->frame->env->failed) ? ERR_EVENT : 0;
+}
+
+static int by_address(const void *a, const void *b)
+{
+    uintptr_t x = (uintptr_t)*(struct item *const *)a, y = (uintptr_t)*(struct item *const *)b;
+    return x < y ? -1 : x > y;
+}
+
+static bool is_in(struct item *item, const struct items *sorted)
+{
+    return sorted->count && bsearch(&item, sorted->at, sorted->count, sizeof(*sorted->at), by_address);
+}
+
+static struct items sorted_copy(const struct search *s, const struct items *items)
+{
+    struct items copy = items_of(s);
+    for (uint32_t i = 0; i < items->count; i++)
+        items_add(&copy, items->at[i]);
+    if (copy.count)
+        qsort(copy.at, copy.count, sizeof(*copy.at), by_address);
+    return copy;
+}
+
+static int cost(const struct table_search *t)
 {
     switch (t->kind) {
-    case SEARCH_ALL:
-        return scan(s, NULL, out);
-    case SEARCH_GATE:
-    case SEARCH_GUARD:
-        if (!gate_open(s, t->condition))
-            return s->frame->env->failed ? ERR_EVENT : 0;
-        return t->kind == SEARCH_GATE ? scan(s, NULL, out) : find(s, t->left, out);
-    case SEARCH_SCAN:
-        return scan(s, t->condition, out);
     case SEARCH_KEY:
-        return find_values(s, t, out);
+        return 1;
     case SEARCH_INDEX:
-        return t->op == AST_NE ? scan(s, t->condition, out) : find_values(s, t, out);
-    case SEARCH_FILTER:
-        return find_filter(s, t, out);
+        return t->op == AST_EQ ? 1 : t->op == AST_NE ? 3 : 2;
+    case SEARCH_GUARD:
+        return cost(t->left);
     case SEARCH_BOTH:
+        return cost(t->left) <= cost(t->right) ? cost(t->left) : cost(t->right);
     case SEARCH_EITHER:
-        return find_two(s, t, out);
+        return cost(t->left) >= cost(t->right) ? cost(t->left) : cost(t->right);
+    case SEARCH_FILTER:
+        return t->is_inner ? 3 : cost(t->left);
+    case SEARCH_SCAN:
+    case SEARCH_GATE:
+    case SEARCH_NOT:
+        break;
+    }
+    return 3;
+}
+
+/* The cheaper side first; few candidates are asked for the whole condition, many must be in both. */
+static int known_both(struct search *s, const struct table_search *t, struct items *out)
+{
+    bool left_first = cost(t->left) <= cost(t->right);
+    struct items low = items_of(s), high = items_of(s);
+    int rc = known(s, left_first ? t->left : t->right, &low);
+    if (rc < 1 || low.count == 0)
+        return rc;
+    if (low.count <= FEW)
+        return filter(s, t->condition, &low, out) < 0 ? ERR_EVENT : 1;
+    rc = known(s, left_first ? t->right : t->left, &high);
+    if (rc < 1 || high.count == 0)
+        return rc;
+    if (high.count <= FEW)
+        return filter(s, t->condition, &high, out) < 0 ? ERR_EVENT : 1;
+    struct items sorted = sorted_copy(s, &high);
+    for (uint32_t i = 0; i < low.count; i++) {
+        if (is_in(low.at[i], &sorted))
+            items_add(out, low.at[i]);
+    }
+    return 1;
+}
+
+static int known_either(struct search *s, const struct table_search *t, struct items *out)
+{
+    struct items right = items_of(s);
+    int rc = known(s, t->left, out);
+    if (rc == 1)
+        rc = known(s, t->right, &right);
+    if (rc < 1)
+        return rc;
+    struct items sorted = sorted_copy(s, out);
+    for (uint32_t i = 0; i < right.count; i++) {
+        if (!is_in(right.at[i], &sorted))
+            items_add(out, right.at[i]);
+    }
+    return 1;
+}
+
+static int known_not(struct search *s, const struct table_search *t, struct items *out)
+{
+    struct items all = items_of(s), left = items_of(s);
+    int rc = known(s, t->left, &left);
+    if (rc < 1)
+        return rc;
+    if (scan(s, NULL, &all) < 0)
+        return ERR_EVENT;
+    struct items sorted = sorted_copy(s, &left);
+    for (uint32_t i = 0; i < all.count; i++) {
+        if (!is_in(all.at[i], &sorted))
+            items_add(out, all.at[i]);
+    }
+    return 1;
+}
+
+static int known_values(struct search *s, const struct table_search *t, struct items *out)
+{
+    struct value values[LIMIT_TABLE_KEY];
+    if (values_of(s, t, values) < 0)
+        return ERR_EVENT;
+    if (t->kind == SEARCH_INDEX)
+        return place_find(s->k, t->index, t->op, values[0], out) < 0 ? ERR_EVENT : 1;
+    struct item *item = place_get(s->k, values);
+    if (item)
+        items_add(out, item);
+    return 1;
+}
+
+static int known_filter(struct search *s, const struct table_search *t, struct items *out)
+{
+    struct items left = items_of(s);
+    int rc = known(s, t->left, &left);
+    if (rc < 1 || left.count == 0)
+        return rc;
+    if (t->is_inner)
+        return 0;
+    return filter(s, t->condition, &left, out) < 0 ? ERR_EVENT : 1;
+}
+
+static int known(struct search *s, const struct table_search *t, struct items *out)
+{
+    int rc;
+    switch (t->kind) {
+    case SEARCH_SCAN:
+        return 0;
+    case SEARCH_GATE:
+        rc = gate(s, t->condition);
+        if (rc == 1)
+            rc = scan(s, NULL, out);
+        return rc < 0 ? rc : 1;
+    case SEARCH_INDEX:
+        return t->op == AST_NE ? 0 : known_values(s, t, out);
+    case SEARCH_KEY:
+        return known_values(s, t, out);
+    case SEARCH_GUARD:
+        rc = gate(s, t->gate);
+        return rc == 1 ? known(s, t->left, out) : rc < 0 ? rc : 1;
+    case SEARCH_FILTER:
+        return known_filter(s, t, out);
+    case SEARCH_BOTH:
+        return known_both(s, t, out);
+    case SEARCH_EITHER:
+        return known_either(s, t, out);
+    case SEARCH_NOT:
+        return known_not(s, t, out);
     }
     ASSERT(!"kind of search");
     return ERR_EVENT;
 }
 
-int table_find(const struct table_query *q, struct table *t, struct frame *f, struct table_hits *out)
+/* ---- find ---- */
+
+static int find(struct search *s, const struct table_search *t, struct items *out)
 {
-    struct row **rows = (struct row **)(uintptr_t)f->rows;
-    struct search s = {t, f, &rows[q->slot]};
-    struct row *was = rows[q->slot];
-    int rc = find(&s, q->search, out);
-    rows[q->slot] = was;
+    if (t->kind == SEARCH_GUARD) {
+        int rc = gate(s, t->gate);
+        return rc == 1 ? find(s, t->left, out) : rc;
+    }
+    int rc = known(s, t, out);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    out->count = 0;
+    return scan(s, t->condition, out);
+}
+
+int search_find(struct table *t, const struct table_query *q, struct frame *f, struct table_rows *out)
+{
+    const struct table_search *only = q->search;
+    if (LIKELY(only->kind == SEARCH_INDEX && only->index == TABLE_PRIMARY && only->op == AST_EQ && !t->plan->primary.is_ordered)) {
+        /* What most joins ask for. The value doesn't look at the row. */
+        struct value v = expr_eval(only->values[0], f);
+        struct item *item = UNLIKELY(f->env->failed) ? NULL : place_get_one((struct keyed *)t, v);
+        if (item)
+            table_rows_add(out, item->row);
+        return UNLIKELY(f->env->failed) ? ERR_EVENT : 0;
+    }
+    struct search s = search_begin(t, q, f);
+    struct items found = items_of(&s);
+    int rc = find(&s, q->search, &found);
+    for (uint32_t i = 0; i < found.count && rc == 0; i++)
+        table_rows_add(out, found.at[i]->row);
     return rc;
 }
 
 /* ---- in ---- */
 
-/* What the language asks the index for: >= finds a key that is not greater, <= one that is not smaller, != counts keys. */
-static int contains_index(struct search *s, const struct table_search *t, bool *found)
+static int contains_scan(struct search *s, const struct expr *condition, bool *found)
 {
-    struct table_search asked = *t;
-    struct table_hits one;
-    if (t->op == AST_NE) {
-        *found = s->table->plan->type->has_several(s->table, t->index);
-        return 0;
-    }
-    if (t->op == AST_GE)
-        asked.op = AST_LE;
-    if (t->op == AST_LE)
-        asked.op = AST_GE;
-    table_hits_init(&one, s->frame->env->scratch, 1);
-    int rc = find_values(s, &asked, &one);
-    *found = one.count > 0;
-    return rc;
+    int rc = scan(s, condition, NULL);
+    *found = rc == SCAN_FOUND;
+    return rc < 0 ? rc : 0;
+}
+
+static int contains_either(struct search *s, const struct table_search *t, bool *found)
+{
+    struct items part = items_of(s);
+    int rc = known(s, t->left, &part);
+    if (rc == 1 && part.count == 0)
+        rc = known(s, t->right, &part);
+    if (rc < 0)
+        return rc;
+    *found = rc == 1 && part.count;
+    return *found ? 0 : contains_scan(s, t->condition, found);
 }
 
 static int contains(struct search *s, const struct table_search *t, bool *found)
 {
-    if (t->kind == SEARCH_INDEX)
-        return contains_index(s, t, found);
-    if (t->kind == SEARCH_GUARD) {
-        int rc = contains(s, t->left, found);
-        *found = rc == 0 && *found && gate_open(s, t->condition);
-        return s->frame->env->failed ? ERR_EVENT : rc;
+    struct value values[LIMIT_TABLE_KEY];
+    struct items some = items_of(s);
+    int rc;
+    switch (t->kind) {
+    case SEARCH_GATE:
+        rc = gate(s, t->condition);
+        *found = rc == 1;
+        return rc < 0 ? rc : 0;
+    case SEARCH_INDEX:
+        if (values_of(s, t, values) < 0)
+            return ERR_EVENT;
+        return place_contains(s->k, t->index, t->op, values[0], found);
+    case SEARCH_GUARD:
+        rc = gate(s, t->gate);
+        return rc == 1 ? contains(s, t->left, found) : rc;
+    case SEARCH_EITHER:
+        return contains_either(s, t, found);
+    case SEARCH_SCAN:
+    case SEARCH_KEY:
+    case SEARCH_FILTER:
+    case SEARCH_BOTH:
+    case SEARCH_NOT:
+        break;
     }
-    struct table_hits one;
-    table_hits_init(&one, s->frame->env->scratch, 1);
-    int rc = find(s, t, &one);
-    *found = one.count > 0;
-    return rc;
+    rc = known(s, t, &some);
+    if (rc == 0)
+        return contains_scan(s, t->condition, found);
+    *found = rc == 1 && some.count > 0;
+    return rc < 0 ? rc : 0;
 }
 
-int table_contains(const struct table_query *q, struct table *t, struct frame *f, bool *found)
+int search_contains(struct table *t, const struct table_query *q, struct frame *f, bool *found)
 {
-    struct row **rows = (struct row **)(uintptr_t)f->rows;
-    struct search s = {t, f, &rows[q->slot]};
-    struct row *was = rows[q->slot];
+    struct search s = search_begin(t, q, f);
     *found = false;
-    int rc = contains(&s, q->search, found);
-    rows[q->slot] = was;
-    return rc;
+    return contains(&s, q->search, found);
 }
 
-/* ---- for joins, on-demand queries and expressions ---- */
+/* ---- delete ---- */
 
-int table_lookup_rows(const struct lookup *l, struct app *app, struct frame *f, struct row ***rows, uint32_t *count)
+static int remove_scan(struct search *s, const struct expr *condition)
 {
-    const struct table_query *q = ((const struct table_lookup *)l)->query;
-    struct table_hits found;
-    table_hits_init(&found, f->env->scratch, 0);
-    int rc = table_find(q, app->tables[q->table->number], f, &found);
-    if (rc < 0)
-        return rc;
-    struct row **out = arena_raw(f->env->scratch, found.count * sizeof(*out));
-    for (uint32_t i = 0; i < found.count; i++)
-        out[i] = found.hits[i].row;
-    *rows = out;
-    *count = found.count;
+    struct items found = items_of(s);
+    int rc = scan(s, condition, &found);
+    return rc < 0 ? rc : place_delete_items(s->k, &found);
+}
+
+static int remove_by(struct search *s, const struct table_search *t);
+
+static int remove_either(struct search *s, const struct table_search *t)
+{
+    struct items left = items_of(s), right = items_of(s);
+    int rc = known(s, t->left, &left);
+    if (rc == 1)
+        rc = known(s, t->right, &right);
+    if (rc < 1)
+        return rc < 0 ? rc : remove_scan(s, t->condition);
+    rc = remove_by(s, t->left);
+    return rc < 0 ? rc : remove_by(s, t->right);
+}
+
+static int remove_by(struct search *s, const struct table_search *t)
+{
+    struct value values[LIMIT_TABLE_KEY];
+    struct items found = items_of(s);
+    int rc;
+    switch (t->kind) {
+    case SEARCH_SCAN:
+        return remove_scan(s, t->condition);
+    case SEARCH_GATE:
+        rc = gate(s, t->condition);
+        if (rc == 1)
+            place_delete_all(s->k);
+        return rc < 0 ? rc : 0;
+    case SEARCH_INDEX:
+    case SEARCH_KEY:
+        if (values_of(s, t, values) < 0)
+            return ERR_EVENT;
+        if (t->kind == SEARCH_INDEX)
+            return place_delete(s->k, t->index, t->op, values[0]);
+        place_delete_key(s->k, values);
+        return 0;
+    case SEARCH_GUARD:
+        rc = gate(s, t->gate);
+        return rc == 1 ? remove_by(s, t->left) : rc;
+    case SEARCH_FILTER:
+        rc = known(s, t, &found);
+        return rc == 0 ? remove_scan(s, t->condition) : rc < 0 ? rc : 0;
+    case SEARCH_EITHER:
+        return remove_either(s, t);
+    case SEARCH_BOTH:
+    case SEARCH_NOT:
+        break;
+    }
+    rc = known(s, t, &found);
+    if (rc == 0)
+        return remove_scan(s, t->condition);
+    return rc < 0 ? rc : place_delete_items(s->k, &found);
+}
+
+int search_remove(struct table *t, const struct table_query *q, struct frame *f)
+{
+    struct search s = search_begin(t, q, f);
+    return remove_by(&s, q->search);
+}
+
+/* ---- update ---- */
+
+static bool is_indexed(const struct table_plan *p, uint16_t column)
+{
+    for (int i = 0; i < p->primary.count; i++) {
+        if (p->primary.columns[i] == column)
+            return true;
+    }
+    for (int i = 0; i < p->index_count; i++) {
+        if (p->indexes[i].columns[0] == column)
+            return true;
+    }
+    return false;
+}
+
+enum move { MOVE_NONE, MOVE_ALL, MOVE_REFUSED };
+
+/* Values that found rows give up, and those they take: a key twice is refused. */
+struct keys {
+    struct value *left, *taken;
+    uint32_t count;
+};
+
+static bool has_value(const struct value *values, uint32_t count, struct value v)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (value_same(values[i], v))
+            return true;
+    }
+    return false;
+}
+
+/* A row gives up its key and takes another. */
+static bool key_taken(struct search *s, struct keys *keys, struct value was, struct value v)
+{
+    bool is_free = !place_has_primary(s->k, v) || has_value(keys->left, keys->count, v) || value_same(was, v);
+    if (!is_free || has_value(keys->taken, keys->count, v))
+        return true;
+    keys->left[keys->count] = was;
+    keys->taken[keys->count++] = v;
+    return false;
+}
+
+/* Does an assignment move the rows, and may it? The first column that moves one decides (spec 08 section 3). */
+static int moves(struct search *s, const struct table_statement *st, const struct items *found, enum move *move)
+{
+    const struct table_plan *p = place_plan(s->k);
+    struct arena *scratch = s->frame->env->scratch;
+    *move = MOVE_NONE;
+    for (int i = 0; i < st->assign_count && *move == MOVE_NONE; i++) {
+        const struct table_assign *a = &st->assigns[i];
+        if (!is_indexed(p, a->column))
+            continue;
+        bool is_key = p->primary.count == 1 && p->primary.columns[0] == a->column && s->k->count > 0;
+        struct keys keys = {0};
+        if (is_key) {
+            keys.left = arena_raw(scratch, found->count * sizeof(struct value));
+            keys.taken = arena_raw(scratch, found->count * sizeof(struct value));
+        }
+        for (uint32_t n = 0; n < found->count; n++) {
+            struct value v = expr_eval(a->value, s->frame), was = row_get(found->at[n]->row, a->column);
+            if (UNLIKELY(s->frame->env->failed))
+                return ERR_EVENT;
+            if (is_null(v) || is_null(was) || value_same(v, was))
+                continue;
+            *move = MOVE_ALL;
+            if (!is_key)
+                break;
+            if (key_taken(s, &keys, was, v)) {
+                *move = MOVE_REFUSED;
+                break;
+            }
+        }
+    }
     return 0;
 }
 
-struct value table_eval_in(const struct expr *e, struct frame *f)
+static int assign(struct search *s, const struct table_statement *st, struct item *item)
 {
-    const struct table_query *q = e->config;
-    const struct app *app = ((const struct op *)f->user)->app;
-    struct row *rows[2] = {f->rows[0], NULL};
-    struct frame inner = *f;
-    bool found;
-    inner.rows = rows;
-    if (table_contains(q, app->tables[q->table->number], &inner, &found) < 0)
-        return VALUE_NULL;
-    return value_bool(found);
+    struct row *row = row_copy(item->row, 0, item->row->at_ms);
+    if (table_assign(st, s->frame, NULL, row) < 0) {
+        row_unref(row);
+        return ERR_EVENT;
+    }
+    place_set_row(s->k, item, row);
+    return 0;
+}
+
+static int update_found(struct search *s, const struct table_statement *st, const struct items *found)
+{
+    enum move move;
+    int rc = moves(s, st, found, &move);
+    if (rc < 0)
+        return rc;
+    if (move == MOVE_REFUSED) {
+        table_report(&s->k->table, "nothing was updated");
+        return 0;
+    }
+    for (uint32_t i = 0; i < found->count; i++)
+        found->at[i]->refs++;
+    if (move == MOVE_ALL)
+        rc = remove_by(s, st->query->search);
+    for (uint32_t i = 0; i < found->count && rc == 0; i++)
+        rc = assign(s, st, found->at[i]);
+    for (uint32_t i = 0; i < found->count && rc == 0 && move == MOVE_ALL; i++) {
+        if (place_plan(s->k)->primary.count)
+            found->at[i]->moment = ++s->k->moment;
+        rc = place_add(s->k, found->at[i]);
+    }
+    for (uint32_t i = 0; i < found->count; i++)
+        item_unref(found->at[i]);
+    return rc;
+}
+
+int search_update(struct table *t, const struct table_statement *st, struct frame *f, bool *found)
+{
+    struct search s = search_begin(t, st->query, f);
+    struct items items = items_of(&s);
+    int rc = find(&s, st->query->search, &items);
+    *found = items.count > 0;
+    return rc < 0 || items.count == 0 ? rc : update_found(&s, st, &items);
 }

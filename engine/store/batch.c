@@ -66,6 +66,12 @@ void batch_drop(struct store_batch *b, enum store_shelf shelf, const void *key, 
     batch_drop_range(b, shelf, key, key_len, to, key_len + 1);
 }
 
+void batch_join(struct store_batch *b, const struct store_batch *from)
+{
+    buf_add(&b->ops, from->ops.bytes, from->ops.len);
+    b->count += from->count;
+}
+
 bool batch_next(const struct store_batch *b, size_t *at, struct batch_op *op)
 {
     uint32_t lens[3];

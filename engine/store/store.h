@@ -33,7 +33,8 @@ enum store_shelf {
     STORE_ERRORS,  /* on.error='store' */
     STORE_SHELVES
 };
-enum { STORE_KEY_MOST = 480, STORE_FORMAT = 1 };
+/* Values up to STORE_SMALL_BYTES (with keys up to 16) share pages; what grows by small steps is best cut so. */
+enum { STORE_KEY_MOST = 480, STORE_SMALL_BYTES = 2008, STORE_FORMAT = 1 };
 
 struct store;
 struct store_options {
@@ -69,6 +70,8 @@ void batch_put(struct store_batch *b, enum store_shelf shelf, const void *key, s
 /* All keys from <= key < to. */
 void batch_drop_range(struct store_batch *b, enum store_shelf shelf, const void *from, size_t from_len, const void *to, size_t to_len);
 void batch_drop(struct store_batch *b, enum store_shelf shelf, const void *key, size_t key_len);
+/* The operations of `from` behind those of b. */
+void batch_join(struct store_batch *b, const struct store_batch *from);
 /* 0, ERR_FULL, ERR_IO. */
 int store_apply(struct store *s, const struct store_batch *b, struct err *e);
 

@@ -251,6 +251,15 @@ struct row *window_hold_slow(struct queue *q, const struct event *e)
     return row;
 }
 
+size_t window_text_at(const struct schema *s)
+{
+    for (uint32_t i = 0; i < s->count; i++) {
+        if (s->attributes[i].type == TYPE_STRING)
+            return row_cells_at(s->count) + i * sizeof(union cell);
+    }
+    return 0;
+}
+
 void window_expire_all(struct queue *q, struct batch *out, int64_t at_ms)
 {
     uint32_t walked = q->walked;

@@ -20,7 +20,7 @@ stop_all() {
         kill -9 "$pid" 2>/dev/null
         wait "$pid" 2>/dev/null
     done
-    rm -rf "$dir"
+    [[ -n ${KEEP:-} ]] || rm -rf "$dir"
 }
 trap stop_all EXIT
 trap 'exit 130' INT TERM

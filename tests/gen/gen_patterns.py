@@ -284,8 +284,10 @@ def steps(app, disorder):
         at += rng.choice([0, 0, 1, 10, 50, 100, 100, 200, 300, 500, 1000])
         name = rng.choice(names)
         if r < 0.15:
-            batch = [{"at": at + i * rng.choice([0, 1, 50]), "data": data(rng, app.streams[name])} for i in range(rng.randint(2, 4))]
-            at = max(b["at"] for b in batch)
+            batch = []
+            for _ in range(rng.randint(2, 4)):
+                at += rng.choice([0, 1, 50])
+                batch.append({"at": at, "data": data(rng, app.streams[name])})
             out.append({"send": name, "batch": batch})
             continue
         when = at

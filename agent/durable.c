@@ -1,0 +1,516 @@
+/* durable.c - see durable.h.
+ *
+ * In the store: META 'a' NAME: the app's number; 'c' NUMBER: the mark of its checkpoint. JOURNAL NUMBER RECORD: eight bytes of checksum, the state
+ * of chance when the record begins, notes. A note: its kind, source, time, then what came. */
+#include "agent/durable.h"
+#include "agent/hosted.h"
+#include "agent/metrics.h"
+#include "engine/base/fault.h"
+#include "engine/base/hash.h"
+#include "engine/data/object.h"
+#include <inttypes.h>
+#include <string.h>
+
+enum { MARK_FORMAT = 1, MESSAGE_HEAD_MOST = 40 };
+/* A SAME_MESSAGE has the properties of the message before it in the record. Times are differences to the note before. */
+enum note_kind { NOTE_MESSAGE = 'm', NOTE_SAME_MESSAGE = 's', NOTE_ADVANCE = 'a', NOTE_TOPIC = 't' };
+
+bool durable_wanted(const struct plan *plan, bool standard)
+{
+    for (const struct ast_annotation *a = plan_ast(plan)->annotations; a; a = a->next)
+        if (strcasecmp(a->name.text, "durable") == 0)
+            return !a->elements || strcasecmp(a->elements->value, "false") != 0;
+    return standard;
+}
+
+/* ---- keys ---- */
+
+static void mark_key(const struct durable *d, struct key *k)
+{
+    k->len = 0;
+    key_u8(k, 'c');
+    key_u32(k, d->app);
+}
+
+static void record_key(const struct durable *d, uint64_t number, struct key *k)
+{
+    k->len = 0;
+    key_u32(k, d->app);
+    key_u64(k, number);
+}
+
+/* ---- opening ---- */
+
+static int give_number(struct durable *d, const struct key *name, struct err *e)
+{
+    struct store *s = d->keeper.store;
+    struct store_item i;
+    struct store_batch b;
+    uint32_t next = 1;
+    int rc = store_look(s, e);
+    if (rc < 0)
+        return rc;
+    if (store_get(s, STORE_META, "apps", 4, &i) == 0 && i.len == sizeof next)
+        memcpy(&next, i.bytes, sizeof next);
+    store_look_end(s);
+    d->app = next++;
+    batch_open(&b);
+    batch_put(&b, STORE_META, "apps", 4, &next, sizeof next);
+    batch_put(&b, STORE_META, name->bytes, name->len, &d->app, sizeof d->app);
+    rc = store_apply(s, &b, e);
+    batch_close(&b);
+    return rc;
+}
+
+static int read_number(struct durable *d, const struct key *name, struct err *e)
+{
+    struct store *s = d->keeper.store;
+    struct store_item i;
+    struct key k;
+    int rc = store_look(s, e);
+    if (rc < 0)
+        return rc;
+    rc = store_get(s, STORE_META, name->bytes, name->len, &i);
+    if (rc == 0 && i.len == sizeof d->app) {
+        memcpy(&d->app, i.bytes, sizeof d->app);
+        mark_key(d, &k);
+        if (store_get(s, STORE_META, k.bytes, k.len, &i) == 0)
+            buf_add(&d->mark, i.bytes, i.len);
+    }
+    store_look_end(s);
+    return rc;
+}
+
+/* The fixed beginning of the mark: format, number of the next record, time, bytes. */
+static int read_mark_head(struct durable *d, struct reader *r, struct err *e)
+{
+    *r = (struct reader){.at = (const uint8_t *)d->mark.bytes, .end = (const uint8_t *)d->mark.bytes + d->mark.len};
+    uint32_t format = read_u32(r);
+    if (format != MARK_FORMAT)
+        return err_set(e, ERR_STATE, "the saved state has format %" PRIu32 "; this program reads %d", format, MARK_FORMAT);
+    d->next = (uint64_t)read_i64(r);
+    d->now_ms = read_i64(r);
+    d->checkpoint_bytes = (uint64_t)read_i64(r);
+    return r->failed ? err_set(e, ERR_STATE, "the mark of the saved state is damaged") : 0;
+}
+
+int durable_open(struct durable **out, struct hosted *h, struct store *store, uint64_t checkpoint_most, struct err *e)
+{
+    struct durable *d = mem_alloc(sizeof *d);
+    struct key name = {.len = 0};
+    struct reader r;
+    d->hosted = h;
+    d->checkpoint_most = checkpoint_most;
+    buf_init(&d->notes.out, SIZE_MAX);
+    batch_open(&d->closed);
+    buf_init(&d->mark, SIZE_MAX);
+    keeper_init(&d->keeper, store, NULL, 0);
+    key_u8(&name, 'a');
+    key_text(&name, h->name);
+    int rc = read_number(d, &name, e);
+    if (rc == ERR_NOT_FOUND)
+        rc = give_number(d, &name, e);
+    d->keeper.app = d->app;
+    d->has_checkpoint = d->mark.len > 0;
+    d->wants_checkpoint = !d->has_checkpoint;
+    if (rc == 0 && d->has_checkpoint)
+        rc = read_mark_head(d, &r, e);
+    if (rc < 0) {
+        durable_close(d);
+        return rc;
+    }
+    *out = d;
+    return 0;
+}
+
+void durable_close(struct durable *d)
+{
+    if (!d)
+        return;
+    buf_fini(&d->notes.out);
+    batch_close(&d->closed);
+    buf_fini(&d->mark);
+    keeper_fini(&d->keeper);
+    mem_free(d->receipts);
+    mem_free(d);
+}
+
+/* ---- notes ---- */
+
+static void cut(struct durable *d)
+{
+    struct key k;
+    uint64_t hash;
+    if (!d->note_count)
+        return;
+    record_key(d, d->next, &k);
+    hash = hash_bytes(d->notes.out.bytes + sizeof hash, d->notes.out.len - sizeof hash, d->next);
+    memcpy(d->notes.out.bytes, &hash, sizeof hash);
+    batch_put(&d->closed, STORE_JOURNAL, k.bytes, k.len, d->notes.out.bytes, d->notes.out.len);
+    d->journal_bytes += d->notes.out.len;
+    d->next++;
+    buf_clear(&d->notes.out);
+    d->note_count = 0;
+    d->last_ms = 0;
+    d->last_texts = 0;
+}
+
+/* bytes: about what the note will take. */
+static void begin(struct durable *d, size_t bytes)
+{
+    if (d->notes.out.len + bytes > STORE_SMALL_BYTES)
+        cut(d);
+    if (d->note_count++)
+        return;
+    write_i64(&d->notes, 0);
+    write_i64(&d->notes, (int64_t)app_env(d->hosted->app)->random_state);
+}
+
+/* As the difference to the note before; it may be negative, so zigzag. */
+static void write_time(struct durable *d, int64_t time_ms)
+{
+    int64_t step = (int64_t)((uint64_t)time_ms - (uint64_t)d->last_ms);
+    write_varint(&d->notes, (uint64_t)step << 1 ^ (uint64_t)(step >> 63));
+    d->last_ms = time_ms;
+}
+
+uint64_t durable_hash(const struct arrival *a)
+{
+    const char *body = (const char *)(a + 1);
+    return hash_bytes(body, (size_t)(arrival_bytes(a) - body) + a->len, 0);
+}
+
+void durable_note_message(struct durable *d, int source, const struct arrival *a, uint32_t id, int64_t time_ms)
+{
+    const char *body = (const char *)(a + 1), *bytes = arrival_bytes(a);
+    size_t texts_len = (size_t)(bytes - body);
+    begin(d, texts_len + a->len + MESSAGE_HEAD_MOST);
+    struct writer *w = &d->notes;
+    bool same = d->last_texts && d->last_texts_len == texts_len && memcmp(w->out.bytes + d->last_texts, body, texts_len) == 0;
+    write_u8(w, same ? NOTE_SAME_MESSAGE : NOTE_MESSAGE);
+    write_count(w, (size_t)source);
+    write_time(d, time_ms);
+    write_count(w, id);
+    if (!same) {
+        write_count(w, a->property_count);
+        write_count(w, texts_len);
+        d->last_texts = w->out.len;
+        d->last_texts_len = texts_len;
+        buf_add(&w->out, body, texts_len);
+    }
+    write_bytes(w, bytes, a->len);
+}
+
+void durable_note_advance(struct durable *d, int64_t time_ms)
+{
+    begin(d, MESSAGE_HEAD_MOST);
+    write_u8(&d->notes, NOTE_ADVANCE);
+    write_count(&d->notes, 0);
+    write_time(d, time_ms);
+}
+
+void durable_note_topic(struct durable *d, int source, const struct payload *p)
+{
+    struct writer *w = &d->notes;
+    begin(d, p->len + MESSAGE_HEAD_MOST);
+    write_u8(w, NOTE_TOPIC);
+    write_count(w, (size_t)source);
+    write_time(d, app_now(d->hosted->app));
+    write_u8(w, (uint8_t)p->kind);
+    switch (p->kind) {
+    case PAYLOAD_TEXT:
+    case PAYLOAD_BYTES:
+        write_bytes(w, p->bytes, p->len);
+        break;
+    case PAYLOAD_MAP:
+        write_value(w, value_object(p->map));
+        break;
+    case PAYLOAD_EVENTS:
+    case PAYLOAD_ROW:
+        write_u8(w, p->events->is_batch);
+        write_count(w, p->events->count);
+        for (uint32_t i = 0; i < p->events->count; i++) {
+            write_i64(w, p->events->events[i].at_ms);
+            write_u8(w, (uint8_t)p->events->events[i].kind);
+            write_row(w, p->events->events[i].row);
+        }
+        break;
+    }
+}
+
+void durable_owe(struct durable *d, struct source *s, uint64_t receipt, enum outcome outcome)
+{
+    if (d->receipt_count == d->receipt_cap) {
+        d->receipt_cap = d->receipt_cap ? d->receipt_cap * 2 : 64;
+        d->receipts = mem_resize(d->receipts, d->receipt_cap, sizeof *d->receipts);
+    }
+    d->receipts[d->receipt_count++] = (struct receipt){s, receipt, outcome};
+}
+
+/* ---- the transaction ---- */
+
+bool durable_is_dirty(const struct durable *d)
+{
+    return d->note_count || d->closed.count || d->receipt_count || d->wants_checkpoint;
+}
+
+static void write_mark(struct durable *d, struct store_batch *batch)
+{
+    const struct hosted *h = d->hosted;
+    struct writer w = {0};
+    struct key k;
+    buf_init(&w.out, SIZE_MAX);
+    write_u32(&w, MARK_FORMAT);
+    write_i64(&w, (int64_t)d->next);
+    write_i64(&w, app_now(h->app));
+    write_i64(&w, (int64_t)d->checkpoint_bytes);
+    write_count(&w, (size_t)h->bind->sink_count);
+    for (int i = 0; i < h->bind->sink_count; i++)
+        write_i64(&w, h->outboxes[i] ? (int64_t)h->outboxes[i]->tail : 0);
+    write_count(&w, (size_t)h->bind->source_count);
+    for (int i = 0; i < h->bind->source_count; i++) {
+        write_u8(&w, h->sources[i] != NULL);
+        if (h->sources[i])
+            repeats_save(&h->sources[i]->repeats, &w);
+    }
+    bind_save(h->bind, &w);
+    mark_key(d, &k);
+    batch_put(batch, STORE_META, k.bytes, k.len, w.out.bytes, w.out.len);
+    buf_fini(&w.out);
+}
+
+static void checkpoint(struct durable *d, struct store_batch *batch)
+{
+    struct key from, to;
+    d->keeper.batch = batch;
+    d->checkpoint_bytes = app_checkpoint(d->hosted->app, &d->keeper.home);
+    d->keeper.batch = NULL;
+    write_mark(d, batch);
+    record_key(d, 0, &from);
+    record_key(d, d->next, &to);
+    batch_drop_range(batch, STORE_JOURNAL, from.bytes, from.len, to.bytes, to.len);
+    d->journal_bytes = 0;
+    d->has_checkpoint = true;
+    d->wants_checkpoint = false;
+    (void)FAULT("durable.checkpoint");
+}
+
+void durable_collect(struct durable *d, struct store_batch *batch)
+{
+    uint64_t most = d->checkpoint_most > d->checkpoint_bytes ? d->checkpoint_most : d->checkpoint_bytes;
+    cut(d);
+    bool is_due = d->wants_checkpoint || d->journal_bytes >= most;
+    if (!is_due && d->closed.count) /* else the checkpoint has it */
+        batch_join(batch, &d->closed);
+    batch_clear(&d->closed);
+    if (is_due)
+        checkpoint(d, batch);
+}
+
+void durable_committed(struct durable *d)
+{
+    for (uint32_t i = 0; i < d->receipt_count; i++) {
+        const struct receipt *r = &d->receipts[i];
+        port_settle(r->source->port, r->receipt, r->outcome);
+    }
+    d->receipt_count = 0;
+}
+
+/* ---- a replay ---- */
+
+struct texts { /* properties, as the last message that brought some has them */
+    const void *bytes;
+    size_t len;
+    uint32_t count;
+};
+
+static struct arrival *read_arrival(struct reader *r, struct buf *scratch, bool same, struct texts *texts, uint32_t *id)
+{
+    struct arrival a = {0};
+    size_t len;
+    *id = (uint32_t)read_varint(r);
+    if (!same) {
+        texts->count = (uint32_t)read_count(r, UINT32_MAX);
+        texts->bytes = read_bytes(r, &texts->len);
+    }
+    const void *bytes = read_bytes(r, &len);
+    if (r->failed || !texts->bytes)
+        return NULL;
+    a.property_count = texts->count;
+    a.len = (uint32_t)len;
+    buf_clear(scratch);
+    buf_add(scratch, &a, sizeof a);
+    buf_add(scratch, texts->bytes, texts->len);
+    buf_add(scratch, bytes, len);
+    buf_add_char(scratch, 0);
+    return (struct arrival *)(void *)scratch->bytes;
+}
+
+static void drop_events(struct batch *b)
+{
+    for (uint32_t i = 0; i < b->count; i++)
+        if (b->events[i].row)
+            row_unref(b->events[i].row);
+    mem_free(b->events);
+}
+
+static void replay_topic(struct durable *d, int source, struct reader *r)
+{
+    struct payload p = {.kind = (enum payload_kind)read_u8(r)};
+    struct value map = VALUE_NULL;
+    struct batch b = {0};
+    switch (p.kind) {
+    case PAYLOAD_TEXT:
+    case PAYLOAD_BYTES:
+        p.bytes = read_bytes(r, &p.len);
+        break;
+    case PAYLOAD_MAP:
+        map = read_value(r);
+        r->failed |= map.type != TYPE_OBJECT;
+        p.map = map.as.o;
+        break;
+    case PAYLOAD_EVENTS:
+    case PAYLOAD_ROW:
+        b.is_batch = read_u8(r);
+        b.count = b.cap = (uint32_t)read_count(r, UINT32_MAX);
+        b.events = mem_array((size_t)b.count + 1, sizeof *b.events);
+        for (uint32_t i = 0; i < b.count; i++) {
+            b.events[i].at_ms = read_i64(r);
+            b.events[i].kind = (enum event_kind)read_u8(r);
+            b.events[i].row = read_row(r);
+        }
+        p.events = &b;
+        break;
+    default:
+        r->failed = true;
+    }
+    if (!r->failed)
+        hosted_work_topic(d->hosted, source, &p);
+    drop_events(&b);
+    value_drop(map);
+}
+
+static int replay_record(struct durable *d, struct reader *r, struct buf *scratch)
+{
+    struct hosted *h = d->hosted;
+    struct texts texts = {0};
+    int64_t time_ms = 0;
+    read_i64(r);
+    app_env(h->app)->random_state = (uint64_t)read_i64(r);
+    while (r->at < r->end && !r->failed) {
+        uint8_t kind = read_u8(r);
+        int source = (int)read_varint(r);
+        uint64_t zigzag = read_varint(r);
+        uint32_t id;
+        time_ms = (int64_t)((uint64_t)time_ms + (zigzag >> 1 ^ (0 - (zigzag & 1))));
+        if (r->failed || (kind != NOTE_ADVANCE && source >= h->bind->source_count))
+            return ERR_STATE;
+        if (kind == NOTE_ADVANCE) {
+            hosted_work_advance(h, time_ms);
+        } else if (kind == NOTE_TOPIC) {
+            replay_topic(d, source, r);
+        } else if (kind == NOTE_MESSAGE || kind == NOTE_SAME_MESSAGE) {
+            struct arrival *a = read_arrival(r, scratch, kind == NOTE_SAME_MESSAGE, &texts, &id);
+            if (!a)
+                return ERR_STATE;
+            if (id && h->sources[source])
+                repeats_add(&h->sources[source]->repeats, id, durable_hash(a));
+            hosted_work_message(h, source, a, time_ms);
+        } else {
+            return ERR_STATE;
+        }
+    }
+    return r->failed ? ERR_STATE : 0;
+}
+
+static int read_record(struct durable *d, uint64_t number, struct buf *out)
+{
+    struct store_item i;
+    struct key k;
+    struct err e;
+    uint64_t hash;
+    int rc = store_look(d->keeper.store, &e);
+    if (rc < 0)
+        return rc;
+    record_key(d, number, &k);
+    rc = store_get(d->keeper.store, STORE_JOURNAL, k.bytes, k.len, &i);
+    buf_clear(out);
+    if (rc == 0)
+        buf_add(out, i.bytes, i.len);
+    store_look_end(d->keeper.store);
+    if (rc < 0)
+        return rc;
+    if (out->len < 16)
+        return ERR_STATE;
+    memcpy(&hash, out->bytes, sizeof hash);
+    return hash == hash_bytes(out->bytes + sizeof hash, out->len - sizeof hash, number) ? 0 : ERR_STATE;
+}
+
+static int replay(struct durable *d, struct err *e)
+{
+    struct buf record, scratch;
+    uint64_t first = d->next;
+    int rc;
+    buf_init(&record, SIZE_MAX);
+    buf_init(&scratch, SIZE_MAX);
+    while ((rc = read_record(d, d->next, &record)) == 0) {
+        struct reader r = {.at = (const uint8_t *)record.bytes, .end = (const uint8_t *)record.bytes + record.len};
+        rc = replay_record(d, &r, &scratch);
+        if (rc < 0)
+            break;
+        d->journal_bytes += record.len;
+        d->next++;
+    }
+    if (rc == ERR_NOT_FOUND)
+        rc = 0;
+    if (rc < 0)
+        err_set(e, rc, "record %" PRIu64 " of the journal %s", d->next, rc == ERR_IO ? "cannot be read" : "is damaged");
+    else if (d->next > first)
+        log_write(LOG_INFO, d->hosted->log_name, "%" PRIu64 " records of the journal worked off", d->next - first);
+    buf_fini(&record);
+    buf_fini(&scratch);
+    return rc;
+}
+
+/* What the mark says of sinks, sources and maps. */
+static int load_mark(struct durable *d, struct err *e)
+{
+    struct hosted *h = d->hosted;
+    struct reader r;
+    int rc = read_mark_head(d, &r, e);
+    if (rc < 0)
+        return rc;
+    bool fits = read_varint(&r) == (uint64_t)h->bind->sink_count;
+    for (int i = 0; fits && i < h->bind->sink_count; i++) {
+        uint64_t tail = (uint64_t)read_i64(&r);
+        if (h->outboxes[i])
+            outbox_replay(h->outboxes[i], tail);
+    }
+    fits = fits && read_varint(&r) == (uint64_t)h->bind->source_count;
+    for (int i = 0; fits && i < h->bind->source_count; i++) {
+        struct repeats none = {0};
+        if (!read_u8(&r))
+            continue;
+        repeats_load(h->sources[i] ? &h->sources[i]->repeats : &none, &r);
+        repeats_fini(&none);
+    }
+    if (!fits || bind_load(h->bind, &r) < 0 || r.failed)
+        return err_set(e, ERR_STATE, "the saved state is of an app with other sources or sinks");
+    return 0;
+}
+
+int durable_restore(struct durable *d, struct err *e)
+{
+    struct hosted *h = d->hosted;
+    h->replays = h->bind->is_quiet = true;
+    int rc = app_restore(h->app, &d->keeper.home, e);
+    if (rc == 0)
+        rc = load_mark(d, e);
+    if (rc == 0)
+        rc = replay(d, e);
+    h->replays = h->bind->is_quiet = false;
+    for (int i = 0; i < h->bind->sink_count; i++)
+        if (h->outboxes[i] && !outbox_replayed(h->outboxes[i]) && rc == 0)
+            log_write(LOG_ERROR, h->log_name, "sink %s: the journal gave other outputs than before the stop", h->outboxes[i]->name);
+    return rc;
+}

@@ -1,0 +1,76 @@
+/* repeats.c - see repeats.h. */
+#include "agent/repeats.h"
+#include "engine/base/mem.h"
+
+enum { REPEATS_FIRST = 256 };
+
+void repeats_fini(struct repeats *r)
+{
+    mem_free(r->ring);
+    *r = (struct repeats){0};
+}
+
+static void grow(struct repeats *r)
+{
+    uint64_t cap = r->cap ? r->cap * 2 : REPEATS_FIRST;
+    struct repeat *ring = mem_array((size_t)cap, sizeof *ring);
+    for (uint64_t at = 0; at < r->taken; at++)
+        ring[at] = r->ring[at];
+    mem_free(r->ring);
+    r->ring = ring;
+    r->cap = cap;
+}
+
+void repeats_add(struct repeats *r, uint32_t id, uint64_t hash)
+{
+    if (r->taken == r->cap && r->cap < REPEATS_MOST)
+        grow(r);
+    r->ring[r->taken++ % r->cap] = (struct repeat){.hash = (uint32_t)hash, .id = id};
+}
+
+static uint64_t oldest(const struct repeats *r)
+{
+    return r->taken > REPEATS_MOST ? r->taken - REPEATS_MOST : 0;
+}
+
+bool repeats_take(struct repeats *r, const struct port_origin *origin, uint64_t hash)
+{
+    if (origin->id == 0)
+        return false;
+    if (origin->session != r->session) {
+        r->session = origin->session;
+        r->is_open = origin->may_repeat;
+        r->scan = 0;
+    }
+    if (r->is_open) {
+        uint64_t at = r->scan > oldest(r) ? r->scan : oldest(r);
+        for (; at < r->taken; at++) {
+            const struct repeat *old = &r->ring[at % r->cap];
+            if (old->id != origin->id || old->hash != (uint32_t)hash)
+                continue;
+            r->scan = at + 1;
+            return true;
+        }
+        r->is_open = false;
+    }
+    repeats_add(r, origin->id, hash);
+    return false;
+}
+
+void repeats_save(const struct repeats *r, struct writer *w)
+{
+    write_count(w, (size_t)(r->taken - oldest(r)));
+    for (uint64_t at = oldest(r); at < r->taken; at++) {
+        write_count(w, r->ring[at % r->cap].id);
+        write_u32(w, r->ring[at % r->cap].hash);
+    }
+}
+
+void repeats_load(struct repeats *r, struct reader *in)
+{
+    size_t count = read_count(in, REPEATS_MOST);
+    for (size_t i = 0; i < count && !in->failed; i++) {
+        uint32_t id = (uint32_t)read_varint(in);
+        repeats_add(r, id, read_u32(in));
+    }
+}

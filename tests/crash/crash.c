@@ -1,0 +1,292 @@
+/* crash.c - kills the agent under load, again and again, and counts what comes out. See README.md.
+ *
+ *     crash WEIR PORT FOLDER KILLS SEED [POINTS]
+ *
+ * A publisher sends numbered messages at QoS 1 to a broker on PORT; WEIR runs app.siddhi with its state in FOLDER and is killed with SIGKILL KILLS times, each
+ * after a random time, or (POINTS: names separated by commas) at one of the named points of a test build. Then it may finish. A subscriber
+ * with a session of its own has everything that reached the broker. Law: every message is counted once, in order, in every query; every output has come; an
+ * output that came twice was the same, byte for byte. The last line is the tally. */
+#include <mosquitto.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MOST = 4000000, SINKS = 3, KEYS = 8, INFLIGHT_MOST = 400 };
+static const char *const sink_names[SINKS] = {"Total", "Win", "Part"};
+
+static char **outputs[SINKS]; /* by number */
+static atomic_long come[SINKS], repeats, differ, strange;
+static atomic_long sent, acked, heard;
+static atomic_bool stops;
+static long rate = 3000;
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void pause_us(long us)
+{
+    struct timespec t = {us / 1000000, us % 1000000 * 1000};
+    nanosleep(&t, NULL);
+}
+
+/* ---- what comes ---- */
+
+static void on_message(struct mosquitto *m, void *user, const struct mosquitto_message *msg)
+{
+    (void)m;
+    (void)user;
+    heard++;
+    char *text = strndup(msg->payload, (size_t)msg->payloadlen), *slash = strstr(text, "/Crash/");
+    for (int i = 0; slash && i < SINKS; i++) {
+        size_t len = strlen(sink_names[i]);
+        if (strncmp(slash + 7, sink_names[i], len) != 0 || slash[7 + len] != '/')
+            continue;
+        long number = strtol(slash + 8 + len, NULL, 10);
+        if (number < 1 || number >= MOST)
+            break;
+        char **at = &outputs[i][number];
+        if (!*at && number > sent) printf("    number %ld beyond %ld: %s\n", number, (long)sent, text);
+        if (*at) {
+            repeats++;
+            if (strcmp(*at, text) != 0 && differ++ < 3)
+                printf("    the same key, another message:\n    %s\n    %s\n", *at, text);
+            free(text);
+        } else {
+            *at = text;
+            come[i]++;
+        }
+        return;
+    }
+    if (strange++ < 3)
+        printf("    no output of ours: %s\n", text);
+    free(text);
+}
+
+static void on_connect(struct mosquitto *m, void *user, int rc)
+{
+    (void)rc;
+    if (user)
+        mosquitto_subscribe(m, NULL, "out", 1);
+}
+
+static void on_publish(struct mosquitto *m, void *user, int mid)
+{
+    (void)m;
+    (void)user;
+    (void)mid;
+    acked++;
+}
+
+/* ---- what is sent ---- */
+
+static void *publish(void *user)
+{
+    struct mosquitto *m = user;
+    char text[96];
+    double start = now_s();
+    while (!stops && sent < MOST - 1) {
+        long due = (long)((now_s() - start) * (double)rate);
+        while (sent < due && sent - acked < INFLIGHT_MOST) {
+            long v = sent + 1;
+            int len = snprintf(text, sizeof text, "{\"event\":{\"k\":\"k%ld\",\"v\":%ld}}", v % KEYS, v);
+            if (mosquitto_publish(m, NULL, "in", len, text, 1, false) != MOSQ_ERR_SUCCESS)
+                break;
+            sent++;
+        }
+        pause_us(500);
+    }
+    return NULL;
+}
+
+static struct mosquitto *client(const char *id, int port, bool listens)
+{
+    struct mosquitto *m = mosquitto_new(id, !listens, listens ? (void *)1 : NULL);
+    mosquitto_connect_callback_set(m, on_connect);
+    mosquitto_message_callback_set(m, on_message);
+    if (!listens)
+        mosquitto_publish_callback_set(m, on_publish);
+    mosquitto_max_inflight_messages_set(m, 0);
+    mosquitto_reconnect_delay_set(m, 1, 1, false);
+    for (int try = 0; mosquitto_connect(m, "127.0.0.1", port, 60) != MOSQ_ERR_SUCCESS; try++) {
+        if (try == 100) {
+            printf("    no broker on port %d\n", port);
+            exit(2);
+        }
+        pause_us(50000);
+    }
+    mosquitto_loop_start(m);
+    return m;
+}
+
+/* ---- the agent ---- */
+
+static pid_t start(const char *weir, const char *folder, const char *fault)
+{
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    if (fault)
+        setenv("WEIR_FAULT", fault, 1);
+    char log[4200], config[4200];
+    snprintf(log, sizeof log, "%s/log", folder);
+    snprintf(config, sizeof config, "%s/config.json", folder);
+    if (!freopen(log, "a", stderr) || !freopen("/dev/null", "w", stdout))
+        _exit(9);
+    execl(weir, weir, "run", "-c", config, "tests/crash/app.siddhi", (char *)NULL);
+    _exit(9);
+}
+
+/* True: it was killed, false: it ended by itself, and that is wrong. */
+static bool ended_killed(int status)
+{
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
+static bool kill_once(const char *weir, const char *folder, const char *points, unsigned *seed, long number)
+{
+    char fault[128], name[64];
+    int status;
+    if (points) {
+        long count = 1;
+        for (const char *p = points; *p; p++)
+            count += *p == ',';
+        const char *at = points;
+        for (long skip = number % count; skip > 0; skip--)
+            at = strchr(at, ',') + 1;
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(at, ","), at);
+        snprintf(fault, sizeof fault, "%s:%d:kill", name, 1 + rand_r(seed) % (rand_r(seed) % 3 ? 30 : 3));
+    }
+    pid_t pid = start(weir, folder, points ? fault : NULL);
+    double until = now_s() + (points ? 1.5 : 0.02 + (double)(rand_r(seed) % 400) / 1000);
+    while (now_s() < until) {
+        if (waitpid(pid, &status, WNOHANG) == pid) {
+            if (!ended_killed(status))
+                printf("    the agent ended by itself: status %d%s%s\n", status, points ? " at " : "", points ? fault : "");
+            return ended_killed(status);
+        }
+        pause_us(1000);
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, &status, 0);
+    return true;
+}
+
+/* ---- the judgement ---- */
+
+static long value_of(const char *text, const char *name)
+{
+    char key[32];
+    snprintf(key, sizeof key, "\"%s\":", name);
+    const char *at = strstr(text, key);
+    return at ? strtol(at + strlen(key), NULL, 10) : -1;
+}
+
+/* The sum of the last `window` numbers of those that rise by `step` up to v; 0: all of them. */
+static void expect(long v, long step, long window, long *n, long *t)
+{
+    *n = (v - 1) / step + 1;
+    if (window && *n > window)
+        *n = window;
+    *t = *n * v - step * (*n * (*n - 1) / 2);
+}
+
+static long judge(int sink, long total)
+{
+    static const long steps[SINKS] = {1, 1, KEYS}, windows[SINKS] = {0, 100, 20};
+    long wrong = 0;
+    for (long i = 1; i <= total; i++) {
+        const char *text = outputs[sink][i];
+        long n, t;
+        expect(i, steps[sink], windows[sink], &n, &t);
+        bool good = text && value_of(text, "v") == i && value_of(text, "n") == n && value_of(text, "t") == t;
+        if (!good && wrong++ < 3)
+            printf("    %s %ld: wanted v %ld n %ld t %ld, got %s\n", sink_names[sink], i, i, n, t, text ? text : "nothing");
+    }
+    for (long i = total + 1; i < MOST; i++)
+        if (outputs[sink][i] && wrong++ < 6)
+            printf("    %s %ld came, and is none of ours: %s\n", sink_names[sink], i, outputs[sink][i]);
+    return wrong;
+}
+
+static bool all_came(long total)
+{
+    for (int i = 0; i < SINKS; i++)
+        if (come[i] < total)
+            return false;
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 6) {
+        fprintf(stderr, "usage: crash WEIR PORT FOLDER KILLS SEED [POINTS]\n");
+        return 2;
+    }
+    const char *weir = argv[1], *folder = argv[3], *points = argc > 6 ? argv[6] : NULL;
+    int port = atoi(argv[2]);
+    long kills = strtol(argv[4], NULL, 10), killed = 0, wrong = 0;
+    unsigned seed = (unsigned)strtoul(argv[5], NULL, 10);
+    char url[64];
+    pthread_t publisher;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (getenv("CRASH_RATE"))
+        rate = strtol(getenv("CRASH_RATE"), NULL, 10);
+    snprintf(url, sizeof url, "tcp://127.0.0.1:%d", port);
+    setenv("MQTT_URL", url, 1);
+    setenv("WEIR_BACKOFF_FIRST_MS", "50", 1);
+    for (int i = 0; i < SINKS; i++)
+        outputs[i] = calloc(MOST, sizeof(char *));
+    mosquitto_lib_init();
+    struct mosquitto *listener = client("crash-listener", port, true);
+    /* The session of the source must be there before the first message, or the broker keeps nothing for it. */
+    struct mosquitto *first = mosquitto_new("crash-in", false, NULL);
+    mosquitto_connect(first, "127.0.0.1", port, 60);
+    mosquitto_subscribe(first, NULL, "in", 1);
+    for (int i = 0; i < 20; i++)
+        mosquitto_loop(first, 10, 1);
+    mosquitto_disconnect(first);
+    mosquitto_loop(first, 10, 1);
+    mosquitto_destroy(first);
+    struct mosquitto *speaker = client("crash-speaker", port, false);
+    pthread_create(&publisher, NULL, publish, speaker);
+    for (; killed < kills && kill_once(weir, folder, points, &seed, killed); killed++)
+        ;
+    if (killed < kills)
+        wrong++;
+    stops = true;
+    pthread_join(publisher, NULL);
+    for (int i = 0; i < 200 && acked < sent; i++)
+        pause_us(50000);
+    long total = sent;
+    pid_t pid = start(weir, folder, NULL);
+    double until = now_s() + 40;
+    while (!all_came(total) && now_s() < until)
+        pause_us(20000);
+    pause_us(1000000);
+    kill(pid, SIGTERM);
+    waitpid(pid, NULL, 0);
+    for (long before = -1; before != heard;) { /* the broker may have more for us */
+        before = heard;
+        pause_us(500000);
+    }
+    for (int i = 0; i < SINKS; i++)
+        wrong += judge(i, total);
+    printf("%ld kills, seed %s: %ld messages sent, %ld %ld %ld outputs, %ld came again, %ld of those differ, %ld strange\n", killed,
+           argv[5], total, come[0], come[1], come[2], repeats, differ, strange);
+    mosquitto_disconnect(listener);
+    mosquitto_disconnect(speaker);
+    wrong += differ + strange;
+    printf("%d passed, %d failed\n", wrong == 0, wrong != 0);
+    return wrong != 0;
+}
