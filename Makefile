@@ -10,6 +10,11 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 TARGET  ?= x86_64
 FUZZ_SECONDS ?= 60
+# SCRIPT=0 leaves script functions and their JavaScript engine out.
+SCRIPT  ?= 1
+SCRIPT_OUT := $(filter 0,$(SCRIPT))
+NOT_BUILT := $(if $(SCRIPT_OUT),engine/expr/script_js.c engine/expr/script_steps.c,engine/expr/script_none.c)
+BUILD_SETS := build $(if $(SCRIPT_OUT),,script)
 
 ifeq ($(origin CC),default)
 CC = gcc
@@ -28,7 +33,7 @@ ifneq ($(filter true 1,$(CI) $(WERROR)),)
 WARNINGS += -Werror
 endif
 BASE_CFLAGS := -std=c11 -D_GNU_SOURCE -I. -pthread $(WARNINGS) -MMD -MP
-LIBS := -lmosquitto -lcjson -lpcre2-8 -llmdb -lm -pthread
+LIBS := -lmosquitto -lcjson -lpcre2-8 -llmdb $(if $(SCRIPT_OUT),,-lduktape) -lm -pthread
 
 # The flags of each variant come behind the caller's, so that they win.
 FLAGS_release :=
@@ -36,7 +41,7 @@ FLAGS_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-s
 FLAGS_tsan    := -O1 -fno-omit-frame-pointer -fsanitize=thread -DWEIR_DEBUG
 VARIANTS      := release asan tsan
 
-ROOMS   := $(wildcard agent/*.c engine/*.c engine/*/*.c ports/*.c)
+ROOMS   := $(filter-out $(NOT_BUILT),$(wildcard agent/*.c engine/*.c engine/*/*.c ports/*.c))
 HEADERS := $(wildcard agent/*.h engine/*.h engine/*/*.h ports/*.h)
 UNITS   := $(wildcard tests/unit/test_*.c tests/ports/test_*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
@@ -64,17 +69,18 @@ help:
 	@echo 'make static     a static release for TARGET=x86_64|aarch64|armhf|armel'
 	@echo 'make install    into DESTDIR/PREFIX (/usr/local)'
 	@echo 'make clean      remove build/'
+	@echo 'SCRIPT=0 builds without script functions'
 	@echo 'Respected: CC CFLAGS LDFLAGS PREFIX DESTDIR; V=1 shows commands; WERROR=1 makes warnings errors'
 
 # ---- what must be installed -------------------------------------------------------------------------------------------------------
 
 deps:
-	$(Q).ci/deps install build test
+	$(Q).ci/deps install $(BUILD_SETS) test
 
 # Is made again when the list of packages or the compiler changes; says what is missing and how to get it.
 build/deps.ok: .ci/deps
 	@mkdir -p $(@D)
-	$(Q)CC='$(CC)' .ci/deps check build
+	$(Q)CC='$(CC)' .ci/deps check $(BUILD_SETS)
 	@touch $@
 
 # ---- compile and link -------------------------------------------------------------------------------------------------------------
@@ -86,8 +92,8 @@ LIBRARY_$(1) := $$(filter-out build/$(1)/agent/main.o,$$(OBJECTS_$(1)))
 
 build/$(1)/flags: FORCE
 	@mkdir -p $$(@D)
-	@echo '$$(CC) $$(CFLAGS) $$(BASE_CFLAGS) $$(FLAGS_$(1)) $$(LDFLAGS)' | cmp -s - $$@ || \
-	    echo '$$(CC) $$(CFLAGS) $$(BASE_CFLAGS) $$(FLAGS_$(1)) $$(LDFLAGS)' > $$@
+	@echo '$$(CC) $$(CFLAGS) $$(BASE_CFLAGS) $$(FLAGS_$(1)) $$(LDFLAGS) $$(LIBS)' | cmp -s - $$@ || \
+	    echo '$$(CC) $$(CFLAGS) $$(BASE_CFLAGS) $$(FLAGS_$(1)) $$(LDFLAGS) $$(LIBS)' > $$@
 
 build/$(1)/%.o: %.c build/$(1)/flags | build/deps.ok
 	@mkdir -p $$(@D)
@@ -138,7 +144,7 @@ test: deps
 	$(Q)tests/run.sh $(UNIT_PROGRAMS)
 
 tidy:
-	$(Q).ci/deps install build tidy
+	$(Q).ci/deps install $(BUILD_SETS) tidy
 	$(Q)tests/tidy.sh $(ROOMS) $(HEADERS)
 
 build/fuzz/%: %.c $(ROOMS) $(HEADERS)
@@ -148,7 +154,7 @@ build/fuzz/%: %.c $(ROOMS) $(HEADERS)
 	    -o $@ $< $(filter-out agent/%,$(ROOMS)) $(LIBS)
 
 fuzz:
-	$(Q).ci/deps install build tidy
+	$(Q).ci/deps install $(BUILD_SETS) tidy
 	$(Q)$(MAKE) $(FUZZERS:%.c=build/fuzz/%)
 	$(Q)for f in $(FUZZERS:%.c=build/fuzz/%); do mkdir -p $$f.corpus; \
 	    $$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 -close_fd_mask=1 -artifact_prefix=$$f. \

@@ -21,6 +21,7 @@ struct run {
     struct store *store; /* of restarts */
     struct jnode *types, *streams, *queries, *results, *published;
     struct jnode **stream_events; /* by number; NULL: not recorded */
+    uint32_t *sent;               /* by number: events that the steps sent */
     const char *words;            /* why the app was refused, or what is not built */
     bool is_unsupported;
     bool is_own_message; /* the step's, on its way through the bus */
@@ -227,6 +228,7 @@ static void open_recording(struct run *r)
     const struct plan *p = app_plan(r->app);
     uint32_t count = plan_stream_count(p);
     r->stream_events = arena_array(r->arena, count ? count : 1, sizeof(struct jnode *));
+    r->sent = arena_array(r->arena, count ? count : 1, sizeof(*r->sent));
     for (uint32_t i = 0; i < count; i++) {
         const struct schema *s = plan_stream(p, i);
         if (s->id[0] == '!')
@@ -238,10 +240,8 @@ static void open_recording(struct run *r)
             jnode_add(types, jnode_string(r->arena, name, strlen(name)));
         }
         jnode_put(r->types, id, types);
-        if (flow_is_fed(p, i)) {
-            r->stream_events[i] = jnode_new(r->arena, JNODE_ARRAY);
-            jnode_put(r->streams, id, r->stream_events[i]);
-        }
+        r->stream_events[i] = jnode_new(r->arena, JNODE_ARRAY);
+        jnode_put(r->streams, id, r->stream_events[i]);
     }
     flow_named_queries(p, add_query, r);
 }
@@ -315,8 +315,10 @@ static const char *step_send(struct run *r, const struct jnode *step)
             break;
         made++;
     }
-    if (!wrong)
+    if (!wrong) {
         app_send(r->app, (uint32_t)stream, events, count, batch != NULL);
+        r->sent[stream] += count;
+    }
     for (uint32_t i = 0; i < made; i++)
         row_unref(events[i].row);
     return wrong;
@@ -431,6 +433,17 @@ static const char *run_steps(struct run *r, int restart_every)
     return NULL;
 }
 
+/* Streams that hold only what the steps sent are marked by their flag. Where nothing else could come, some may be missing: those that failed. */
+static void mark_sent(struct run *r)
+{
+    const struct plan *p = app_plan(r->app);
+    for (uint32_t i = 0; i < plan_stream_count(p); i++) {
+        struct jnode *list = r->stream_events[i];
+        if (list)
+            list->flag = !flow_is_fed(p, i) || (list->count > 0 && list->count == r->sent[i]);
+    }
+}
+
 static struct jnode *whole(struct run *r, bool is_error)
 {
     struct jnode *got = jnode_new(r->arena, JNODE_OBJECT), *error = jnode_new(r->arena, JNODE_BOOL);
@@ -488,8 +501,11 @@ struct case_result case_run(struct arena *a, const struct test_case *c, int rest
             result.words = wrong;
         }
     }
-    if (r.app)
+    if (r.app) {
+        if (r.stream_events)
+            mark_sent(&r);
         close_app(&r);
+    }
     bus_free(r.bus);
     store_close(r.store);
     if (r.is_unsupported)

@@ -36,8 +36,13 @@ struct bench {
 static void on_stream(void *user, uint32_t stream, const struct batch *b)
 {
     struct bench *bench = user;
-    if (bench->is_output[stream])
-        bench->output_events += b->count;
+    (void)stream;
+    bench->output_events += b->count;
+}
+
+static bool looks_at(void *user, uint32_t stream)
+{
+    return ((const struct bench *)user)->is_output[stream];
 }
 
 static int parse_arguments(struct bench *b, int argc, char **argv)
@@ -126,56 +131,62 @@ static int open_feed(struct bench *b, int n, struct arena *a, struct err *e)
 static inline struct row *copy_row(const struct row *model, const struct feed *f, int64_t at_ms)
 {
     const size_t bytes = f->row_bytes;
-    const int text_count = f->text_count, time_at = f->time_at;
-    const uint16_t *const texts = f->texts;
-    struct row *row = row_raw(model->count, at_ms);
-    size_t at = offsetof(struct row, refs);
+    char *to = mem_pool_alloc(bytes);
+    const char *from = (const char *)model;
+    struct row *row = (struct row *)(void *)to;
+    size_t at = 0;
     for (; at + 2 * sizeof(uint64_t) <= bytes; at += 2 * sizeof(uint64_t))
-        memcpy((char *)row + at, (const char *)model + at, 2 * sizeof(uint64_t));
+        memcpy(to + at, from + at, 2 * sizeof(uint64_t));
     if (at < bytes)
-        memcpy((char *)row + at, (const char *)model + at, sizeof(uint64_t));
+        memcpy(to + at, from + at, sizeof(uint64_t));
+    row->at_ms = at_ms;
     row->refs = 1;
-    union cell *cells = (union cell *)(void *)((char *)row + f->cells_at);
-    if (time_at >= 0)
-        cells[time_at].l = at_ms;
-    for (int k = 0; k < text_count; k++)
-        if (row->types[texts[k]] == TYPE_STRING)
-            cells[texts[k]].s->refs++; /* the ring's texts are counted ones */
+    union cell *cells = (union cell *)(void *)(to + f->cells_at);
+    if (f->time_at >= 0)
+        cells[f->time_at].l = at_ms;
+    for (const uint16_t *t = f->texts, *end = t + f->text_count; t < end; t++)
+        if (LIKELY(row->types[*t] == TYPE_STRING))
+            cells[*t].s->refs++; /* the ring's texts are counted ones */
         else
-            value_keep(row_get(row, texts[k]));
+            value_keep(row_get(row, *t));
     return row;
 }
 
 /* The ring is bigger than the near caches. What comes from outside was just written when the engine gets it,
- * so the rows that are next are brought near, and a little later their texts. */
-static void prefetch(const struct input *in, const struct feed *f)
+ * so the rows that are next are brought near, and a little later their texts. (Inlined by force: a call that
+ * only prefetches is one the compiler takes for useless.) */
+static inline __attribute__((always_inline)) void prefetch(const struct input *in, const struct feed *f)
 {
-    uint32_t far = in->at + 2 * PREFETCH_ROWS, near = in->at + PREFETCH_ROWS;
-    if (far >= in->count)
+    const uint32_t far = in->at + 2 * PREFETCH_ROWS;
+    if (UNLIKELY(far >= in->count))
         return;
-    __builtin_prefetch(in->rows[far]);
-    __builtin_prefetch((const char *)in->rows[far] + CACHE_LINE);
-    for (int k = 0; k < f->text_count; k++)
-        __builtin_prefetch(
-            ((const union cell *)(const void *)((const char *)in->rows[near] + f->cells_at))[f->texts[k]].s,
-            1);
+    const char *row = (const char *)in->rows[far];
+    __builtin_prefetch(row);
+    __builtin_prefetch(row + CACHE_LINE);
+    if (f->text_count) {
+        const char *cells = (const char *)in->rows[far - PREFETCH_ROWS] + f->cells_at;
+        __builtin_prefetch(((const union cell *)(const void *)cells)[f->texts[0]].s, 1);
+    }
 }
 
-/* A new row each event, as one that came from outside would be. */
+static inline void run_one(struct bench *b, struct input *in, const struct feed *f, int64_t at_ms)
+{
+    prefetch(in, f);
+    struct row *row = copy_row(in->rows[in->at], f, at_ms);
+    if (++in->at == in->count)
+        in->at = 0;
+    push(b, in, row, at_ms);
+    row_unref(row);
+}
+
+/* A new row each event, as one that came from outside would be; the inputs take turns. */
 static void run_events(struct bench *b, int64_t from, int64_t to)
 {
     int turn = (int)(from % b->input_count);
     for (int64_t i = from; i < to; i++) {
-        struct input *in = &b->inputs[turn];
-        const struct feed *f = &b->feeds[turn];
+        run_one(b, &b->inputs[turn], &b->feeds[turn], FIRST_MS + i);
         if (++turn == b->input_count)
             turn = 0;
-        prefetch(in, f);
-        struct row *row = copy_row(in->rows[in->at], f, FIRST_MS + i);
-        if (++in->at == in->count)
-            in->at = 0;
-        push(b, in, row, FIRST_MS + i);
-        row_unref(row);
     }
 }
 
@@ -220,14 +231,14 @@ int cmd_bench(int argc, char **argv)
         return rc;
     if (appfile_open_or_tell(&f, "bench", b.app_path) < 0)
         return CMD_BAD;
-    const struct app_host host = {.user = &b, .stream = on_stream, .seed = 1};
-    b.app = app_new(f.compile.plan, &host);
-    f.compile.plan = NULL;
-    const struct plan *plan = app_plan(b.app);
+    const struct plan *plan = f.compile.plan;
     arena_init(&a, 4096);
     b.is_output = arena_array(&a, plan_stream_count(plan) + 1, sizeof *b.is_output);
     for (uint32_t i = 0; i < plan_stream_count(plan); i++)
         b.is_output[i] = !flow_is_read(plan, plan_stream(plan, i)->id);
+    const struct app_host host = {.user = &b, .stream = on_stream, .looks_at = looks_at, .seed = 1};
+    b.app = app_new(f.compile.plan, &host);
+    f.compile.plan = NULL;
     rc = run(&b, &a, &e);
     if (rc < 0)
         fprintf(stderr, "weir bench: %s\n", e.text);

@@ -2,6 +2,7 @@
 #include "agent/cmd.h"
 #include "agent/version.h"
 #include "engine/expr/regex.h"
+#include "engine/expr/script.h"
 #include "ports/library.h"
 #include "ports/map.h"
 #include "ports/port.h"
@@ -71,8 +72,12 @@ static void print_maps(void)
 static void print_json(void)
 {
     printf("{\"version\":\"" VERSION "\",\"target\":\"linux-" TARGET "\",\"libraries\":{\"%s\":\"%s\","
-           "\"mosquitto\":\"%s\",\"cjson\":\"%s\",\"pcre2\":\"%s\"},\"features\":{\"sources\":[",
+           "\"mosquitto\":\"%s\",\"cjson\":\"%s\",\"pcre2\":\"%s\"",
            libc_name(), libc_version(), mqtt_library_version(), cJSON_Version(), regex_library_version());
+    if (script_library_version())
+        printf(",\"duktape\":\"%s\"", script_library_version());
+    printf("},\"features\":{\"scripts\":[%s],\"sources\":[",
+           script_library_version() ? "\"javascript\"" : "");
     print_ports(true);
     printf("],\"sinks\":[");
     print_ports(false);
@@ -89,7 +94,10 @@ int cmd_version(int argc, char **argv)
         print_json();
         return CMD_OK;
     }
-    printf("weir " VERSION " linux-" TARGET "\n%s %s, mosquitto %s, cjson %s, pcre2 %s\n", libc_name(),
+    printf("weir " VERSION " linux-" TARGET "\n%s %s, mosquitto %s, cjson %s, pcre2 %s", libc_name(),
            libc_version(), mqtt_library_version(), cJSON_Version(), regex_library_version());
+    if (script_library_version())
+        printf(", duktape %s", script_library_version());
+    putchar('\n');
     return CMD_OK;
 }

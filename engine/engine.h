@@ -61,6 +61,7 @@ struct app_host {
     bool (*has_sinks)(void *user, uint32_t stream); /* asked once by app_new */
     /* Everything that reached a stream, after its receivers; NULL: nobody looks. */
     void (*stream)(void *user, uint32_t stream, const struct batch *b);
+    bool (*looks_at)(void *user, uint32_t stream); /* which streams that is; asked once by app_new; NULL: all */
     /* Every call of a query callback (named queries): at_ms as in cases/README, rows by kind in b. */
     void (*query)(void *user, const char *name, int64_t at_ms, const struct batch *b);
     /* An event failed: logged here, once, whatever @OnError then does. stream is UINT32_MAX for a timer, a window, an inner stream. */

@@ -49,7 +49,7 @@ for file in "$@"; do
 done
 
 # ---- libraries: each seen by one file
-for header in mosquitto.h nats.h coap lmdb.h; do
+for header in mosquitto.h nats.h coap lmdb.h duktape.h; do
     count=$(grep -lE "#include <$header" "$@" | wc -l)
     ((count <= 1)) || say "$header is included by $count files: $(grep -lE "#include <$header" "$@" | tr '\n' ' ')"
 done

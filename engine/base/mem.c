@@ -10,11 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
 #endif
 
-enum { CHUNK_BYTES = 16 * 1024, CHUNK_BLOCKS = 64, ARENA_BLOCK_MIN = 256 };
+enum { HUGE_PAGE = 2 * 1024 * 1024, CHUNK_BYTES = 16 * 1024, CHUNK_BLOCKS = 64, ARENA_BLOCK_MIN = 256 };
 
 _Thread_local struct mem_block *mem_pools[MEM_POOL_MAX / 8 + 1];
 _Thread_local int64_t *mem_account;
@@ -27,6 +28,23 @@ static void *heap_new(size_t bytes, bool zeroed)
     if (UNLIKELY(p == NULL))
         err_assert_failed("out of memory", __FILE__, __LINE__);
     return p;
+}
+
+/* A big table is looked into at random: with huge pages where the system has them that costs no walk through its page tables. Fresh memory
+ * of this size is not touched yet. */
+static void prefer_huge(void *p, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    if (UNLIKELY(bytes >= 2 * HUGE_PAGE)) {
+        uintptr_t from = ((uintptr_t)p + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
+        uintptr_t to = ((uintptr_t)p + bytes) & ~(uintptr_t)(HUGE_PAGE - 1);
+        if (from < to)
+            (void)madvise((void *)from, to - from, MADV_HUGEPAGE); /* a wish: it may fail */
+    }
+#else
+    (void)p;
+    (void)bytes;
+#endif
 }
 
 static void count_block(void *p, int sign)
@@ -45,6 +63,7 @@ static size_t product(size_t count, size_t size)
 void *mem_alloc(size_t bytes)
 {
     void *p = heap_new(bytes, true);
+    prefer_huge(p, bytes);
     count_block(p, 1);
     return p;
 }

@@ -135,6 +135,10 @@ int utf8_compare_units(const char *a, size_t alen, const char *b, size_t blen)
 int32_t utf8_java_hash(const char *s, size_t len)
 {
     uint32_t h = 0;
+    while (len > 0 && (unsigned char)*s < 0x80) {
+        h = h * 31 + (unsigned char)*s++;
+        len--;
+    }
     while (len > 0) {
         uint32_t code;
         size_t taken = utf8_decode(s, len, &code);

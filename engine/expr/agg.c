@@ -26,6 +26,8 @@ void agg_block_free(const struct agg_layout *l, char *block)
 
 void agg_block_reset(const struct agg_layout *l, char *block)
 {
+    if (!block)
+        return;
     fini_slots(l, block);
     memset(block, 0, l->bytes);
 }

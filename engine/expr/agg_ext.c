@@ -197,7 +197,11 @@ static bool sorted_update(const struct expr *e, struct frame *f)
 }
 static struct value eval_percentile(const struct expr *e, struct frame *f)
 {
-    if (!sorted_update(e, f))
+    double x;
+    int there = arg_double_or_null(e, f, 0, &x);
+    if (there == 0 && f->kind != EVENT_RESET)
+        return expr_fail(f->env, "%s: the value is null", e->name);
+    if (there < 0 || !sorted_update(e, f))
         return VALUE_NULL;
     const struct sorted *s = agg_state(e, f);
     if (!s->count)

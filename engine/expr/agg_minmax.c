@@ -2,12 +2,15 @@
  *
  * With a sliding window (layout.removable) a state is a queue of the values that may still become the
  * extreme: a new value throws out those it beats from the end, so the queue is sorted and its front is the
- * extreme. Removal takes the first equal one out, if it is still there. Otherwise a state is the extreme
+ * extreme. Removal takes the first equal one out, if it is still there. A NaN beats nothing and nothing beats
+ * it: it stops that throwing out, so the extreme is kept beside the queue: what beats it replaces it, and a
+ * removal sets it to the front. Otherwise a state is the extreme
  * alone, and removing that one forgets all.
  *
  * Law: values have the tag of the argument's type; another tag fails the event. Integers compare as longs,
  * the others as doubles. */
 #include "engine/expr/agg.h"
+#include <math.h>
 
 struct extreme {
     union cell value;
@@ -16,7 +19,8 @@ struct extreme {
 struct queue_state {
     union cell *cells; /* ring of cap, a power of two */
     uint32_t head, count, cap;
-    uint32_t unused;
+    bool has_nan; /* the queue may be out of order */
+    union cell extreme; /* while count is not 0 */
 };
 
 static void queue_fini(void *state)
@@ -60,6 +64,8 @@ static void queue_save(const void *state, struct writer *w)
 {
     const struct queue_state *q = state;
     write_count(w, q->count);
+    write_u8(w, q->has_nan);
+    write_i64(w, q->extreme.l);
     for (uint32_t i = 0; i < q->count; i++)
         write_i64(w, queue_at(q, i)->l);
 }
@@ -67,6 +73,8 @@ static int queue_load(void *state, struct reader *r, enum type type)
 {
     (void)type;
     size_t n = read_count(r, UINT32_MAX / 2);
+    ((struct queue_state *)state)->has_nan = read_u8(r) != 0;
+    ((struct queue_state *)state)->extreme.l = read_i64(r);
     for (size_t i = 0; i < n && !r->failed; i++)
         queue_push(state, (union cell){.l = read_i64(r)});
     return r->failed ? ERR_STATE : 0;
@@ -84,6 +92,10 @@ static inline double real(union cell c, enum type type)
 {
     return type == TYPE_FLOAT ? (double)c.f : c.d;
 }
+static inline bool is_nan(union cell c, enum type type)
+{
+    return type > TYPE_LONG && isnan(real(c, type));
+}
 /* a stands before b: greater for max, less for min. */
 static inline bool beats(union cell a, union cell b, enum type type, bool max)
 {
@@ -92,9 +104,12 @@ static inline bool beats(union cell a, union cell b, enum type type, bool max)
     double x = real(a, type), y = real(b, type);
     return max ? x > y : x < y;
 }
+/* As Java's equals: by the bits, and NaN is NaN. */
 static inline bool equal(union cell a, union cell b, enum type type)
 {
-    return type == TYPE_FLOAT ? a.f == b.f : a.l == b.l; /* doubles by their bits, as Java's equals */
+    if (type == TYPE_FLOAT)
+        return memcmp(&a.f, &b.f, sizeof(a.f)) == 0 || (isnan(a.f) && isnan(b.f));
+    return a.l == b.l || (type == TYPE_DOUBLE && isnan(a.d) && isnan(b.d));
 }
 
 /* 1: v is a value to work with, 0: null, -1: the event failed. */
@@ -121,26 +136,43 @@ static inline struct value evaluate_queue(const struct expr *e, struct frame *f,
     if (f->kind == EVENT_RESET)
         agg_state_reset(e, f);
     else if (there && f->kind == EVENT_CURRENT) {
+        bool replaces = !q->count || beats(v.as, q->extreme, e->type, max);
         while (q->count && beats(v.as, *queue_at(q, q->count - 1), e->type, max))
             q->count--;
         queue_push(q, v.as);
+        if (replaces)
+            q->extreme = v.as;
+        if (UNLIKELY(is_nan(v.as, e->type)))
+            q->has_nan = true;
     } else if (there && f->kind == EVENT_EXPIRED) {
         for (uint32_t i = 0; i < q->count; i++) {
             if (equal(*queue_at(q, i), v.as, e->type)) {
                 queue_remove(q, i);
                 break;
             }
-            if (beats(v.as, *queue_at(q, i), e->type, max))
+            if (!q->has_nan && beats(v.as, *queue_at(q, i), e->type, max))
                 break; /* sorted: it was beaten long ago */
         }
+        if (q->count)
+            q->extreme = *queue_at(q, 0);
+        else
+            q->has_nan = false;
     }
-    return q->count ? (struct value){*queue_at(q, 0), e->type} : VALUE_NULL;
+    return q->count ? (struct value){q->extreme, e->type} : VALUE_NULL;
 }
 
 static inline struct value evaluate_extreme(const struct expr *e, struct frame *f, bool max, bool forever)
 {
     struct extreme *x = agg_state(e, f);
     struct value v;
+    if (LIKELY(f->kind == EVENT_CURRENT && e->left->eval == eval_attr)) {
+        v = row_load(f->rows[e->left->slot], e->left);
+        if (LIKELY(v.type == e->type && x->has && !f->env->failed)) {
+            if (beats(v.as, x->value, e->type, max))
+                x->value = v.as;
+            return (struct value){x->value, e->type};
+        }
+    }
     int there = argument(e, f, &v);
     if (there < 0)
         return VALUE_NULL;

@@ -39,13 +39,13 @@ static const struct agg_type deviation_type = {.name = "deviation", .size = size
 static const struct agg_type truths_type = {.name = "truths", .size = sizeof(struct truths)};
 
 /* The slow path of an argument that should be a number of type to: false when there is nothing to add (null,
- * or the event failed). */
+ * or the event failed, for the value has not the type its column declares). */
 static __attribute__((noinline)) bool argument_convert(const struct expr *e, struct frame *f, struct value *v,
                                                        enum type to)
 {
     if (is_null(*v))
         return false;
-    if (number_convert(v, to))
+    if (v->type == e->left->type && number_convert(v, to))
         return true;
     fail_operand(f, e, *v, "a number");
     return false;
@@ -73,47 +73,70 @@ static __attribute__((noinline)) bool total_update_slow(const struct expr *e, st
     return false;
 }
 
-/* True: v was added. */
-static inline bool total_update(const struct expr *e, struct frame *f, struct total *t, struct value v)
-{
-    if (UNLIKELY(v.type != TYPE_DOUBLE || f->kind > EVENT_EXPIRED || f->env->failed))
-        return total_update_slow(e, f, t, v);
-    const bool adds = f->kind == EVENT_CURRENT;
-    t->sum = adds ? t->sum + v.as.d : t->sum - v.as.d;
-    t->count += adds ? 1 : -1;
-    return adds;
-}
 /* More may have been removed than added (joins, spec 05): an addition shows the sum even when the count comes
  * to 0. */
-static inline struct value sum_result(const struct total *t, bool added)
+static struct value sum_result(double sum, int64_t count, bool added)
 {
-    return added || t->count ? value_double(t->sum) : VALUE_NULL;
+    return added || count ? value_double(sum) : VALUE_NULL;
 }
-static inline struct value avg_result(const struct total *t, bool added)
+static struct value avg_result(double sum, int64_t count, bool added)
 {
     (void)added;
-    return t->count ? value_double(t->sum / (double)t->count) : VALUE_NULL;
+    return count ? value_double(sum / (double)count) : VALUE_NULL;
+}
+static struct value no_result(double sum, int64_t count, bool added)
+{
+    (void)sum, (void)count, (void)added;
+    return VALUE_NULL;
+}
+typedef struct value (*total_result)(double sum, int64_t count, bool added);
+
+static __attribute__((noinline)) struct value total_slow(const struct expr *e, struct frame *f, struct value v, total_result result)
+{
+    struct total *t = agg_state(e, f);
+    bool added = total_update_slow(e, f, t, v);
+    return result(t->sum, t->count, added);
 }
 
-#define TOTAL_NODE(name, load, result)                                     \
-    static struct value eval_##name(const struct expr *e, struct frame *f) \
-    {                                                                      \
-        struct value v = load(e->left, f);                                 \
-        struct total *t = agg_state(e, f);                                 \
-        bool added = total_update(e, f, t, v);                             \
-        return result(t, added);                                           \
+static inline struct value total_node(const struct expr *e, struct frame *f, struct value v, total_result result)
+{
+    struct total *t = agg_state(e, f);
+    if (UNLIKELY(v.type != TYPE_DOUBLE || f->kind > EVENT_EXPIRED || f->env->failed))
+        return total_slow(e, f, v, result);
+    const bool adds = f->kind == EVENT_CURRENT;
+    double sum = adds ? t->sum + v.as.d : t->sum - v.as.d;
+    int64_t count = t->count + (adds ? 1 : -1);
+    t->sum = sum;
+    t->count = count;
+    return result(sum, count, adds);
+}
+
+#define TOTAL_NODE(name, load, result)                            \
+    static struct value name(const struct expr *e, struct frame *f) \
+    {                                                             \
+        return total_node(e, f, load(e->left, f), result);        \
     }
-TOTAL_NODE(sum_double, load_any, sum_result)
-TOTAL_NODE(sum_double_attr, load_attr, sum_result)
-TOTAL_NODE(avg, load_any, avg_result)
-TOTAL_NODE(avg_attr, load_attr, avg_result)
+TOTAL_NODE(eval_sum_double, load_any, sum_result)
+TOTAL_NODE(eval_sum_double_attr, load_attr, sum_result)
+TOTAL_NODE(eval_avg, load_any, avg_result)
+TOTAL_NODE(eval_avg_attr, load_attr, avg_result)
+TOTAL_NODE(touch_total, load_any, no_result)
+TOTAL_NODE(touch_total_attr, load_attr, no_result)
+
+static int bind_total(struct expr_ctx *c, struct expr *e, const struct ast_expr *call)
+{
+    (void)c;
+    (void)call;
+    e->touch = e->eval == eval_sum_double_attr || e->eval == eval_avg_attr ? touch_total_attr : touch_total;
+    return 0;
+}
 
 /* ---- sum over int and long ---- */
 
 static inline struct value sum_long(const struct expr *e, struct frame *f, struct value v)
 {
     struct long_total *t = agg_state(e, f);
-    bool there = LIKELY(v.type == TYPE_INT || v.type == TYPE_LONG) || argument_convert(e, f, &v, TYPE_LONG);
+    bool there = LIKELY(v.type == e->left->type) || argument_convert(e, f, &v, TYPE_LONG);
     if (UNLIKELY(f->env->failed))
         return VALUE_NULL;
     if (f->kind == EVENT_RESET) {
@@ -170,6 +193,8 @@ static struct value eval_count_attr(const struct expr *e, struct frame *f)
 static void deviation_add(struct deviation *t, double x)
 {
     t->count++;
+    if (t->count == 0) /* more was removed than added, after events that failed half way: it only counts */
+        return;
     if (t->count == 1) {
         t->sum = t->mean = x;
         t->m2 = 0;
@@ -244,11 +269,11 @@ static struct value eval_or(const struct expr *e, struct frame *f)
 /* Rows: agg.h. */
 const struct aggregator agg_numbers[] = {
     {NULL, "and", "b", TYPE_BOOL, &truths_type, eval_and, NULL, NULL},
-    {NULL, "avg", "n", TYPE_DOUBLE, &total_type, eval_avg, eval_avg_attr, NULL},
+    {NULL, "avg", "n", TYPE_DOUBLE, &total_type, eval_avg, eval_avg_attr, bind_total},
     {NULL, "count", "?a", TYPE_LONG, &count_type, eval_count, eval_count_attr, NULL},
     {NULL, "or", "b", TYPE_BOOL, &truths_type, eval_or, NULL, NULL},
     {NULL, "stdDev", "n", TYPE_DOUBLE, &deviation_type, eval_deviation, NULL, NULL},
     {NULL, "sum", "w", TYPE_LONG, &long_total_type, eval_sum_long, eval_sum_long_attr, NULL},
-    {NULL, "sum", "r", TYPE_DOUBLE, &total_type, eval_sum_double, eval_sum_double_attr, NULL},
+    {NULL, "sum", "r", TYPE_DOUBLE, &total_type, eval_sum_double, eval_sum_double_attr, bind_total},
     {0},
 };

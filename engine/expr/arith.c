@@ -109,15 +109,23 @@ static inline struct value double_mod(union cell a, union cell b)
     return b.d == 0 ? VALUE_NULL : value_double(fmod(a.d, b.d));
 }
 
-#define NODE(op, tag, shape, load_left, load_right)                                               \
-    static struct value eval_##op##_##shape(const struct expr *e, struct frame *f)                \
-    {                                                                                             \
-        struct value a = load_left(e->left, f), b = load_right(e->right, f);                      \
-        if (UNLIKELY(a.type != (tag) || b.type != (tag)) && !operands_convert(e, f, tag, &a, &b)) \
-            return VALUE_NULL;                                                                    \
-        return op(a.as, b.as);                                                                    \
+/* The fast path keeps both values in registers: the slow one, a function of its own, gets copies. */
+#define SLOW(op, tag)                                                                                              \
+    static __attribute__((noinline)) struct value slow_##op(const struct expr *e, struct frame *f, struct value a, \
+                                                            struct value b)                                        \
+    {                                                                                                              \
+        return operands_convert(e, f, tag, &a, &b) ? op(a.as, b.as) : VALUE_NULL;                                  \
+    }
+#define NODE(op, tag, shape, load_left, load_right)                                \
+    static struct value eval_##op##_##shape(const struct expr *e, struct frame *f) \
+    {                                                                              \
+        struct value a = load_left(e->left, f), b = load_right(e->right, f);       \
+        if (UNLIKELY(a.type != (tag) || b.type != (tag)))                          \
+            return slow_##op(e, f, a, b);                                          \
+        return op(a.as, b.as);                                                     \
     }
 #define NODES(op, tag)                                   \
+    SLOW(op, tag)                                        \
     NODE(op, tag, any, load_any, load_any)               \
     NODE(op, tag, attr_literal, load_attr, load_literal) \
     NODE(op, tag, attr_attr, load_attr, load_attr)

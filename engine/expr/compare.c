@@ -37,18 +37,27 @@ static __attribute__((noinline)) bool operands_ready(const struct expr *e, struc
 #define TAGS_BOOL (a.type == TYPE_BOOL && b.type == TYPE_BOOL)
 #define TAGS_TEXT (a.type == TYPE_STRING && b.type == TYPE_STRING)
 
-#define NODE(name, tags, to, shape, load_left, load_right, test)                     \
+/* The fast path keeps both values in registers: the slow one, a function of its own, gets copies. */
+#define SLOW(name, to, test)                                                                                             \
+    static __attribute__((noinline)) struct value slow_##name(const struct expr *e, struct frame *f, struct value a,     \
+                                                              struct value b)                                            \
+    {                                                                                                                    \
+        struct value result;                                                                                             \
+        return operands_ready(e, f, to, &a, &b, &result) ? value_bool(test) : result;                                    \
+    }
+#define NODE(name, tags, shape, load_left, load_right, test)                         \
     static struct value eval_##name##_##shape(const struct expr *e, struct frame *f) \
     {                                                                                \
-        struct value a = load_left(e->left, f), b = load_right(e->right, f), result; \
-        if (UNLIKELY(!(tags)) && !operands_ready(e, f, to, &a, &b, &result))         \
-            return result;                                                           \
+        struct value a = load_left(e->left, f), b = load_right(e->right, f);         \
+        if (UNLIKELY(!(tags)))                                                       \
+            return slow_##name(e, f, a, b);                                          \
         return value_bool(test);                                                     \
     }
-#define NODES(name, tags, to, test)                                   \
-    NODE(name, tags, to, any, load_any, load_any, test)               \
-    NODE(name, tags, to, attr_literal, load_attr, load_literal, test) \
-    NODE(name, tags, to, attr_attr, load_attr, load_attr, test)
+#define NODES(name, tags, to, test)                               \
+    SLOW(name, to, test)                                          \
+    NODE(name, tags, any, load_any, load_any, test)               \
+    NODE(name, tags, attr_literal, load_attr, load_literal, test) \
+    NODE(name, tags, attr_attr, load_attr, load_attr, test)
 #define NUMBER_NODES(domain, tags, to, field)              \
     NODES(domain##_eq, tags, to, a.as.field == b.as.field) \
     NODES(domain##_ne, tags, to, a.as.field != b.as.field) \

@@ -141,11 +141,19 @@ static struct expr *compile_in(struct expr_ctx *c, const struct ast_expr *e)
     return NULL;
 }
 
+static struct expr *compile_literal(struct expr_ctx *c, const struct ast_expr *e)
+{
+    struct expr *node = expr_literal(c->arena, e->literal, e->literal.type);
+    if (c->is_on_demand && node->literal.type == TYPE_STRING)
+        node->literal.as.s->refs = TEXT_SCRATCH;
+    return node;
+}
+
 static struct expr *compile_kind(struct expr_ctx *c, const struct ast_expr *e)
 {
     switch (e->kind) {
     case AST_LITERAL:
-        return expr_literal(c->arena, e->literal, e->literal.type);
+        return compile_literal(c, e);
     case AST_ATTR:
     case AST_SOURCE:
         return name_compile(c, e);

@@ -33,6 +33,7 @@ struct expr_env {
     struct expr_sequence *sequences; /* of functions that go on from call to call: expr_sequence() */
     uint32_t sequence_count, sequence_cap;
     const char *app_name; /* for log() */
+    struct scripts *scripts; /* script functions at work (script.h), or NULL */
 };
 
 /* Fails the event being processed: "ClassCastException: ..." style words are not copied; ours say what was
@@ -74,6 +75,7 @@ enum {
 
 struct expr {
     eval_fn eval;
+    eval_fn touch;  /* aggregators: as eval when nobody looks at the result; NULL: eval */
     enum type type; /* static type of the result */
     uint16_t slot;  /* attribute nodes */
     uint16_t index;
@@ -159,7 +161,7 @@ struct agg_layout {
 };
 char *agg_block_new(const struct agg_layout *l);
 void agg_block_free(const struct agg_layout *l, char *block); /* NULL is fine */
-void agg_block_reset(const struct agg_layout *l, char *block);
+void agg_block_reset(const struct agg_layout *l, char *block); /* NULL is fine */
 bool agg_block_is_empty(const struct agg_layout *l,
                         const char *block); /* as new: the group can be forgotten */
 void agg_block_save(const struct agg_layout *l, const char *block, struct writer *w);
@@ -172,7 +174,7 @@ struct expr_ctx {
     struct diags *diags;
     const struct scope *scope;
     struct agg_layout *aggs; /* NULL: an aggregator here is an error */
-    bool is_on_demand;
+    bool is_on_demand; /* the tree ends before what is made with it: texts of literals are copied by who keeps them */
     /* 'x in Table': engine/plan sets it; NULL: refused. Gets the whole AST_IN node; returns the node or NULL
      * after reporting. */
     struct expr *(*compile_in)(struct expr_ctx *c, const struct ast_expr *in);

@@ -311,10 +311,10 @@ static struct value eval_sort(const struct expr *e, struct frame *f)
                              e->name, i, is_null(values[i]) ? "null" : type_name(values[i].type));
     }
     if (e->index != ORDER_REVERSE)
-        merge_sort(values, spare, count, e->index == ORDER_UP ? 1 : -1);
+        merge_sort(values, spare, count, 1);
     struct object *sorted = list_new();
-    for (size_t i = 0; i < count; i++)
-        list_add(sorted, values[i]);
+    for (size_t i = 0; i < count; i++) /* downwards, those that are equal go in the reverse of their order, too */
+        list_add(sorted, values[e->index == ORDER_DOWN ? count - 1 - i : i]);
     return expr_loose(f->env, sorted);
 }
 static int bind_sort(struct expr_ctx *c, struct expr *e, const struct ast_expr *call)

@@ -188,6 +188,14 @@ static struct value eval_create_from_json(const struct expr *e, struct frame *f)
         return expr_fail(f->env, "%s: '%.60s' is no JSON object", e->name, s->bytes);
     return json_tree_value(f->env, n);
 }
+static bool has_null_key(const struct object *map)
+{
+    struct value key, v;
+    for (size_t at = 0; object_next(map, &at, &key, &v);)
+        if (is_null(key))
+            return true;
+    return false;
+}
 static bool has_odd_number(const struct json_node *n)
 {
     if (n->kind == NODE_NUMBER)
@@ -203,7 +211,7 @@ static struct value eval_to_json(const struct expr *e, struct frame *f)
     if (!map)
         return VALUE_NULL;
     struct json_node *n = json_tree_of(f->env->scratch, value_object(map));
-    if (has_odd_number(n))
+    if (has_odd_number(n) || has_null_key(map))
         return VALUE_NULL;
     struct buf out;
     buf_init(&out, LIMIT_RESULT_BYTES);
@@ -215,7 +223,7 @@ static bool print_xml(const struct object *map, struct buf *out)
 {
     struct value key, v;
     for (size_t at = 0; object_next(map, &at, &key, &v);) {
-        if (is_null(v))
+        if (is_null(v) || is_null(key))
             return false;
         buf_add_char(out, '<');
         value_print(key, out);
@@ -244,7 +252,7 @@ static struct value eval_to_xml(const struct expr *e, struct frame *f)
         buf_printf(&out, "<%s>", root);
     if (!print_xml(map, &out)) {
         buf_fini(&out);
-        return expr_fail(f->env, "%s: a value is null", e->name);
+        return expr_fail(f->env, "%s: a key or a value is null", e->name);
     }
     if (root)
         buf_printf(&out, "</%s>", root);

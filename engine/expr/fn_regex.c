@@ -40,14 +40,17 @@ int match_or_fail(struct frame *f, const struct expr *e, struct regex *r, const 
 static struct value evaluate(const struct expr *e, struct frame *f, enum regex_how how)
 {
     struct text *input;
-    struct regex *r = arg_regex(e, f, 0);
-    if (!r || arg_text_or_null(e, f, 1, &input) <= 0)
-        return VALUE_NULL;
     size_t at = 0;
+    /* A missing text or place is no match, whatever the expression is; a missing expression fails first. */
+    if ((!e->config && !arg_text(e, f, 0)) || arg_text_or_null(e, f, 1, &input) <= 0)
+        return VALUE_NULL;
+    if (e->arg_count == 3 && is_null(arg(e, f, 2)))
+        return VALUE_NULL;
+    struct regex *r = arg_regex(e, f, 0);
+    if (!r)
+        return VALUE_NULL;
     if (e->arg_count == 3) {
         struct value start = arg(e, f, 2);
-        if (is_null(start))
-            return VALUE_NULL;
         if (start.type != TYPE_INT)
             return fail_operand(f, e, start, "an int");
         if (!text_offset(input, start.as.l, &at))
@@ -74,9 +77,11 @@ static struct value eval_group(const struct expr *e, struct frame *f)
     struct text *input = r ? arg_text(e, f, 1) : NULL;
     if (!input || !arg_int(e, f, 2, &group))
         return VALUE_NULL;
+    if (match_or_fail(f, e, r, input, 0, REGEX_FIND) <= 0)
+        return VALUE_NULL;
     if (group < 0)
         return expr_fail(f->env, "%s: group %d is negative", e->name, (int)group);
-    if (match_or_fail(f, e, r, input, 0, REGEX_FIND) <= 0 || (uint32_t)group > r->groups)
+    if ((uint32_t)group > r->groups)
         return VALUE_NULL;
     size_t from = r->places[2 * group], to = r->places[2 * group + 1];
     return from == SIZE_MAX ? VALUE_NULL : result_text(f, input->bytes + from, to - from);

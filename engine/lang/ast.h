@@ -120,6 +120,7 @@ struct ast_state {
     bool counted;         /* <n:m>, *, +, ? was written */
     int32_t min, max;     /* max -1: no bound */
     int64_t for_ms;
+    int every_count; /* STATE_EVERY of a sequence with absent elements: over how many elements; 0: what is below */
 };
 
 enum ast_input_kind { INPUT_SINGLE, INPUT_JOIN, INPUT_PATTERN, INPUT_SEQUENCE, INPUT_ANONYMOUS };

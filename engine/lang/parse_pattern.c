@@ -243,30 +243,21 @@ static struct ast_state *parse_element(struct parser *p, struct chain_rules rule
     return s;
 }
 
-static bool is_absent(const struct ast_state *s)
-{
-    return s->kind == STATE_ABSENT || (s->kind == STATE_EVERY && s->left->kind == STATE_ABSENT);
-}
-
 /* chain = element { '->' element } | element { ',' element }      first: its first element if that is already
  * read */
 static struct ast_state *parse_chain(struct parser *p, struct chain_rules rules, struct ast_state *first,
                                      uint32_t start)
 {
-    struct ast_state *root = first ? first : parse_element(p, rules, NULL, start), *previous = root;
+    struct ast_state *root = first ? first : parse_element(p, rules, NULL, start);
     struct ast_state **slot = &root;
     while (peek(p) == rules.join) {
         advance(p);
         struct ast_state *s = parse_element(p, rules, NULL, p->at);
-        if (rules.join == TOKEN_ARROW && is_absent(previous) && is_absent(s))
-            parse_stop(p, s->span, "an element behind 'not' cannot follow another one at once",
-                       "join the two with 'and'");
         struct ast_state *next = new_state(p, STATE_NEXT, start);
         next->left = *slot;
         next->right = s;
         *slot = next;
         slot = &next->right;
-        previous = s;
     }
     if (!p->panic && (peek(p) == TOKEN_COMMA || peek(p) == TOKEN_ARROW))
         parse_stop(
@@ -277,6 +268,154 @@ static struct ast_state *parse_chain(struct parser *p, struct chain_rules rules,
     for (struct ast_state *s = root; s->kind == STATE_NEXT; s = s->right)
         s->span = (struct span){s->left->span.at, end > s->left->span.at ? end - s->left->span.at : 0};
     return root;
+}
+
+/* ---- where absent elements may stand (spec 06 section 1) ----
+ *
+ * The items of a chain are written here as C (no absent element in it), N (an absent element), l and r (a group that is itself left, right):
+ *   left  = ( C* ( N C+ | l ) N* )+        the first absent element has a present one behind it
+ *   right = ( N* ( C+ N | r ) C* )+        the last absent element has a present one before it: left, read from the end
+ * A pattern is: C+, N, left, or right. A sequence is: C+; or N, left or right and then C+; or C and then N, left or right. */
+enum item { ITEM_PRESENT = 1, ITEM_ABSENT = 2, ITEM_LEFT = 4, ITEM_RIGHT = 8 };
+
+static int chain_items(struct parser *p, const struct ast_state *chain, uint8_t **items);
+
+/* Reads items from one end; own: which groups may stand for the core of a block. */
+static bool is_left(const uint8_t *items, int count, bool backwards)
+{
+    enum { LEAD = 1, NEED = 2, MORE = 4, TAIL = 8 }; /* before N, behind it, in C+, behind the core */
+    uint8_t own = backwards ? ITEM_RIGHT : ITEM_LEFT;
+    int states = LEAD;
+    for (int i = 0; i < count && states; i++) {
+        uint8_t item = items[backwards ? count - 1 - i : i];
+        int next = 0;
+        if (item & ITEM_PRESENT)
+            next |= (states & (LEAD | MORE | TAIL) ? LEAD : 0) | (states & (NEED | MORE) ? MORE : 0);
+        if (item & ITEM_ABSENT)
+            next |= (states & (LEAD | MORE | TAIL) ? NEED : 0) | (states & (MORE | TAIL) ? TAIL : 0);
+        if (item & own)
+            next |= states & (LEAD | MORE | TAIL) ? TAIL : 0;
+        states = next;
+    }
+    return count > 0 && (states & (MORE | TAIL));
+}
+
+static bool is_present(const uint8_t *items, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (!(items[i] & ITEM_PRESENT))
+            return false;
+    }
+    return count > 0;
+}
+
+/* What items are together. */
+static uint8_t chain_kind(const uint8_t *items, int count)
+{
+    if (is_present(items, count))
+        return ITEM_PRESENT;
+    if (count == 1)
+        return items[0];
+    return (uint8_t)((is_left(items, count, false) ? ITEM_LEFT : 0) | (is_left(items, count, true) ? ITEM_RIGHT : 0));
+}
+
+static uint8_t item_kind(struct parser *p, const struct ast_state *s)
+{
+    if (s->kind == STATE_EVERY)
+        s = s->left;
+    if (s->kind == STATE_ABSENT)
+        return ITEM_ABSENT;
+    if (s->kind != STATE_GROUP)
+        return ITEM_PRESENT;
+    uint8_t *items;
+    int count = chain_items(p, s->left, &items);
+    return chain_kind(items, count);
+}
+
+static int chain_items(struct parser *p, const struct ast_state *chain, uint8_t **items)
+{
+    int count = 1, at = 0;
+    for (const struct ast_state *s = chain; s->kind == STATE_NEXT; s = s->right)
+        count++;
+    *items = arena_array(p->arena, (size_t)count, sizeof(**items));
+    for (const struct ast_state *s = chain; at < count; s = s->right)
+        (*items)[at++] = item_kind(p, s->kind == STATE_NEXT ? s->left : s);
+    return count;
+}
+
+static int count_elements(const struct ast_state *s)
+{
+    switch (s->kind) {
+    case STATE_NEXT:
+        return count_elements(s->left) + count_elements(s->right);
+    case STATE_EVERY:
+    case STATE_GROUP:
+        return count_elements(s->left);
+    case STATE_STREAM:
+    case STATE_ABSENT:
+    case STATE_AND:
+    case STATE_OR:
+        break;
+    }
+    return 1;
+}
+
+/* How many items of a sequence stand before its last present ones: what an 'every' before the first covers. As much as can be, but a single
+ * absent element before present ones stands alone. 0: there is no such part. */
+static int sequence_head(const uint8_t *items, int count)
+{
+    if (items[0] & ITEM_ABSENT && is_present(items + 1, count - 1))
+        return 1;
+    for (int backwards = 0; backwards < 2; backwards++) {
+        for (int head = count - 1; head > 0 && is_present(items + head, count - head); head--) {
+            if (is_left(items, head, backwards))
+                return head;
+        }
+    }
+    return 0;
+}
+
+static void stop_absent(struct parser *p, const struct ast_state *chain)
+{
+    const struct ast_state *absent = NULL;
+    bool before = false, adjacent = false;
+    for (const struct ast_state *s = chain;; s = s->right) {
+        const struct ast_state *item = s->kind == STATE_NEXT ? s->left : s;
+        bool now = item_kind(p, item) != ITEM_PRESENT;
+        adjacent = now && before;
+        if (now && (!absent || adjacent))
+            absent = item;
+        if (adjacent)
+            break;
+        before = now;
+        if (s->kind != STATE_NEXT)
+            break;
+    }
+    if (adjacent)
+        parse_stop(p, absent->span, "an element behind 'not' cannot follow another one at once", "join the two with 'and'");
+    else
+        parse_stop(p, absent->span, "an element behind 'not' cannot stand here", "put the rest into a query of its own");
+}
+
+/* Absent elements of the whole chain stand where they may; every_count of a sequence. */
+static void check_absent(struct parser *p, struct ast_state *chain, bool is_sequence)
+{
+    uint8_t *items;
+    int count = chain_items(p, chain, &items);
+    uint8_t kind = chain_kind(items, count);
+    struct ast_state *first = chain->kind == STATE_NEXT ? chain->left : chain;
+    if (kind == ITEM_PRESENT || (kind && !is_sequence))
+        return;
+    int head = is_sequence ? sequence_head(items, count) : 0;
+    if (head == 0 && !(is_sequence && items[0] & ITEM_PRESENT && chain_kind(items + 1, count - 1))) {
+        stop_absent(p, chain);
+        return;
+    }
+    if (first->kind != STATE_EVERY)
+        return;
+    const struct ast_state *s = chain;
+    for (int i = 0; i < head; i++, s = s->right)
+        first->every_count += count_elements(s->kind == STATE_NEXT ? s->left : s);
 }
 
 /* pattern  = chain of '->' [ WITHIN time ]
@@ -300,6 +439,8 @@ void parse_pattern(struct parser *p, struct ast_query *q, struct ast_source *fir
     }
     q->input_kind = rules.join == TOKEN_COMMA ? INPUT_SEQUENCE : INPUT_PATTERN;
     q->state = parse_chain(p, rules, s, start);
+    if (!p->panic)
+        check_absent(p, q->state, rules.join == TOKEN_COMMA);
     uint32_t within = p->at;
     if (accept(p, TOKEN_WITHIN)) {
         q->within_ms = parse_time_value(p, "a time behind 'within'");

@@ -1,6 +1,14 @@
-/* explain.c - a plan as text: queries, operators, state, timers, streams (weir explain). */
+/* explain.c - a plan as text (weir explain): what there is, then each query with its operators, keys, state
+ * and what bounds it, timers. */
+#include "engine/expr/script.h"
 #include "engine/plan/plan.h"
+#include "engine/run/aggregate.h"
+#include "engine/run/filter.h"
+#include "engine/run/join.h"
 #include "engine/run/partition.h"
+#include "engine/run/select.h"
+#include "engine/run/table.h"
+#include <inttypes.h>
 
 static void explain_schema(const struct schema *s, struct buf *out)
 {
@@ -10,57 +18,170 @@ static void explain_schema(const struct schema *s, struct buf *out)
     buf_add_str(out, ")\n");
 }
 
-static void explain_chain(const struct op_plan *op, struct buf *out)
+/* The author's own words for an expression. */
+static void explain_text(const struct plan *p, struct span at, struct buf *out)
 {
-    for (; op; op = op->next) {
-        buf_printf(out, "    %s", op->type->name);
-        if (op->type->explain)
-            op->type->explain(op, out);
-        if (op->type->due)
-            buf_add_str(out, " [timer]");
-        if (op->type->save)
-            buf_add_str(out, " [state]");
-        buf_add_char(out, '\n');
-    }
+    buf_add(out, p->text + at.at, at.len);
 }
 
-static void explain_query(const struct plan_query *q, struct buf *out)
+/* q NULL: of a named window. */
+static void explain_op(const struct plan *p, const struct plan_query *q, const struct op_plan *op,
+                       struct buf *out)
 {
-    buf_printf(out, "query %s%s%s\n", q->name, q->partition ? " in " : "", q->partition ? q->partition->name : "");
+    const char *bound = plan_bound(q, op);
+    buf_printf(out, "    %s", op->type->name);
+    if (op->type->explain)
+        op->type->explain(op, out);
+    if (op->type == &op_filter) {
+        buf_add_char(out, ' ');
+        explain_text(p, ((const struct filter_plan *)op)->condition->span, out);
+    }
+    if (op->type == &op_join_side && ((const struct join_side_plan *)op)->own_key) {
+        const struct join_side_plan *side = (const struct join_side_plan *)op;
+        buf_add_char(out, ' ');
+        explain_text(p, side->own_key->span, out);
+        buf_add_str(out, " == ");
+        explain_text(p, side->other_key->span, out);
+    }
+    if (op->type == &op_select) {
+        const struct select_plan *s = (const struct select_plan *)op;
+        for (int i = 0; i < s->key_count; i++) {
+            buf_add_str(out, i ? ", " : ": ");
+            explain_text(p, s->keys[i]->span, out);
+        }
+    }
+    if (op->type->due)
+        buf_add_str(out, " [timer]");
+    if (bound)
+        buf_printf(out, " [state%s%s]", *bound ? ": " : "", bound);
+    buf_add_char(out, '\n');
+}
+
+static void explain_query(const struct plan *p, const struct plan_query *q, struct buf *out)
+{
+    buf_printf(out, "query %s%s%s\n", q->name, q->partition ? " in " : "",
+               q->partition ? q->partition->name : "");
     for (int i = 0; i < q->input_count; i++) {
         buf_printf(out, "  from %s\n", q->inputs[i].element->schema->id);
-        explain_chain(q->inputs[i].entry, out);
+        for (const struct op_plan *op = q->inputs[i].entry; op; op = op->next) {
+            bool is_shared = i > 0 && op == q->select;
+            if (is_shared)
+                buf_add_str(out, "    select as above\n");
+            if (is_shared)
+                break;
+            explain_op(p, q, op, out);
+        }
     }
 }
 
-static void explain_partition(const struct plan_partition *p, struct buf *out)
+static void explain_partition(const struct plan *plan, const struct plan_partition *p, struct buf *out)
 {
+    bool is_free = false;
     buf_printf(out, "partition %s\n", p->name);
     for (int i = 0; i < p->input_count; i++) {
         const struct partition_input *in = &p->inputs[i];
         buf_printf(out, "  %s by ", in->element->schema->id);
         if (in->range_count)
-            buf_printf(out, "%d ranges\n", in->range_count);
+            buf_printf(out, "%d ranges", in->range_count);
+        else if (in->is_keyed)
+            explain_text(plan, in->value->span, out);
         else
-            buf_printf(out, "%s\n", in->is_keyed ? "value" : "nothing: to every key");
+            buf_add_str(out, "nothing: to every key");
+        buf_add_char(out, '\n');
+        is_free = is_free || (in->is_keyed && !in->range_count);
     }
     if (p->purges)
-        buf_printf(out, "  a key ends after %lld ms of silence, looked at every %lld ms\n", (long long)p->idle_ms, (long long)p->interval_ms);
+        buf_printf(out, "  a key ends after %" PRId64 " ms of silence, looked at every %" PRId64 " ms\n",
+                   p->idle_ms, p->interval_ms);
+    else if (is_free)
+        buf_add_str(out, "  state: a copy of the queries for every key ever seen\n");
     for (int i = 0; i < p->query_count; i++)
-        explain_query(p->queries[i], out);
+        explain_query(plan, p->queries[i], out);
+}
+
+static void explain_table(const struct plan_element *e, struct buf *out)
+{
+    const struct table_plan *t = e->config;
+    buf_add_str(out, "table ");
+    explain_schema(e->schema, out);
+    buf_printf(out, "  kept in %s, ", t->type->name);
+    buf_add_str(out, t->primary.count ? t->primary.label : "no primary key");
+    for (int i = 0; i < t->index_count; i++)
+        buf_printf(out, ", %s", t->indexes[i].label);
+    buf_printf(out, " [state: %s]\n",
+               t->primary.count ? "a row for every key, until deleted" : "rows until deleted");
+}
+
+/* Those of aggregations are told with them. */
+static bool is_of_aggregation(const struct plan *p, const struct plan_element *table)
+{
+    for (int i = 0; i < p->aggregation_count; i++) {
+        const struct aggregate_plan *a = p->aggregations[i]->config;
+        for (int k = 0; k < a->unit_count; k++) {
+            if (a->units[k].table == table)
+                return true;
+        }
+    }
+    return false;
+}
+
+static void explain_window(const struct plan *p, const struct plan_element *e, struct buf *out)
+{
+    buf_add_str(out, "window ");
+    explain_schema(e->schema, out);
+    explain_op(p, NULL, e->window, out);
+}
+
+static void explain_aggregation(const struct plan_element *e, struct buf *out)
+{
+    static const char *const units[] = {"seconds", "minutes", "hours", "days", "weeks", "months", "years"};
+    const struct aggregate_plan *a = e->config;
+    buf_printf(out, "aggregation %s of %s [timer] [state: one open bucket a unit and group]\n", e->schema->id,
+               a->source->schema->id);
+    for (int i = 0; i < a->unit_count; i++) {
+        buf_printf(out, "  %s in table %s, ", units[a->units[i].unit], a->units[i].table->schema->id);
+        if (!a->purges || a->units[i].retention_ms == RETAIN_ALL)
+            buf_add_str(out, "kept for ever\n");
+        else
+            buf_printf(out, "kept for %" PRId64 " ms, looked at every %" PRId64 " ms\n",
+                       a->units[i].retention_ms, a->interval_ms);
+    }
+}
+
+static void explain_definitions(const struct plan *p, struct buf *out)
+{
+    for (const struct script_function *f = p->functions; f; f = f->next)
+        buf_printf(out, "function %s returns %s: javascript\n", f->name, type_name(f->returns));
+    for (const struct plan_trigger *t = p->triggers; t; t = t->next) {
+        if (t->definition->at)
+            buf_printf(out, "trigger %s at '%s'\n", t->stream->schema->id, t->definition->at);
+        else
+            buf_printf(out, "trigger %s every %" PRId64 " ms\n", t->stream->schema->id,
+                       t->definition->every_ms);
+    }
+    for (int i = 0; i < p->table_count; i++) {
+        if (!is_of_aggregation(p, p->tables[i]))
+            explain_table(p->tables[i], out);
+    }
+    for (int i = 0; i < p->window_count; i++)
+        explain_window(p, p->windows[i], out);
+    for (int i = 0; i < p->aggregation_count; i++)
+        explain_aggregation(p->aggregations[i], out);
 }
 
 void plan_explain(const struct plan *p, struct buf *out)
 {
-    buf_printf(out, "app %s (%s clock)\n", p->name ? p->name : "(no name)", p->playback ? "playback" : "live");
+    buf_printf(out, "app %s (%s clock)\n", p->name ? p->name : "(no name)",
+               p->playback ? "playback" : "live");
     for (int i = 0; i < p->stream_count; i++) {
         buf_add_str(out, "stream ");
         explain_schema(p->streams[i]->schema, out);
     }
+    explain_definitions(p, out);
     for (const struct plan_item *i = p->items; i; i = i->next) {
         if (i->query)
-            explain_query(i->query, out);
+            explain_query(p, i->query, out);
         if (i->partition)
-            explain_partition(i->partition, out);
+            explain_partition(p, i->partition, out);
     }
 }

@@ -78,6 +78,7 @@ struct plan {
     int stream_count, table_count, window_count, aggregation_count;
     int stream_cap, table_cap, window_cap, aggregation_cap;
     struct plan_trigger *triggers;
+    struct script_function *functions;
     struct plan_item *items;
     int query_count;
     int scheduler_count, op_count;
@@ -90,6 +91,7 @@ struct planner {
     struct diags *diags;
     struct plan_query *query;         /* the one being planned */
     struct plan_partition *partition; /* around it, or NULL */
+    bool is_on_demand;                /* an on-demand query over a plan that runs */
 };
 
 /* plan_element.c */
@@ -141,9 +143,16 @@ void plan_define_table(struct planner *p, const struct ast_definition *def);
 void plan_define_window(struct planner *p, const struct ast_definition *def);
 void plan_define_trigger(struct planner *p, const struct ast_definition *def);
 void plan_define_function(struct planner *p, const struct ast_definition *def);
+/* A call of a script function: expr_ctx.script. */
+struct expr *plan_script(struct expr_ctx *c, const struct ast_expr *call, struct expr **args, bool *reported);
 void plan_define_aggregation(struct planner *p, const struct ast_definition *def);
 /* 'expr in Table': expr_ctx.compile_in. */
 struct expr *plan_in(struct expr_ctx *c, const struct ast_expr *in);
+
+/* bounds.c: warnings about state that grows as long as the app runs; only for a plan without errors. */
+void plan_warn_bounds(struct planner *p);
+/* What bounds the state of op in q (NULL: a named window): words; "" when none are known; NULL when it keeps nothing. */
+const char *plan_bound(const struct plan_query *q, const struct op_plan *op);
 
 void plan_free(struct plan *p);
 

@@ -274,6 +274,8 @@ static void compile_text(struct compile *c, struct plan *plan, size_t len)
     plan_app_annotations(&p);
     plan_definitions(&p);
     plan_items(&p);
+    if (!p.diags->errors && !p.diags->unsupported)
+        plan_warn_bounds(&p);
     map_fini(&plan->ids);
     map_init(&plan->ids);
 }

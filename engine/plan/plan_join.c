@@ -94,7 +94,9 @@ static int source_handlers(struct join_build *b, int i, const struct ast_query *
         return -1;
     }
     b->scopes[i].schema = schema;
-    if (!s->window && s->element->kind != ELEMENT_WINDOW) {
+    /* A window that cannot be looked into has an empty one behind it. */
+    bool is_blind = s->window_type == &window_cron;
+    if (is_blind || (!s->window && s->element->kind != ELEMENT_WINDOW)) {
         struct no_window_plan *none = (struct no_window_plan *)op_plan_new(p, &op_no_window, sizeof(*none), s->ast->span);
         none->expired_wanted = expired_wanted;
         none->op.in = none->op.out = schema;
@@ -177,6 +179,10 @@ static int side_plan(struct join_build *b, int i, struct expr *on, struct expr *
     j->other_window = other->window;
     if (other->element->kind == ELEMENT_WINDOW)
         j->other_named = other->element;
+    if (other->element->kind == ELEMENT_WINDOW && other->element->window_type == &window_cron) {
+        diag_error(p->diags, other->ast->span, "a join cannot look into '%s': a cron window hides what it holds", other->element->schema->id);
+        return -1;
+    }
     if (keys[0]) {
         j->own_key = keys[i];
         j->other_key = keys[1 - i];
@@ -193,6 +199,14 @@ static int side_plan(struct join_build *b, int i, struct expr *on, struct expr *
     return 0;
 }
 
+/* Every event makes its own rows, and nobody would see what else a side without a window sends (spec 05 section 2). */
+static bool select_is_direct(const struct join_build *b, const struct select_plan *s)
+{
+    const struct plan_query *q = b->p->query;
+    return s->kind == SELECT_PLAIN && !s->having && s->current_wanted && !s->expired_wanted && s->limit < 0 && s->offset <= 0 && !q->is_named &&
+           q->ast->rate.kind == RATE_NONE;
+}
+
 /* After the selector is planned. */
 static void join_finish(struct plan_from *from, struct op_plan *select)
 {
@@ -204,6 +218,7 @@ static void join_finish(struct plan_from *from, struct op_plan *select)
             continue;
         b->sources[i].side->select = select;
         b->sources[i].side->expired_matters = matters;
+        b->sources[i].side->is_direct = b->sources[i].side->lookup && select_is_direct(b, s);
         b->sources[i].side->op.next = select;
     }
     if (b->self) {
@@ -234,6 +249,12 @@ static int join_sides(struct join_build *b, const struct ast_query *ast)
     l->preserved = j->kind == JOIN_LEFT || j->kind == JOIN_FULL;
     r->preserved = j->kind == JOIN_RIGHT || j->kind == JOIN_FULL;
     return 0;
+}
+
+/* A named window's rows come and go, but the language does not count it as sliding. */
+static bool side_slides(const struct join_source *s)
+{
+    return s->window_type && s->window_type->sliding;
 }
 
 int plan_join(struct planner *p, const struct ast_query *ast, bool expired_wanted, struct plan_from *from)
@@ -279,7 +300,7 @@ int plan_join(struct planner *p, const struct ast_query *ast, bool expired_wante
     }
     from->scope = b->scope;
     from->is_single = false;
-    from->sliding = true;
+    from->sliding = side_slides(l) || side_slides(r);
     from->finish = join_finish;
     from->user = b;
     return 0;

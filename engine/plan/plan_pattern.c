@@ -3,6 +3,8 @@
  * Nodes are numbered left to right, and of 'L and R', 'L or R' the right operand first; an absent operand beside a present one is always
  * taken as the left one. A condition sees the nodes up to its own number. Every distinct stream becomes one input of the query. */
 #include "engine/plan/plan_pattern.h"
+#include "engine/run/output.h"
+#include "engine/run/ratelimit.h"
 #include "engine/run/select.h"
 
 struct group { /* every over elements first .. last */
@@ -111,7 +113,7 @@ static void flatten(struct flattening *f, const struct ast_state *s)
         break;
     case STATE_EVERY:
         flatten(f, s->left);
-        f->groups[f->group_count++] = (struct group){first, f->element_count - 1};
+        f->groups[f->group_count++] = (struct group){first, s->every_count ? first + s->every_count - 1 : f->element_count - 1};
         break;
     case STATE_STREAM:
     case STATE_AND:
@@ -177,6 +179,20 @@ static void link_watchers(struct pattern_plan *plan)
             w->watchers[w->watcher_count++] = (int16_t)i;
         }
     }
+}
+
+/* Before each event of a sequence these are reset, last to first, and promoted, first to last: one node for each element that stands by itself; of
+ * a group under 'every' its first node only, the others are left alone. */
+static void link_resets(struct pattern_plan *plan, const struct flattening *f, struct arena *arena)
+{
+    int last_of_group = f->group_count ? f->groups[0].last : -1; /* 'every' stands before the first element alone */
+    plan->resets = arena_array(arena, (size_t)plan->element_count, sizeof(*plan->resets));
+    if (!plan->is_sequence)
+        return;
+    if (last_of_group >= 0)
+        plan->resets[plan->reset_count++] = (uint16_t)plan->elements[0].first;
+    for (int i = last_of_group + 1; i < plan->element_count; i++)
+        plan->resets[plan->reset_count++] = (uint16_t)plan->elements[i].last;
 }
 
 /* ---- handlers ---- */
@@ -279,6 +295,12 @@ static void plan_inputs(struct pattern_build *b)
     }
 }
 
+/* Whether the rate limit keeps rows for later pushes. */
+static bool rate_holds(const struct op_plan *rate)
+{
+    return rate->type != &op_rate_first_events && rate->type != &op_rate_last_events && rate->type != &op_rate_first_time;
+}
+
 /* After the selector and the rate limit are planned and tied. */
 static void pattern_finish(struct plan_from *from, struct op_plan *select)
 {
@@ -289,8 +311,13 @@ static void pattern_finish(struct plan_from *from, struct op_plan *select)
         return;
     while (last->next && last->next->next)
         last = last->next;
-    b->gather->is_limited = last != select;
-    b->gather->is_linked = last == select && ((const struct select_plan *)(const void *)select)->key_count == 0;
+    b->gather->is_limited = last != select && rate_holds(last);
+    b->gather->is_linked = !b->gather->is_limited && ((const struct select_plan *)(const void *)select)->key_count == 0;
+    /* The selector chose the kinds already; what expires between then and its output goes out as expired. */
+    if (last->next->type == &op_output) {
+        struct output_plan *output = (struct output_plan *)(void *)last->next;
+        output->current_wanted = output->expired_wanted = true;
+    }
     b->gather->op.next = last->next;
     b->gather->op.in = b->gather->op.out = select->out;
     last->next = &b->gather->op;
@@ -337,9 +364,11 @@ int plan_pattern(struct planner *p, const struct ast_query *ast, struct plan_fro
     flatten(&f, ast->state);
     if (f.failed)
         return -1;
+    ASSERT(f.node_count <= PATTERN_NODES_MAX); /* the parser has a limit */
     plan->node_count = f.node_count;
     plan->element_count = f.element_count;
     link_nodes(plan, &f);
+    link_resets(plan, &f, p->arena);
     for (uint16_t i = 0; i < plan->node_count; i++)
         b->sources[i] = (struct scope_source){.id = plan->nodes[i].id, .alias = plan->nodes[i].ref, .schema = plan->nodes[i].schema, .slot = i};
     plan_add_op(p, &plan->op);

@@ -1,6 +1,8 @@
 /* plan_query.c - one query: input, select, rate limit, output, chained as operators (spec 03 section 1). */
 #include "engine/plan/plan.h"
 #include "engine/run/partition.h"
+#include "engine/run/select.h"
+#include "engine/window/kept.h"
 #include <strings.h>
 
 struct op_plan *op_plan_new(struct planner *p, const struct op_type *type, size_t bytes, struct span span)
@@ -47,7 +49,14 @@ void plan_query_input(struct planner *p, const struct plan_element *element, str
 
 struct expr_ctx plan_expr_ctx(struct planner *p, const struct scope *scope, struct agg_layout *aggs)
 {
-    return (struct expr_ctx){.arena = p->arena, .diags = p->diags, .scope = scope, .aggs = aggs, .compile_in = plan_in, .user = p};
+    return (struct expr_ctx){.arena = p->arena,
+                             .diags = p->diags,
+                             .scope = scope,
+                             .aggs = aggs,
+                             .is_on_demand = p->is_on_demand,
+                             .compile_in = plan_in,
+                             .script = plan_script,
+                             .user = p};
 }
 
 void plan_events_wanted(const struct ast_query *ast, bool *current, bool *expired)
@@ -122,6 +131,11 @@ static int query_chain(struct planner *p, const struct ast_query *ast)
     select->next = rate ? rate : output;
     if (rate)
         rate->next = output;
+    if (ast->input_kind == INPUT_SINGLE && from.last && from.last->type->keep) {
+        struct kept_plan *kept = arena_alloc(p->arena, sizeof(*kept));
+        if (select_kept((const struct select_plan *)select, kept))
+            from.last->type->keep(from.last, kept);
+    }
     if (from.finish)
         from.finish(&from, select);
     else if (from.last)

@@ -56,6 +56,39 @@ static const struct op_type *time_type(enum ast_rate_type type, bool is_grouped)
     return &op_rate_all_time;
 }
 
+/* Which columns a row that leaves is compared by: all but the aggregators. But the language's engine, having passed the first aggregator at column i, takes
+ * the i-th instead of the next one for the following column to leave out, so some aggregators are compared as well. Where it would run off
+ * its list (and fail), ours compares none. */
+static bool *compared_columns(struct planner *p, const bool *is_agg, int count, int agg_count)
+{
+    bool *is_compared = arena_array(p->arena, (size_t)count + 1, sizeof(*is_compared));
+    int *aggs = arena_array(p->arena, (size_t)count + 1, sizeof(*aggs));
+    for (int i = 0, n = 0; i < count; i++) {
+        is_compared[i] = !is_agg[i];
+        if (is_agg[i])
+            aggs[n++] = i;
+    }
+    int passed = 0, skip = agg_count ? aggs[0] : -1;
+    for (int i = 0; i < count; i++) {
+        if (i != skip) {
+            is_compared[i] = true;
+            continue;
+        }
+        passed++;
+        skip = -1;
+        if (passed == agg_count)
+            continue;
+        if (i < agg_count) {
+            skip = aggs[i];
+            continue;
+        }
+        for (int k = 0; k < count; k++)
+            is_compared[k] = !is_agg[k];
+        break;
+    }
+    return is_compared;
+}
+
 struct op_plan *plan_rate(struct planner *p, const struct ast_query *ast, struct op_plan *select, bool *failed)
 {
     const struct ast_rate *rate = &ast->rate;
@@ -89,6 +122,7 @@ struct op_plan *plan_rate(struct planner *p, const struct ast_query *ast, struct
     struct rate_plan *op = (struct rate_plan *)(void *)op_plan_new(p, type, sizeof(*op), rate->span);
     op->value = rate->value;
     op->is_agg = is_agg;
+    op->is_compared = compared_columns(p, is_agg, s->count, agg_count);
     op->op.in = op->op.out = select->out;
     plan_add_op(p, &op->op);
     return &op->op;

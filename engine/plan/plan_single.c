@@ -142,7 +142,7 @@ int plan_single(struct planner *p, const struct ast_source *source, const struct
     from->scope.count = 1;
     from->schema = schema;
     from->is_single = true;
-    from->sliding = (type && type->sliding) || e->kind == ELEMENT_WINDOW;
+    from->sliding = type && type->sliding;
     plan_query_input(p, e, from->first);
     return 0;
 }

@@ -1,5 +1,6 @@
 /* app.c - the running app: made from a plan, fed, asked, saved (engine.h). */
 #include "engine/run/app.h"
+#include "engine/expr/script.h"
 #include "engine/run/partition.h"
 #include "engine/base/log.h"
 #include <inttypes.h>
@@ -79,7 +80,6 @@ struct app *app_new(struct plan *plan, const struct app_host *host)
     app->host = *host;
     app->playback = plan->playback;
     arena_init(&app->scratch, SCRATCH_BLOCK);
-    arena_init(&app->result, SCRATCH_BLOCK);
     arena_raw(&app->scratch, 8);
     app->scratch_mark = arena_mark(&app->scratch);
     app->name = mem_strdup(plan->name ? plan->name : "app");
@@ -115,6 +115,7 @@ void app_free(struct app *app)
 {
     if (!app)
         return;
+    ondemand_free(app);
     for (int i = 0; i < app->trigger_count; i++)
         op_free(app->triggers[i]);
     for (int i = app->partition_count; i > 0; i--)
@@ -136,10 +137,10 @@ void app_free(struct app *app)
     for (int i = 0; i < app->plan->op_count; i++)
         mem_free(app->shared[i]);
     timers_free(app->timers);
+    script_fini(&app->env);
     state_free(app->state);
     expr_env_fini(&app->env);
     arena_fini(&app->scratch);
-    arena_fini(&app->result);
     mem_free(app->triggers);
     mem_free(app->partitions);
     mem_free(app->queries);
@@ -181,6 +182,8 @@ static int ops_start(struct app *app, struct err *e)
         if (app->windows[i]->type->start)
             rc = app->windows[i]->type->start(app->windows[i], e);
     }
+    for (int i = 0; i < app->plan->aggregation_count && rc == 0; i++)
+        rc = aggregation_start(app->aggregations[i], e);
     for (int i = 0; i < app->query_count && rc == 0; i++)
         rc = query_start(app->queries[i], e);
     return rc;
@@ -214,6 +217,8 @@ void app_each_op(struct app *app, void (*visit)(struct op *op, void *user), void
 {
     for (int i = 0; i < app->plan->window_count; i++)
         visit(app->windows[i], user);
+    for (int i = 0; i < app->plan->aggregation_count; i++)
+        aggregation_each_op(app->aggregations[i], visit, user);
     for (int i = 0; i < app->query_count; i++) {
         const struct query *q = app->queries[i];
         for (int k = 0; k < q->plan->op_count; k++)
@@ -230,10 +235,14 @@ void app_send(struct app *app, uint32_t stream, const struct event *events, uint
     ASSERT(stream < (uint32_t)app->plan->stream_count && app->streams[stream]);
     if (!app->started)
         return;
-    struct batch b = {.events = (struct event *)(uintptr_t)events, .count = count, .cap = count, .scratch = &app->scratch, .is_batch = is_batch};
-    app_enter(app);
-    stream_publish(app->streams[stream], &b);
-    app_leave(app);
+    if (LIKELY(count == 1 && !is_batch && events->kind == EVENT_CURRENT)) {
+        stream_publish_one(app->streams[stream], events);
+    } else {
+        struct batch b = {.events = (struct event *)(uintptr_t)events, .count = count, .cap = count, .scratch = &app->scratch, .is_batch = is_batch};
+        stream_publish(app->streams[stream], &b);
+    }
+    if (LIKELY(app->depth == 0))
+        app_release(app);
 }
 
 /* ---- state ---- */
@@ -301,6 +310,7 @@ static int save_part(struct app *app, const char *name, const struct part_of *wh
     switch (what->kind) {
     case PART_HEAD:
         expr_env_save(&app->env, w);
+        script_save(&app->env, w);
         break;
     case PART_TABLE:
         table_save(what->thing, w);
@@ -341,7 +351,7 @@ static int load_body(struct app *app, const struct part_of *what, struct reader 
 {
     switch (what->kind) {
     case PART_HEAD:
-        return expr_env_load(&app->env, r);
+        return expr_env_load(&app->env, r) < 0 ? ERR_STATE : script_load(&app->env, r);
     case PART_TABLE:
         return table_load(what->thing, r);
     case PART_OP:

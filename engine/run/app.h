@@ -17,7 +17,8 @@ struct stream {
     struct op **receivers; /* in order of subscription */
     uint32_t receiver_count, receiver_cap;
     bool has_sinks;
-    bool is_seen;    /* the host has sinks for it or looks at it */
+    bool is_looked_at; /* by the host */
+    bool is_seen;      /* one of both */
     uint64_t events; /* counted for metrics */
 };
 
@@ -31,6 +32,7 @@ struct query {
 struct timers; /* timer.c */
 struct table;  /* table.c */
 struct aggregation;
+struct ondemand; /* ondemand.c */
 
 struct app {
     struct plan *plan;
@@ -54,7 +56,7 @@ struct app {
     void **shared;               /* by op_plan.number */
     struct op **triggers;
     int trigger_count;
-    struct arena result;         /* of the last app_query */
+    struct ondemand *ondemand;   /* compiled queries, the last answer; NULL before the first query */
     struct state *state;         /* its pieces: engine/data/state.h */
 };
 
@@ -64,6 +66,8 @@ void stream_free(struct stream *s);
 void stream_subscribe(struct stream *s, struct op *receiver);
 void stream_unsubscribe(struct stream *s, struct op *receiver);
 int stream_show(const struct stream *s, const struct batch *b); /* to sinks, then to the host; ERR_EVENT: a sink failed the event */
+int stream_show_one(const struct stream *s, const struct event *e);
+void stream_failed_one(struct stream *s, const struct event *e);
 void stream_failed(struct stream *s, const struct batch *b);
 void stream_too_deep(struct stream *s);
 /* query.c: one running copy. Its receivers are subscribed by the caller with query_subscribe. Operators that model (or NULL) has are not made but
@@ -101,18 +105,41 @@ static inline void stream_publish(struct stream *s, const struct batch *b)
     app->depth--;
 }
 
+/* As stream_publish with a batch of this current event, which came alone. */
+static inline void stream_publish_one(struct stream *s, const struct event *e)
+{
+    struct app *app = s->app;
+    int rc = 0;
+    s->events++;
+    if (UNLIKELY(app->depth >= LIMIT_SEND_DEPTH)) {
+        stream_too_deep(s);
+        return;
+    }
+    app->depth++;
+    for (uint32_t i = 0; i < s->receiver_count && LIKELY(rc >= 0); i++)
+        rc = op_one(s->receivers[i], e);
+    if (s->is_seen && LIKELY(rc >= 0))
+        rc = stream_show_one(s, e);
+    if (UNLIKELY(rc < 0))
+        stream_failed_one(s, e);
+    app->depth--;
+}
+
 /* The end of a push: releases scratch when nothing is under way. */
 static inline void app_enter(struct app *app)
 {
     app->depth++;
 }
-static inline void app_leave(struct app *app)
+static inline void app_release(struct app *app)
 {
-    if (--app->depth > 0)
-        return;
     if (UNLIKELY(app->env.loose_count))
         expr_env_release(&app->env);
     arena_reset(&app->scratch, app->scratch_mark);
+}
+static inline void app_leave(struct app *app)
+{
+    if (--app->depth == 0)
+        app_release(app);
 }
 
 /* timer.c */
@@ -139,10 +166,12 @@ struct table *table_new(struct app *app, const struct plan_element *e); /* table
 void table_free(struct table *t);
 void table_save(const struct table *t, struct writer *w);
 int table_load(struct table *t, struct reader *r);
-struct aggregation *aggregation_new(struct app *app, const struct plan_element *e); /* aggregate.c */
+void ondemand_free(struct app *app); /* ondemand.c */
+struct aggregation *aggregation_new(struct app *app, const struct plan_element *e); /* aggregate.c; subscribes to its stream, before any query */
 void aggregation_free(struct aggregation *a);
 void aggregation_save(const struct aggregation *a, struct writer *w);
 int aggregation_load(struct aggregation *a, struct reader *r);
-struct op *aggregation_receiver(struct aggregation *a); /* subscribed to its stream before any query */
+int aggregation_start(struct aggregation *a, struct err *e);
+void aggregation_each_op(struct aggregation *a, void (*visit)(struct op *op, void *user), void *user);
 
 #endif

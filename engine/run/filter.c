@@ -12,23 +12,26 @@ static void filter_open(struct op *op)
     f->agg = agg_block_new(((const struct filter_plan *)op->plan)->aggs);
 }
 
+static int filter_one(struct op *op, const struct event *e)
+{
+    const struct filter_plan *plan = (const struct filter_plan *)op->plan;
+    struct frame frame = {.env = op->env,
+                          .rows = &e->row,
+                          .agg = ((const struct filter *)op)->agg,
+                          .at_ms = e->at_ms,
+                          .kind = EVENT_CURRENT,
+                          .user = op};
+    bool pass = expr_is_true(plan->condition, &frame);
+    if (UNLIKELY(op->env->failed))
+        return ERR_EVENT;
+    return pass ? op_one(op->next, e) : 0;
+}
+
 static int filter_push(struct op *op, const struct batch *in)
 {
     struct filter *f = (struct filter *)op;
     const struct filter_plan *plan = (const struct filter_plan *)op->plan;
     struct frame frame = {.env = op->env, .agg = f->agg, .user = op};
-    if (LIKELY(in->count == 1)) {
-        const struct event *e = &in->events[0];
-        if (!e->row)
-            return 0;
-        frame.rows = &e->row;
-        frame.at_ms = e->at_ms;
-        frame.kind = e->kind;
-        bool pass = expr_is_true(plan->condition, &frame);
-        if (UNLIKELY(op->env->failed))
-            return ERR_EVENT;
-        return pass ? op->next->type->push(op->next, in) : 0;
-    }
     struct event space[BATCH_SHORT];
     struct batch out;
     batch_on(&out, space, in->count, op->env->scratch);
@@ -68,6 +71,7 @@ const struct op_type op_filter = {
     .size = sizeof(struct filter),
     .open = filter_open,
     .push = filter_push,
+    .one = filter_one,
     .save = filter_save,
     .load = filter_load,
     .close = filter_close,

@@ -90,23 +90,8 @@ static uint32_t spread(uint32_t hash)
     return hash ^ hash >> 15;
 }
 
-/* One text: what is most often grouped by. */
-static struct group *need_text(struct groups *g, const struct agg_layout *l, const struct value *key)
-{
-    struct text *text = key->as.s;
-    uint32_t hash = spread(text_hash(text)), mask = g->slot_count - 1;
-    for (uint32_t at = hash & mask; LIKELY(g->slots[at]); at = (at + 1) & mask) {
-        struct group *group = g->all[g->slots[at] - 1];
-        if (LIKELY(group->hash == hash && group->keys[0].type == TYPE_STRING && text_equal(group->keys[0].as.s, text)))
-            return group;
-    }
-    return group_add(g, l, key, hash);
-}
-
 struct group *groups_need(struct groups *g, const struct agg_layout *l, const struct value *keys)
 {
-    if (LIKELY(g->key_count == 1 && g->slot_count && keys->type == TYPE_STRING && !is_null_text(*keys)))
-        return need_text(g, l, keys);
     uint32_t hash = 0;
     for (int i = 0; i < g->key_count; i++)
         hash = hash * 31 + key_hash(key_value(keys[i]));
@@ -125,6 +110,27 @@ struct group *groups_need(struct groups *g, const struct agg_layout *l, const st
         }
     }
     return group_add(g, l, keys, hash);
+}
+
+static __attribute__((noinline)) struct group *need_value(struct groups *g, const struct agg_layout *l, struct text *text)
+{
+    struct value key = value_text(text);
+    return groups_need(g, l, &key);
+}
+
+/* What is most often grouped by; no call as long as the group is there. */
+struct group *groups_need_text(struct groups *g, const struct agg_layout *l, struct text *text)
+{
+    const uint32_t mask = g->slot_count - 1;
+    if (UNLIKELY(g->slot_count == 0 || text->hash == 0))
+        return need_value(g, l, text);
+    const uint32_t hash = spread(text->hash);
+    for (uint32_t at = hash & mask, place; (place = g->slots[at]) != 0; at = (at + 1) & mask) {
+        struct group *group = g->all[place - 1];
+        if (LIKELY(group->hash == hash) && LIKELY(group->keys[0].type == TYPE_STRING) && LIKELY(text_equal(group->keys[0].as.s, text)))
+            return group;
+    }
+    return need_value(g, l, text);
 }
 
 static uint32_t slot_of(const struct groups *g, const struct group *group)

@@ -28,6 +28,8 @@ void groups_init(struct groups *g, int key_count);
 void groups_fini(struct groups *g, const struct agg_layout *l);
 /* keys are borrowed. A new group gets a new block. */
 struct group *groups_need(struct groups *g, const struct agg_layout *l, const struct value *keys);
+/* As groups_need with one key, a text. */
+struct group *groups_need_text(struct groups *g, const struct agg_layout *l, struct text *text);
 void groups_forget(struct groups *g, const struct agg_layout *l, struct group *group);
 /* RESET: all states begin again; groups not used since the last one are forgotten unless keep. */
 void groups_reset(struct groups *g, const struct agg_layout *l, bool keep);

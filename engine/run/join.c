@@ -175,10 +175,37 @@ const struct op_type op_join_side = {
 
 /* ---- a side without a window: 'current, [expired], RESET' for each event; it holds nothing ---- */
 
+/* The pairs of one current event go to the selector at once. */
+static int direct_push(struct join_side *j, const struct join_side_plan *p, const struct event *e, const struct batch *in)
+{
+    struct row *rows[2] = {NULL, NULL}, **found = NULL;
+    struct frame f = {.env = j->op.env, .rows = rows, .at_ms = e->at_ms, .kind = e->kind, .user = &j->op};
+    uint32_t count = 0;
+    rows[p->slot] = e->row;
+    if (p->lookup->rows(p->lookup, j->op.app, &f, &found, &count) < 0)
+        return ERR_EVENT;
+    if (count == 0 && !p->preserved)
+        return 0;
+    struct event one = {.rows = rows, .at_ms = e->at_ms, .kind = EVENT_CURRENT};
+    struct batch out = {.events = &one, .count = 1, .cap = 1, .scratch = j->op.env->scratch, .is_batch = in->is_batch};
+    rows[p->slot] = e->row;
+    rows[1 - p->slot] = count ? found[0] : NULL;
+    if (count > 1) {
+        batch_init(&out, j->op.env->scratch, count);
+        out.is_batch = in->is_batch;
+        for (uint32_t i = 0; i < count; i++)
+            pair_add(j, &out, e->row, found[i], e, EVENT_CURRENT);
+    }
+    return op_push(j->op.next, &out);
+}
+
 static int no_window_push(struct op *op, const struct batch *in)
 {
     bool expired = ((const struct no_window_plan *)op->plan)->expired_wanted;
+    int64_t now_ms = op_now(op);
     struct batch out;
+    if (op->next->type == &op_join_side && plan_of(op->next)->is_direct && in->count == 1 && in->events[0].kind == EVENT_CURRENT)
+        return direct_push((struct join_side *)op->next, plan_of(op->next), &in->events[0], in);
     batch_init(&out, op->env->scratch, in->count * 3);
     out.is_batch = in->is_batch;
     for (uint32_t i = 0; i < in->count; i++) {
@@ -187,8 +214,8 @@ static int no_window_push(struct op *op, const struct batch *in)
             continue;
         batch_add(&out, e->row, e->at_ms, e->kind);
         if (expired)
-            batch_add(&out, e->row, e->at_ms, EVENT_EXPIRED);
-        batch_add(&out, e->row, e->at_ms, EVENT_RESET);
+            batch_add(&out, e->row, now_ms, EVENT_EXPIRED);
+        batch_add(&out, e->row, now_ms, EVENT_RESET);
     }
     return op_next(op, &out);
 }

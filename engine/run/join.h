@@ -14,6 +14,7 @@ struct join_side_plan {
     uint16_t slot;                      /* of the events it gets */
     bool preserved;                     /* outer: a row without a match goes on */
     bool expired_matters;               /* expired events change something behind the join */
+    bool is_direct;                     /* a lookup, and behind it nothing that RESET or expired events could change: see no_window_push */
     struct expr *on;                    /* or NULL: every pair */
     const struct op_plan *other_window; /* op of the other side in this query, or NULL */
     const struct plan_element *other_named; /* the other side is this named window */

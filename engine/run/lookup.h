@@ -1,6 +1,11 @@
 /* lookup.h - finding the rows of a table or an aggregation that fit a condition: for joins, 'in', update, delete, on-demand queries.
  *
- * A lookup is compiled once (it decides then whether a key, an index or a scan finds the rows; explain tells) and asked for every event. */
+ * A lookup is compiled once (it decides then whether a key, an index or a scan finds the rows; explain tells) and asked for every event.
+ *
+ * The door for whatever can be looked into: a table and an aggregation each have a compile function here and nothing else. Joins call it with two
+ * sources in scope, slots 0 and 1. On-demand queries call it with one (slot 0, the thing itself), p->query NULL, p->arena and p->diags those of the
+ * query: nothing made may be kept in the app's plan, for the query's arena ends before the app. Where a thing needs 'within' and 'per', its
+ * function says so when they are NULL. */
 #ifndef WEIR_RUN_LOOKUP_H
 #define WEIR_RUN_LOOKUP_H
 
@@ -8,7 +13,7 @@
 
 struct lookup {
     /* The rows of the thing for which the condition is true, in its order, given the other slots of f->rows; in scratch, borrowed. f->rows is restored.
-     * ERR_EVENT when the condition failed. */
+     * Rows that were made for the answer belong to the thing looked into and last until the end of the push. ERR_EVENT when the condition failed. */
     int (*rows)(const struct lookup *l, struct app *app, struct frame *f, struct row ***rows, uint32_t *count);
     const char *how; /* "primary key (k)", "index (a)", "scan": for explain */
 };

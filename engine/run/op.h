@@ -26,6 +26,7 @@ struct queue;
 struct op;
 struct op_plan;
 struct op_timers;
+struct kept_plan; /* engine/window/kept.h */
 
 struct op_type {
     const char *name; /* "filter", "window.length" */
@@ -36,6 +37,11 @@ struct op_type {
      * as it was. An error refuses the start. May be NULL. */
     int (*start)(struct op *op, struct err *e);
     int (*push)(struct op *op, const struct batch *in);
+    /* Short ways for what comes all day; each does exactly what push does with the batch it stands for. NULL: push does it.
+     * one: a current event that came alone (is_batch false). slide: what a sliding window makes of such an event: count rows that left, expired at
+     * left_ms, and behind them e. */
+    int (*one)(struct op *op, const struct event *e);
+    int (*slide)(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms, const struct event *e);
     int (*due)(struct op *op, int64_t due_ms); /* NULL: never asks for timers */
     bool own_moments; /* its timers fire at their own moments in playback too, as triggers do (window.cron): no scheduler */
     void (*save)(const struct op *op, struct writer *w); /* NULL: no state */
@@ -45,6 +51,8 @@ struct op_type {
      * The queue is the window's own, borrowed; or lies in scratch. */
     struct queue *(*content)(struct op *op);
     bool content_is_stable; /* content is always the same queue, and it tells its indexes of every row: a join may index it */
+    /* Windows, while compiling: of the rows that leave, only these columns are looked at (kept.h). The window may hold just them. NULL: it doesn't. */
+    void (*keep)(struct op_plan *plan, struct kept_plan *kept);
     /* Appends what explain prints behind the name: parameters, bounds. May be NULL. */
     void (*explain)(const struct op_plan *plan, struct buf *out);
 };
@@ -78,6 +86,16 @@ static inline int op_push(struct op *op, const struct batch *b)
 static inline int op_next(struct op *op, const struct batch *b)
 {
     return b->count ? op->next->type->push(op->next, b) : 0;
+}
+/* query.c: by push, with the batch that one and slide stand for. */
+int op_push_wrapped(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms, const struct event *e);
+static inline int op_one(struct op *op, const struct event *e)
+{
+    return LIKELY(op->type->one != NULL) ? op->type->one(op, e) : op_push_wrapped(op, NULL, 0, 0, e);
+}
+static inline int op_slide(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms, const struct event *e)
+{
+    return LIKELY(op->type->slide != NULL) ? op->type->slide(op, left, count, left_ms, e) : op_push_wrapped(op, left, count, left_ms, e);
 }
 static inline int64_t op_now(const struct op *op)
 {

@@ -22,8 +22,6 @@ void output_callback(struct op *op, const struct batch *in, bool current_wanted,
 const struct batch *output_rows(struct op *op, const struct batch *in, bool current_wanted, bool expired_wanted, struct batch *out)
 {
     uint32_t i = 0;
-    if (LIKELY(in->count == 1 && in->events[0].kind == EVENT_CURRENT && current_wanted && !in->is_batch))
-        return in;
     while (i < in->count && in->events[i].kind == EVENT_CURRENT && current_wanted)
         i++;
     if (i == in->count && in->is_batch == (in->count > 1))
@@ -42,6 +40,7 @@ struct output {
     struct op op;
     struct stream *stream;
     struct op *window;
+    bool is_plain; /* a current event goes to stream as it is, and that is all */
 };
 
 static void output_open(struct op *op)
@@ -52,6 +51,7 @@ static void output_open(struct op *op)
         o->window = op->app->windows[p->target->number];
     else
         o->stream = app_stream_of(op->app, p->target, op->query->partition);
+    o->is_plain = o->stream && p->current_wanted && !op->app->host.query;
 }
 
 static int output_push(struct op *op, const struct batch *in)
@@ -70,6 +70,15 @@ static int output_push(struct op *op, const struct batch *in)
     return 0;
 }
 
+static int output_one(struct op *op, const struct event *e)
+{
+    struct output *o = (struct output *)op;
+    if (UNLIKELY(!o->is_plain))
+        return op_push_wrapped(op, NULL, 0, 0, e);
+    stream_publish_one(o->stream, e);
+    return 0;
+}
+
 static void output_explain(const struct op_plan *plan, struct buf *out)
 {
     const struct output_plan *p = (const struct output_plan *)plan;
@@ -81,5 +90,6 @@ const struct op_type op_output = {
     .size = sizeof(struct output),
     .open = output_open,
     .push = output_push,
+    .one = output_one,
     .explain = output_explain,
 };

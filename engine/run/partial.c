@@ -204,66 +204,102 @@ void wait_list_splice(struct wait_list *l, struct wait_list *from)
 
 /* ---- index ---- */
 
-static void slot_append(struct wait_index *ix, struct wait *w)
+/* The slot of hash, or the free one where it belongs. */
+static struct wait_slot *slot_of(const struct wait_index *ix, uint32_t hash)
 {
-    struct wait_slot *s = &ix->slots[w->hash & (ix->slot_count - 1)];
-    w->hash_next = NULL;
-    w->hash_prev = s->last;
-    if (s->last)
-        s->last->hash_next = w;
-    else
-        s->first = w;
-    s->last = w;
+    uint32_t mask = ix->slot_count - 1, at = hash & mask;
+    while (ix->slots[at].first && ix->slots[at].hash != hash)
+        at = (at + 1) & mask;
+    return &ix->slots[at];
 }
 
-/* Each slot's waits are in list order; taken in list order again, they stay so. */
-static void index_widen(struct wait_index *ix, const struct wait_list *l)
+static void index_widen(struct wait_index *ix)
 {
-    ix->slot_count = ix->slot_count ? ix->slot_count * 2 : INDEX_SLOTS;
-    mem_free(ix->slots);
+    struct wait_slot *slots = ix->slots;
+    uint32_t count = ix->slot_count;
+    ix->slot_count = count ? count * 2 : INDEX_SLOTS;
     ix->slots = mem_array(ix->slot_count, sizeof(*ix->slots));
-    for (struct wait *w = l->first; w; w = w->next) {
-        if (w->place == WAIT_INDEXED)
-            slot_append(ix, w);
+    for (uint32_t i = 0; i < count; i++) {
+        if (slots[i].first)
+            *slot_of(ix, slots[i].hash) = slots[i];
     }
+    mem_free(slots);
 }
 
-void wait_index_add(struct wait_index *ix, const struct wait_list *l, struct wait *w, uint32_t hash)
+/* Frees the slot; those behind it that don't stand at their own place move up. */
+static void slot_free(struct wait_index *ix, struct wait_slot *slot)
 {
-    if (ix->count >= ix->slot_count)
-        index_widen(ix, l);
-    w->hash = hash;
+    uint32_t mask = ix->slot_count - 1, hole = (uint32_t)(slot - ix->slots), at = hole;
+    for (;;) {
+        at = (at + 1) & mask;
+        if (!ix->slots[at].first)
+            break;
+        uint32_t home = ix->slots[at].hash & mask;
+        if (((at - home) & mask) < ((at - hole) & mask))
+            continue;
+        ix->slots[hole] = ix->slots[at];
+        hole = at;
+    }
+    ix->slots[hole].first = NULL;
+    if (--ix->hash_count == 0 && ix->slot_count > KEEP_ITEMS)
+        wait_index_fini(ix);
+}
+
+void wait_index_add(struct wait_index *ix, struct wait *w)
+{
+    if (ix->hash_count >= ix->slot_count / 4 * 3)
+        index_widen(ix);
+    struct wait_slot *slot = slot_of(ix, w->hash);
     w->place = WAIT_INDEXED;
-    slot_append(ix, w);
-    ix->count++;
+    w->hash_next = NULL;
     ix->odd_count += w->is_odd;
+    if (slot->first) {
+        struct wait *last = slot->first->hash_prev;
+        last->hash_next = w;
+        w->hash_prev = last;
+        slot->first->hash_prev = w;
+        return;
+    }
+    *slot = (struct wait_slot){w, w->hash};
+    w->hash_prev = w;
+    ix->hash_count++;
+}
+
+static void stale_remove(struct wait_index *ix, struct wait *w)
+{
+    if (w->hash_next)
+        w->hash_next->hash_prev = w->hash_prev;
+    if (w->hash_prev)
+        w->hash_prev->hash_next = w->hash_next;
+    else
+        ix->stale = w->hash_next;
 }
 
 void wait_index_remove(struct wait_index *ix, struct wait *w)
 {
-    if (w->place == WAIT_LOOSE)
+    enum wait_place place = w->place;
+    w->place = WAIT_LOOSE;
+    if (place == WAIT_LOOSE)
         return;
-    if (w->hash_next)
-        w->hash_next->hash_prev = w->hash_prev;
-    if (w->place == WAIT_STALE) {
-        if (w->hash_prev)
-            w->hash_prev->hash_next = w->hash_next;
-        else
-            ix->stale = w->hash_next;
-        w->place = WAIT_LOOSE;
+    if (place == WAIT_STALE) {
+        stale_remove(ix, w);
         return;
     }
-    struct wait_slot *s = &ix->slots[w->hash & (ix->slot_count - 1)];
-    if (w->hash_prev)
-        w->hash_prev->hash_next = w->hash_next;
-    else
-        s->first = w->hash_next;
-    if (!w->hash_next)
-        s->last = w->hash_prev;
-    w->place = WAIT_LOOSE;
     ix->odd_count -= w->is_odd;
-    if (--ix->count == 0 && ix->slot_count > KEEP_ITEMS)
-        wait_index_fini(ix);
+    struct wait_slot *slot = slot_of(ix, w->hash);
+    struct wait *last = slot->first->hash_prev;
+    if (last == slot->first) {
+        slot_free(ix, slot);
+        return;
+    }
+    if (w == slot->first)
+        slot->first = w->hash_next;
+    else
+        w->hash_prev->hash_next = w->hash_next;
+    if (w->hash_next)
+        w->hash_next->hash_prev = w->hash_prev;
+    else
+        slot->first->hash_prev = w->hash_prev;
 }
 
 void wait_index_stale(struct wait_index *ix, struct wait *w)
@@ -281,7 +317,7 @@ void wait_index_fini(struct wait_index *ix)
 {
     mem_free(ix->slots);
     ix->slots = NULL;
-    ix->slot_count = 0;
+    ix->slot_count = ix->hash_count = 0;
 }
 
 /* ---- heap ---- */

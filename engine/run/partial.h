@@ -5,8 +5,8 @@
  * 'and'), and its copies share what they have in common: rows, and the chains of counted elements, which grow and shrink for all of them.
  *
  * A wait_list is a list in order of arrival. Two helpers stand beside it, each found by what it is for:
- *   wait_index: waits of one list by the hash of a key, so that 'k == a.k' need not try them all. Those of one hash stay in list order. The hash may
- *               lie (two keys, one hash); the condition itself decides.
+ *   wait_index: waits of one list by the hash of a key, so that 'k == a.k' need not try them all: open addressing, one slot for each hash, from
+ *               which its waits hang in list order. The hash may lie (two keys, one hash); the condition itself decides.
  *   wait_heap:  waits of one list by the time of their first event, so that 'within' finds the expired ones.
  * All in pool memory. On the app's worker only. */
 #ifndef WEIR_RUN_PARTIAL_H
@@ -48,7 +48,7 @@ struct wait {
     struct wait *prev, *next; /* in its list */
     struct partial *partial;
     /* Only at nodes with a key: */
-    struct wait *hash_prev, *hash_next; /* in its slot of the index, or among the stale */
+    struct wait *hash_prev, *hash_next; /* those of its hash (the first one's prev is the last), or among the stale */
     uint32_t hash;
     uint8_t place; /* enum wait_place */
     bool is_odd;   /* its key is of another type than declared: the index can't answer */
@@ -60,11 +60,13 @@ struct wait_list {
 };
 
 struct wait_slot {
-    struct wait *first, *last;
+    struct wait *first; /* NULL: free */
+    uint32_t hash;
 };
 struct wait_index {
-    struct wait_slot *slots;
-    uint32_t slot_count, count, odd_count;
+    struct wait_slot *slots; /* a power of two, at most three quarters are taken */
+    uint32_t slot_count, hash_count;
+    uint32_t odd_count; /* waits whose key has another type than declared */
     struct wait *stale; /* waits whose next element is filled already: gone at the node's next event */
 };
 
@@ -101,20 +103,26 @@ void wait_list_sort(struct wait_list *l);
 /* All of from behind l; from is empty then. */
 void wait_list_splice(struct wait_list *l, struct wait_list *from);
 
-void wait_index_add(struct wait_index *ix, const struct wait_list *l, struct wait *w, uint32_t hash);
+void wait_index_add(struct wait_index *ix, struct wait *w); /* by w->hash; w->is_odd is set */
 void wait_index_stale(struct wait_index *ix, struct wait *w); /* from the index, or loose, to the stale */
 void wait_index_remove(struct wait_index *ix, struct wait *w);
 void wait_index_fini(struct wait_index *ix);
-static inline struct wait *wait_index_next(struct wait *w, uint32_t hash)
-{
-    while (w && w->hash != hash)
-        w = w->hash_next;
-    return w;
-}
-/* The first wait whose key has this hash; the others: wait_index_next(w->hash_next, hash). */
+/* The first wait whose key has this hash; the others: its hash_next. */
 static inline struct wait *wait_index_find(const struct wait_index *ix, uint32_t hash)
 {
-    return ix->slot_count ? wait_index_next(ix->slots[hash & (ix->slot_count - 1)].first, hash) : NULL;
+    if (ix->hash_count == 0)
+        return NULL;
+    uint32_t mask = ix->slot_count - 1, at = hash & mask;
+    while (ix->slots[at].first && ix->slots[at].hash != hash)
+        at = (at + 1) & mask;
+    return ix->slots[at].first;
+}
+
+/* The slot of hash will be looked at soon. */
+static inline void wait_index_prefetch(const struct wait_index *ix, uint32_t hash)
+{
+    if (ix->slot_count)
+        __builtin_prefetch(&ix->slots[hash & (ix->slot_count - 1)], 1);
 }
 
 void wait_heap_add(struct wait_heap *h, struct wait *w, int64_t start_ms);

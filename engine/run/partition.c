@@ -35,7 +35,9 @@ struct partitioner {
     size_t bytes, use_at;  /* of struct partition; where its purge_use is */
     struct partition **all; /* in order of coming into being; NULL: gone */
     uint32_t count, top, cap;
-    uint32_t *slots; /* place + 1; 0: empty */
+    struct slot {
+        uint32_t place, hash; /* place + 1; 0: empty. The hash stands here too: a probe that misses costs no look at the key */
+    } * slots;
     uint32_t slot_count;
     uint32_t most;   /* keys there were at one time: the language's map never shrinks */
     struct partition **ordered; /* all, in the language's order; NULL: not known */
@@ -46,16 +48,19 @@ struct partitioner {
 
 static uint32_t spread(uint32_t hash)
 {
-    hash *= 0x9E3779B1u;
-    return hash ^ hash >> 15;
+    hash ^= hash >> 16;
+    hash *= 0x85EBCA6Bu;
+    hash ^= hash >> 13;
+    hash *= 0xC2B2AE35u;
+    return hash ^ hash >> 16;
 }
 
 static void slot_put(struct partitioner *o, const struct partition *p)
 {
     uint32_t mask = o->slot_count - 1, at = p->hash & mask;
-    while (o->slots[at])
+    while (o->slots[at].place)
         at = (at + 1) & mask;
-    o->slots[at] = p->place + 1;
+    o->slots[at] = (struct slot){p->place + 1, p->hash};
 }
 
 /* Room for one more: closes the holes, and doubles when most of it is in use. */
@@ -88,9 +93,11 @@ static struct partition *table_find(const struct partitioner *o, struct text *ke
     if (UNLIKELY(o->slot_count == 0))
         return NULL;
     uint32_t mask = o->slot_count - 1;
-    for (uint32_t at = hash & mask; o->slots[at]; at = (at + 1) & mask) {
-        struct partition *p = o->all[o->slots[at] - 1];
-        if (p->hash == hash && text_equal(p->key, key))
+    for (uint32_t at = hash & mask; o->slots[at].place; at = (at + 1) & mask) {
+        if (o->slots[at].hash != hash)
+            continue;
+        struct partition *p = o->all[o->slots[at].place - 1];
+        if (LIKELY(text_equal(p->key, key)))
             return p;
     }
     return NULL;
@@ -100,15 +107,15 @@ static struct partition *table_find(const struct partitioner *o, struct text *ke
 static void slot_remove(struct partitioner *o, const struct partition *p)
 {
     uint32_t mask = o->slot_count - 1, at = p->hash & mask;
-    while (o->slots[at] != p->place + 1)
+    while (o->slots[at].place != p->place + 1)
         at = (at + 1) & mask;
-    o->slots[at] = 0;
-    for (uint32_t next = (at + 1) & mask; o->slots[next]; next = (next + 1) & mask) {
-        uint32_t home = o->all[o->slots[next] - 1]->hash & mask;
+    o->slots[at].place = 0;
+    for (uint32_t next = (at + 1) & mask; o->slots[next].place; next = (next + 1) & mask) {
+        uint32_t home = o->slots[next].hash & mask;
         if (((next - home) & mask) < ((next - at) & mask))
             continue;
         o->slots[at] = o->slots[next];
-        o->slots[next] = 0;
+        o->slots[next].place = 0;
         at = next;
     }
 }
@@ -265,7 +272,7 @@ static int key_of(const struct receiver *r, const struct event *e, int n, struct
     struct frame f = {.env = r->op.env, .rows = &e->row, .at_ms = e->at_ms, .kind = e->kind, .user = (void *)(uintptr_t)&r->op};
     *key = NULL;
     if (in->value) {
-        struct value v = expr_eval(in->value, &f);
+        struct value v = expr_read(in->value, &f);
         if (!is_null(v) && !f.env->failed)
             *key = key_text(f.env, v);
     } else if (expr_is_true(in->ranges[n].condition, &f)) {
@@ -374,6 +381,29 @@ static int push_all(struct receiver *r, const struct batch *in)
     return 0;
 }
 
+/* An event alone, with the key an expression gives. */
+static int receiver_one(struct op *op, const struct event *e)
+{
+    struct receiver *r = (struct receiver *)op;
+    const struct partition_input *in = r->input;
+    if (UNLIKELY(!in->is_keyed || !in->value))
+        return op_push_wrapped(op, NULL, 0, 0, e);
+    struct text *key;
+    if (UNLIKELY(key_of(r, e, 0, &key) < 0))
+        return ERR_EVENT;
+    if (UNLIKELY(!key))
+        return 0;
+    struct partition *p = partition_need(r->owner, key);
+    if (UNLIKELY(!p))
+        return ERR_EVENT;
+    for (int i = 0; i < in->route_count; i++) {
+        int rc = op_one(p->queries[in->routes[i].query]->ops[in->routes[i].op], e);
+        if (UNLIKELY(rc < 0))
+            return rc;
+    }
+    return 0;
+}
+
 static int receiver_push(struct op *op, const struct batch *in)
 {
     struct receiver *r = (struct receiver *)op;
@@ -382,7 +412,7 @@ static int receiver_push(struct op *op, const struct batch *in)
     return LIKELY(in->count == 1) ? push_one(r, in) : push_runs(r, in);
 }
 
-static const struct op_type op_receiver = {.name = "partition input", .size = sizeof(struct receiver), .push = receiver_push};
+static const struct op_type op_receiver = {.name = "partition input", .size = sizeof(struct receiver), .push = receiver_push, .one = receiver_one};
 static const struct op_plan receiver_plan = {.type = &op_receiver, .scheduler = -1};
 
 /* ---- @purge ---- */

@@ -93,6 +93,13 @@ void pattern_limit(struct pattern *m)
     m->told = m->dropped * 2;
 }
 
+void pattern_stats(const struct op *op, struct pattern_stats *stats)
+{
+    const struct pattern *m = (const struct pattern *)op;
+    ASSERT(op->type == &op_pattern);
+    *stats = (struct pattern_stats){.waits = m->wait_count, .dropped = m->dropped, .late = m->late};
+}
+
 /* ---- what comes in ---- */
 
 static void arrive(struct pattern *m, const struct pattern_input_plan *in, int64_t at_ms)
@@ -111,10 +118,10 @@ static void arrive(struct pattern *m, const struct pattern_input_plan *in, int64
             node_promote(m, &m->nodes[in->nodes[i]]);
         return;
     }
-    for (int i = plan->element_count; i > 0; i--)
-        node_reset(m, &m->nodes[plan->elements[i - 1].last]);
-    for (int i = 0; i < plan->element_count; i++)
-        node_promote(m, &m->nodes[plan->elements[i].last]);
+    for (int i = plan->reset_count; i > 0; i--)
+        node_reset(m, &m->nodes[plan->resets[i - 1]]);
+    for (int i = 0; i < plan->reset_count; i++)
+        node_promote(m, &m->nodes[plan->resets[i]]);
 }
 
 /* The event's row as node n keeps it: with the event's own time, and the columns of its functions. The caller's to unref. */
@@ -322,6 +329,7 @@ static void pattern_explain(const struct op_plan *plan, struct buf *out)
 const struct op_type op_pattern = {
     .name = "states",
     .size = sizeof(struct pattern),
+    .shared_size = sizeof(struct pattern_flags),
     .open = pattern_open,
     .start = pattern_start,
     .push = pattern_push,

@@ -14,7 +14,7 @@
 #include "engine/run/partial.h"
 
 enum node_kind { NODE_PLAIN, NODE_COUNT, NODE_LOGICAL, NODE_ABSENT, NODE_LOGICAL_ABSENT };
-enum { NODE_NONE = -1, NODE_NO_WAIT = -1 };
+enum { NODE_NONE = -1, NODE_NO_WAIT = -1, PATTERN_NODES_MAX = 1000 };
 
 enum { PATTERN_EXTRA_CURRENT, PATTERN_EXTRA_NOTHING, PATTERN_EXTRA_VIEWS };
 enum view_kind { VIEW_AT, VIEW_LAST, VIEW_LIST };
@@ -93,6 +93,8 @@ struct pattern_plan {
     bool *is_chain; /* by slot: counted */
     struct pattern_element_plan *elements;
     int element_count;
+    uint16_t *resets;   /* sequence: nodes that are reset and promoted before each event */
+    int reset_count;
     uint16_t starts[2]; /* nodes of the first element */
     int start_count;
     struct pattern_view *views; /* frame row node_count + PATTERN_EXTRA_VIEWS + i */
@@ -105,6 +107,17 @@ static inline int pattern_frame_count(const struct pattern_plan *p)
 }
 
 extern const struct op_type op_pattern, op_pattern_input, op_pattern_timer, op_pattern_tap, op_pattern_gather;
+
+/* What a running pattern holds, and what its bounds made of it. Bounds (limits.h): LIMIT_PATTERN_WAITS waits, the oldest of the longest list go;
+ * LIMIT_PATTERN_CHAIN events of one counted element, the partial match goes; LIMIT_PATTERN_WAITS timers under way at one node, those asked for
+ * beyond are not set, and what waits fires with the next timer after its time. 'within' ends them earlier. */
+struct pattern_stats {
+    uint32_t waits;   /* partial matches, by the elements they wait for */
+    uint64_t dropped; /* partial matches that were dropped by a bound, since the start of the app or the state it was loaded from */
+    uint64_t late;    /* timers that were not set */
+};
+/* op: an instance of op_pattern. On the app's worker. */
+void pattern_stats(const struct op *op, struct pattern_stats *stats);
 
 /* The value of a whole-list view: expr.slot is the frame row, expr.index the attribute. */
 struct value pattern_list_eval(const struct expr *e, struct frame *f);
@@ -124,7 +137,7 @@ struct pattern_node {
     struct wait_heap heap;   /* of fresh, in a pattern with 'within' */
     char *agg;
     struct row *dummy; /* stored when the time of an absent operand has passed; made when first needed */
-    bool is_inited, emit, is_changed, restart, is_active;
+    bool is_inited, is_changed, restart, is_active;
     /* absent: */
     int64_t due_ms, last_arrival_ms;
     struct due_item *dues; /* ring of timer requests under way, oldest first */
@@ -133,8 +146,13 @@ struct pattern_node {
     bool is_ordered;
     int64_t tail_ts_ms, tail_start_ms;
 };
+/* The flag that a node's partial is complete, by number of the node: one for all keys of a partition, as the language has it. A flag that nobody
+ * looked at stays raised, and the next node that looks takes it for its own, of whatever key (spec 06 section 9, Q2). */
+struct pattern_flags {
+    bool emit[PATTERN_NODES_MAX];
+};
 struct pattern {
-    struct op op;
+    struct op op; /* op.shared: struct pattern_flags */
     struct pattern_node *nodes; /* by number */
     struct row **frame;         /* of the filter being asked */
     bool is_started;
@@ -145,6 +163,7 @@ struct pattern {
     uint32_t wait_count;   /* over all lists */
     uint32_t link_count;   /* partials with one behind them: keys don't answer then, lists are scanned */
     uint64_t dropped;      /* by the limits */
+    uint64_t late;         /* timers not set, likewise */
     uint64_t told;         /* the log speaks again when so many were dropped */
 };
 static inline const struct pattern_plan *pattern_plan_of(const struct pattern *m)
@@ -154,6 +173,10 @@ static inline const struct pattern_plan *pattern_plan_of(const struct pattern *m
 static inline struct pattern_node *pattern_node_at(struct pattern *m, int number)
 {
     return number == NODE_NONE ? NULL : &m->nodes[number];
+}
+static inline bool *node_emit(struct pattern *m, int number)
+{
+    return &((struct pattern_flags *)m->op.shared)->emit[number];
 }
 static inline bool node_is_absent(const struct pattern_node *n)
 {
@@ -198,6 +221,8 @@ void node_fresh(struct pattern *m, struct pattern_node *n, struct partial *p); /
 void node_pend(struct pattern *m, struct pattern_node *n, struct wait_list *from);
 /* The slot of n in p is filled for good: p has become stale for the watchers. */
 void node_filled(struct pattern *m, struct pattern_node *n, struct partial *p);
+/* Notes the key of a wait for the index: at nodes with a key, before it is pending. It can't change while the wait is there. */
+void node_note_key(const struct pattern *m, const struct pattern_node *n, struct wait *w);
 void node_heap_rebuild(struct pattern *m, struct pattern_node *n);
 
 /* pattern_absent.c */

@@ -6,6 +6,7 @@
  *
  * Laws: (1) dues holds each request under way, in the order they were made: what a restart asks for again. (2) What is due leaves pending before any
  * of it is emitted, for what is emitted may come back as an event. */
+#include "engine/base/limits.h"
 #include "engine/run/app.h"
 #include "engine/run/pattern.h"
 
@@ -42,6 +43,10 @@ static void due_remove(struct pattern_node *n, int64_t due_ms)
 
 void node_schedule(struct pattern *m, struct pattern_node *n, int64_t due_ms)
 {
+    if (UNLIKELY(n->due_count >= LIMIT_PATTERN_WAITS)) {
+        m->late++;
+        return;
+    }
     due_add(n, due_ms, m->due_order++);
     timer_request(m->op.query->ops[n->plan->timer->index], due_ms);
 }
@@ -235,5 +240,9 @@ int node_timer(struct pattern *m, struct pattern_node *n, int64_t due_ms)
     due_remove(n, due_ms);
     if (!n->is_active)
         return 0;
-    return n->plan->kind == NODE_ABSENT ? absent_timer(m, n, due_ms) : operand_timer(m, n, due_ms);
+    int rc = n->plan->kind == NODE_ABSENT ? absent_timer(m, n, due_ms) : operand_timer(m, n, due_ms);
+    /* Its own timer may not have been set. */
+    if (UNLIKELY(m->late > 0) && n->due_count == 0 && n->pending.first)
+        node_schedule(m, n, n->pending.first->partial->ts_ms + n->plan->wait_ms);
+    return rc;
 }

@@ -11,7 +11,7 @@
  *
  * Laws
  * (1) Links make no circle: the only new link of a chunk leads to what is added, and chunk_add cuts a circle through it.
- * (2) A row stands for its partial until it is handed on: when the partial is selected again before that, both places show the newer row and time.
+ * (2) A row stands for its partial until it is handed on: when the partial is selected again before that, both places show the newer row, time and kind.
  *     Grouped rows and rows behind a rate limit are not linked. */
 #include "engine/base/limits.h"
 #include "engine/run/app.h"
@@ -244,7 +244,7 @@ static void add_newest(struct gather *g, struct batch *out, struct partial *p)
     if (p->out_at >= g->row_count || g->rows[p->out_at].partial != p)
         return;
     const struct event *e = &g->rows[p->out_at].event;
-    batch_add(out, e->row, p->ts_ms, e->kind)->group = e->group;
+    batch_add(out, e->row, p->ts_ms, p->is_dead ? EVENT_EXPIRED : EVENT_CURRENT)->group = e->group;
     p->is_dead = 0;
 }
 

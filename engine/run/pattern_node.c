@@ -46,6 +46,43 @@ static bool partial_start(const struct pattern_plan *plan, const struct partial 
     return found;
 }
 
+/* ---- the key ---- */
+
+/* Equal keys give equal hashes; int and long are one type here, and so are both zeros. */
+static uint32_t key_hash(struct value v)
+{
+    if (v.type == TYPE_INT)
+        v.type = TYPE_LONG;
+    else if (v.type == TYPE_DOUBLE && v.as.d == 0)
+        v.as.d = 0;
+    else if (v.type == TYPE_FLOAT && v.as.f == 0)
+        v = value_float(0);
+    uint32_t h = v.type == TYPE_STRING ? text_hash(v.as.s) : value_hash(v);
+    h *= 0x9E3779B1u;
+    return h ^ (h >> 15);
+}
+
+static struct value partial_key(const struct pattern_plan *plan, const struct pattern_key *key, const struct partial *p)
+{
+    const struct row *row = NULL;
+    if (!plan->is_chain[key->of_node]) {
+        row = p->slots[key->of_node].row;
+    } else {
+        const struct chain *c = p->slots[key->of_node].chain;
+        if (c && key->of_index < c->count)
+            row = c->rows[key->of_index];
+    }
+    return row ? row_get(row, key->of_at) : VALUE_NULL;
+}
+
+void node_note_key(const struct pattern *m, const struct pattern_node *n, struct wait *w)
+{
+    struct value v = partial_key(pattern_plan_of(m), &n->plan->key, w->partial);
+    w->is_odd = !is_null(v) && v.type != n->plan->key.of_type;
+    w->hash = key_hash(v);
+    wait_index_prefetch(&n->index, w->hash);
+}
+
 /* ---- lists ---- */
 
 void node_fresh(struct pattern *m, struct pattern_node *n, struct partial *p)
@@ -54,6 +91,8 @@ void node_fresh(struct pattern *m, struct pattern_node *n, struct partial *p)
     struct wait *w = wait_new(&n->fresh, p);
     wait_append(&n->fresh, w);
     m->wait_count++;
+    if (n->fresh.is_keyed)
+        node_note_key(m, n, w);
     int64_t start_ms;
     if (plan->within_ms >= 0 && !plan->is_sequence && partial_start(plan, p, &start_ms))
         wait_heap_add(&n->heap, w, start_ms);
@@ -99,35 +138,6 @@ void node_clear(struct pattern *m, struct wait_list *l)
         waits_remove(m, l, l->first);
 }
 
-/* ---- the key ---- */
-
-/* Equal keys give equal hashes; int and long are one type here, and so are both zeros. */
-static uint32_t key_hash(struct value v)
-{
-    if (v.type == TYPE_INT)
-        v.type = TYPE_LONG;
-    else if (v.type == TYPE_DOUBLE && v.as.d == 0)
-        v.as.d = 0;
-    else if (v.type == TYPE_FLOAT && v.as.f == 0)
-        v = value_float(0);
-    uint32_t h = v.type == TYPE_STRING ? text_hash(v.as.s) : value_hash(v);
-    h *= 0x9E3779B1u;
-    return h ^ (h >> 15);
-}
-
-static struct value partial_key(const struct pattern_plan *plan, const struct pattern_key *key, const struct partial *p)
-{
-    const struct row *row = NULL;
-    if (!plan->is_chain[key->of_node]) {
-        row = p->slots[key->of_node].row;
-    } else {
-        const struct chain *c = p->slots[key->of_node].chain;
-        if (c && key->of_index < c->count)
-            row = c->rows[key->of_index];
-    }
-    return row ? row_get(row, key->of_at) : VALUE_NULL;
-}
-
 /* What is stored beside p already makes n drop it at its next event. */
 static bool is_stale(const struct pattern *m, const struct pattern_node *n, const struct partial *p)
 {
@@ -142,13 +152,10 @@ static bool is_stale(const struct pattern *m, const struct pattern_node *n, cons
 
 static void index_wait(struct pattern *m, struct pattern_node *n, struct wait *w)
 {
-    if (is_stale(m, n, w->partial)) {
+    if (is_stale(m, n, w->partial))
         wait_index_stale(&n->index, w);
-        return;
-    }
-    struct value v = partial_key(pattern_plan_of(m), &n->plan->key, w->partial);
-    w->is_odd = !is_null(v) && v.type != n->plan->key.of_type;
-    wait_index_add(&n->index, &n->pending, w, key_hash(v));
+    else
+        wait_index_add(&n->index, w);
 }
 
 void node_filled(struct pattern *m, struct pattern_node *n, struct partial *p)
@@ -158,7 +165,7 @@ void node_filled(struct pattern *m, struct pattern_node *n, struct partial *p)
         uint32_t hash = key_hash(partial_key(pattern_plan_of(m), &watcher->plan->key, p));
         struct wait *next;
         for (struct wait *w = wait_index_find(&watcher->index, hash); w; w = next) {
-            next = wait_index_next(w->hash_next, hash);
+            next = w->hash_next;
             if (w->partial == p)
                 wait_index_stale(&watcher->index, w);
         }
@@ -224,7 +231,7 @@ static void add_logical(struct pattern *m, struct pattern_node *n, struct partia
 static void node_reached(struct pattern *m, struct pattern_node *n, struct partial *p)
 {
     if (n->plan->is_last)
-        n->is_changed = n->emit = true;
+        n->is_changed = *node_emit(m, n->plan->number) = true;
     if (n->plan->next != NODE_NONE)
         node_add(m, &m->nodes[n->plan->next], p);
     if (n->plan->every != NODE_NONE)
@@ -326,7 +333,7 @@ void node_promote(struct pattern *m, struct pattern_node *n)
         promote_fresh(m, &m->nodes[n->plan->partner]);
 }
 
-/* n: the node of its element; of a logical one its right node. */
+/* n: the node of its element; of a logical one either (the same, but for what begins anew at an absent operand that is over). */
 void node_reset(struct pattern *m, struct pattern_node *n)
 {
     const struct pattern_node_plan *plan = n->plan;
@@ -532,7 +539,7 @@ static void node_post(struct pattern *m, struct pattern_node *n, struct partial 
     n->is_changed = true;
     p->ts_ms = newest_at(m, n, p)->at_ms;
     if (plan->is_last)
-        n->emit = true;
+        *node_emit(m, plan->number) = true;
     if (plan->next != NODE_NONE)
         node_add(m, &m->nodes[plan->next], p);
     if (plan->every != NODE_NONE)
@@ -569,9 +576,9 @@ static void slot_empty(struct partial *p, int number, struct row *before)
 /* What every try of a present node ends with. */
 static void try_end(struct pattern *m, struct pattern_node *n, struct wait *w, struct partial_chunk *out)
 {
-    struct pattern_node *look = &m->nodes[n->plan->look];
-    if (look->emit) {
-        look->emit = false;
+    bool *look = node_emit(m, n->plan->look);
+    if (*look) {
+        *look = false;
         chunk_add(m, out, w->partial);
     }
     if (n->is_changed || pattern_plan_of(m)->is_sequence)
@@ -607,7 +614,7 @@ static void logical_post(struct pattern *m, struct pattern_node *n, struct parti
     if (plan->is_or) {
         node_post(m, n, p);
         if (partner->plan->is_last && plan->look == plan->partner)
-            partner->emit = true;
+            *node_emit(m, plan->partner) = true;
     } else if (node_is_absent(partner) ? node_can_proceed(m, partner, p) : slot_is_filled(p, plan->partner)) {
         node_post(m, n, p);
     } else {
@@ -695,9 +702,9 @@ static int try_count(struct pattern *m, struct pattern_node *n, struct wait *w, 
         count_more(m, n, winner);
         partial_unref(m, winner);
     }
-    struct pattern_node *look = &m->nodes[n->plan->look];
-    if (look->emit) {
-        look->emit = false;
+    bool *look = node_emit(m, n->plan->look);
+    if (*look) {
+        *look = false;
         chunk_add(m, out, p);
     }
     if (!pass)
@@ -723,7 +730,7 @@ static int try_absent(struct pattern *m, struct pattern_node *n, struct wait *w,
     if (pass) {
         slot_stay(m, n, p, before);
         winner->ts_ms = newest_at(m, n, winner)->at_ms;
-        n->emit = true;
+        *node_emit(m, plan->number) = true;
         if (plan->is_start && plan->every == plan->number)
             node_add_every(m, n, winner);
         n->due_ms = winner->ts_ms + plan->wait_ms;
@@ -734,7 +741,7 @@ static int try_absent(struct pattern *m, struct pattern_node *n, struct wait *w,
         if (plan->callback != NODE_NONE)
             m->nodes[plan->callback].restart = true;
     }
-    m->nodes[plan->look].emit = false;
+    *node_emit(m, plan->look) = false;
     if (pass)
         node_remove(m, n, w);
     return 0;
@@ -767,7 +774,7 @@ static int try_logical_absent(struct pattern *m, struct pattern_node *n, struct 
     int rc = node_passes(m, n, p, row, &winner);
     bool pass = winner != NULL;
     if (pass) {
-        n->emit = true;
+        *node_emit(m, plan->number) = true;
         n->last_arrival_ms = newest_at(m, n, winner)->at_ms;
         partial_unref(m, winner);
     }
@@ -780,10 +787,10 @@ static int try_logical_absent(struct pattern *m, struct pattern_node *n, struct 
             m->is_irregular = true; /* an earlier first event; it may wait elsewhere already */
         slot_stay(m, n, p, before);
     }
-    struct pattern_node *look = &m->nodes[plan->look];
-    bool gone = look->emit;
+    bool *look = node_emit(m, plan->look);
+    bool gone = *look;
     if (gone) {
-        look->emit = false;
+        *look = false;
         p->refs++;
         node_remove(m, n, w);
         if (sequence)
@@ -806,7 +813,7 @@ static const try_fn tries[] = {
 static bool key_answers(struct pattern *m, const struct pattern_node *n, const struct row *row, uint32_t *hash, bool *none)
 {
     const struct pattern_key *key = &n->plan->key;
-    if (n->index.odd_count || m->link_count || m->nodes[n->plan->look].emit)
+    if (n->index.odd_count || m->link_count || *node_emit(m, n->plan->look))
         return false;
     struct value v = row_get(row, key->own_at);
     *none = is_null(v); /* null equals nothing */
@@ -831,7 +838,7 @@ int node_process(struct pattern *m, struct pattern_node *n, struct row *row, str
         node_remove(m, n, n->index.stale);
     if (n->plan->key.is_there && key_answers(m, n, row, &hash, &none)) {
         for (struct wait *w = none ? NULL : wait_index_find(&n->index, hash); w && rc == 0; w = next) {
-            next = wait_index_next(w->hash_next, hash);
+            next = w->hash_next;
             rc = try(m, n, w, row, out);
         }
         return rc;

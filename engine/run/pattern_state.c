@@ -187,7 +187,7 @@ void pattern_save(const struct op *op, struct writer *w)
     save_things(&s, w);
     for (int i = 0; i < count; i++) {
         const struct pattern_node *n = &m->nodes[i];
-        write_u8(w, (uint8_t)(n->is_inited | n->emit << 1 | n->restart << 2 | n->is_active << 3));
+        write_u8(w, (uint8_t)(n->is_inited | *node_emit((struct pattern *)(uintptr_t)m, i) << 1 | n->restart << 2 | n->is_active << 3));
         write_i64(w, n->due_ms);
         write_i64(w, n->last_arrival_ms);
         agg_block_save(n->plan->aggs, n->agg, w);
@@ -317,7 +317,7 @@ static void load_node(struct loading *l, struct pattern_node *n)
     struct reader *r = l->r;
     uint8_t flags = read_u8(r);
     n->is_inited = flags & 1;
-    n->emit = flags & 2;
+    *node_emit(l->m, n->plan->number) = flags & 2; /* of all keys: each saved the same */
     n->restart = flags & 4;
     n->is_active = flags & 8;
     n->due_ms = read_i64(r);
@@ -330,7 +330,10 @@ static void load_node(struct loading *l, struct pattern_node *n)
         uint32_t at = read_number(r, l->partial_count);
         if (r->failed)
             break;
-        wait_append(&pending, wait_new(&pending, l->partials[at]));
+        struct wait *w = wait_new(&pending, l->partials[at]);
+        wait_append(&pending, w);
+        if (pending.is_keyed)
+            node_note_key(l->m, n, w);
         l->m->wait_count++;
     }
     node_pend(l->m, n, &pending);

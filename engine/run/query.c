@@ -23,6 +23,17 @@ static void op_close(struct op *op)
         op->type->close(op);
 }
 
+int op_push_wrapped(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms, const struct event *e)
+{
+    struct event space[BATCH_SHORT];
+    struct batch b;
+    batch_on(&b, space, count + 1, op->env->scratch);
+    for (uint32_t i = 0; i < count; i++)
+        batch_add(&b, left[i], left_ms, EVENT_EXPIRED);
+    batch_add(&b, e->row, e->at_ms, EVENT_CURRENT)->group = e->group;
+    return op_push(op, &b);
+}
+
 struct op *op_new(struct app *app, const struct op_plan *plan, struct query *query)
 {
     struct op *op = mem_alloc(plan->type->size);

@@ -12,7 +12,8 @@ struct rate_plan {
     struct op_plan op;
     int64_t value; /* events or ms */
     /* snapshot */
-    bool *is_agg; /* by column: it is directly an aggregator; rows inside are compared without it */
+    bool *is_agg;      /* by column: it is directly an aggregator */
+    bool *is_compared; /* by column: a row that leaves must agree in it with one inside */
 };
 
 extern const struct op_type op_rate_all_events, op_rate_last_events, op_rate_last_group_events, op_rate_first_events,

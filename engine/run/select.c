@@ -5,15 +5,16 @@
 #include "engine/run/select.h"
 #include "engine/base/utf8.h"
 #include "engine/run/groups.h"
+#include "engine/window/kept.h"
 
 struct select {
     struct op op;
     char *agg;        /* kind B */
     char *having_agg; /* one state over all groups */
-    struct groups groups;
+    struct groups *groups; /* kind C */
     uint64_t chunk;
     struct batch *collect; /* a join collects the chunks of one push; else NULL */
-    bool last_removed;     /* plain: the last row of the chunk did not pass */
+    bool last_removed;     /* the last row of the chunk did not pass, or fell to the limit */
     bool lost;             /* while collecting: rows after such a chunk are lost, as the language has it (joins/7/47 of the cases) */
 };
 
@@ -21,9 +22,12 @@ static void select_open(struct op *op)
 {
     struct select *s = (struct select *)op;
     const struct select_plan *p = (const struct select_plan *)op->plan;
-    s->agg = agg_block_new(&p->aggs);
-    s->having_agg = agg_block_new(&p->having_aggs);
-    groups_init(&s->groups, p->key_count);
+    s->agg = p->aggs.count ? agg_block_new(&p->aggs) : NULL;
+    s->having_agg = p->having_aggs.count ? agg_block_new(&p->having_aggs) : NULL;
+    if (p->key_count) {
+        s->groups = mem_alloc(sizeof(*s->groups));
+        groups_init(s->groups, p->key_count);
+    }
 }
 
 static bool wanted(const struct select_plan *p, enum event_kind kind)
@@ -47,7 +51,7 @@ static __attribute__((noinline)) struct row *spoil_row(struct row *out, int firs
 }
 
 /* The output row of the frame's event, refs 1; NULL when the event failed. */
-static struct row *make_row(const struct select_plan *p, struct frame *f)
+static inline __attribute__((always_inline)) struct row *make_row(const struct select_plan *p, struct frame *f)
 {
     struct row *out = mem_pool_alloc(p->row_bytes);
     out->at_ms = f->at_ms;
@@ -68,18 +72,15 @@ static struct row *make_row(const struct select_plan *p, struct frame *f)
 static inline int touch(const struct select_plan *p, struct frame *f)
 {
     for (int i = 0; i < p->impure_count; i++) {
-        const struct expr *e = p->impure[i];
-        e->eval(e, f);
+        p->impure[i].touch(p->impure[i].e, f);
         if (UNLIKELY(f->env->failed))
             return ERR_EVENT;
     }
     return 0;
 }
 
-static bool having_passes(struct select *s, const struct select_plan *p, struct frame *f, const struct row *out)
+static __attribute__((noinline)) bool test_having(struct select *s, const struct select_plan *p, struct frame *f, const struct row *out)
 {
-    if (!p->having)
-        return true;
     char *agg = f->agg;
     f->agg = s->having_agg;
     f->out = out;
@@ -87,6 +88,11 @@ static bool having_passes(struct select *s, const struct select_plan *p, struct 
     f->agg = agg;
     f->out = NULL;
     return pass;
+}
+
+static inline bool having_passes(struct select *s, const struct select_plan *p, struct frame *f, const struct row *out)
+{
+    return LIKELY(!p->having) || test_having(s, p, f, out);
 }
 
 /* RESET: all states begin again. The language evaluates the select list on it first, so a function around an aggregator may fail there. */
@@ -100,7 +106,8 @@ static int reset(struct select *s, const struct select_plan *p, const struct eve
     }
     agg_block_reset(&p->aggs, s->agg);
     agg_block_reset(&p->having_aggs, s->having_agg);
-    groups_reset(&s->groups, &p->aggs, keep_groups);
+    if (s->groups)
+        groups_reset(s->groups, &p->aggs, keep_groups);
     return rc;
 }
 
@@ -137,7 +144,8 @@ struct order_item {
     uint32_t at;
 };
 
-static int order_compare(const struct select_plan *p, const struct order_item *a, const struct order_item *b)
+/* Values are compared as what their column declares; another type in it fails the event. */
+static int order_compare(const struct select_plan *p, const struct order_item *a, const struct order_item *b, struct expr_env *env)
 {
     for (int i = 0; i < p->order_count; i++) {
         struct value x = a->keys[i], y = b->keys[i];
@@ -146,6 +154,11 @@ static int order_compare(const struct select_plan *p, const struct order_item *a
                 continue;
             return is_null(x) ? 1 : -1; /* last in both directions */
         }
+        enum type type = p->order[i].attr->type;
+        if (UNLIKELY(x.type != type || y.type != type)) {
+            expr_fail(env, "order by: %s in a column of %s", type_name(x.type != type ? x.type : y.type), type_name(type));
+            return 0;
+        }
         int c = compare_values(x, y);
         if (c != 0)
             return p->order[i].descending ? -c : c;
@@ -153,17 +166,18 @@ static int order_compare(const struct select_plan *p, const struct order_item *a
     return 0;
 }
 
-static void merge_sort(const struct select_plan *p, struct order_item *items, struct order_item *spare, uint32_t count)
+static void merge_sort(const struct select_plan *p, struct order_item *items, struct order_item *spare, uint32_t count,
+                       struct expr_env *env)
 {
     if (count < 2)
         return;
     uint32_t half = count / 2;
-    merge_sort(p, items, spare, half);
-    merge_sort(p, items + half, spare, count - half);
+    merge_sort(p, items, spare, half, env);
+    merge_sort(p, items + half, spare, count - half, env);
     memcpy(spare, items, half * sizeof(*items));
     uint32_t left = 0, right = half, at = 0;
     while (left < half && right < count)
-        items[at++] = order_compare(p, &items[right], &spare[left]) < 0 ? items[right++] : spare[left++];
+        items[at++] = order_compare(p, &items[right], &spare[left], env) < 0 ? items[right++] : spare[left++];
     while (left < half)
         items[at++] = spare[left++];
 }
@@ -194,12 +208,12 @@ static int order_rows(struct select *s, const struct select_plan *p, struct batc
         uint32_t to = from + 1;
         while (to < list->count && items[to].event.kind == items[from].event.kind)
             to++;
-        merge_sort(p, items + from, spare, to - from);
+        merge_sort(p, items + from, spare, to - from, s->op.env);
         from = to;
     }
     for (uint32_t i = 0; i < list->count; i++)
         list->events[i] = items[i].event;
-    return 0;
+    return s->op.env->failed ? ERR_EVENT : 0;
 }
 
 static void drop_rows(struct batch *list, uint32_t from, uint32_t to)
@@ -237,21 +251,28 @@ static void skip_rows(struct batch *list, int64_t offset)
     list->count = at;
 }
 
-static void cut_rows(const struct select_plan *p, struct batch *list)
+/* True: the limit took away the last of the rows. */
+static bool cut_rows(const struct select_plan *p, struct batch *list)
 {
     if (p->is_snapshot && p->kind == SELECT_GROUP) {
         cut_group_rows(p, list);
-        return;
+        return false;
+    }
+    if (p->kind == SELECT_AGGREGATE && !p->is_snapshot && (p->offset > 0 || p->limit == 0)) {
+        drop_rows(list, 0, list->count); /* the one row, of whatever kind */
+        return false;
     }
     if (p->offset > 0)
         skip_rows(list, p->offset);
     if (p->limit < 0)
-        return;
+        return false;
+    bool last_kept = true;
     int64_t kept = 0;
     uint32_t at = 0;
     for (uint32_t i = 0; i < list->count; i++) {
         struct event e = list->events[i];
-        if (e.kind == EVENT_RESET || e.kind == EVENT_EXPIRED || kept < p->limit) {
+        last_kept = e.kind == EVENT_RESET || e.kind == EVENT_EXPIRED || kept < p->limit;
+        if (last_kept) {
             kept += e.kind != EVENT_RESET;
             list->events[at++] = e;
         } else {
@@ -259,6 +280,7 @@ static void cut_rows(const struct select_plan *p, struct batch *list)
         }
     }
     list->count = at;
+    return !last_kept;
 }
 
 /* Lets the rows of a list go. */
@@ -285,10 +307,13 @@ static __attribute__((noinline)) int order_and_cut(struct select *s, const struc
     int rc = 0;
     /* Under a snapshot an aggregator alone is as none, and a group's rows are neither ordered nor skipped. */
     bool ordered = p->is_snapshot ? p->kind != SELECT_GROUP : p->kind != SELECT_AGGREGATE;
-    if (p->order_count > 0 && list->count > 1 && ordered)
-        rc = order_rows(s, p, list, sources);
-    if (rc == 0 && (p->offset > 0 || p->limit >= 0))
-        cut_rows(p, list);
+    if (p->order_count > 0 && ordered) {
+        s->last_removed = false;
+        if (list->count > 1)
+            rc = order_rows(s, p, list, sources);
+    }
+    if (rc == 0 && (p->offset > 0 || p->limit >= 0) && cut_rows(p, list))
+        s->last_removed = true;
     return rc;
 }
 
@@ -338,16 +363,20 @@ static int fail_list(struct batch *list)
     return ERR_EVENT;
 }
 
-static struct group *group_of(struct select *s, const struct select_plan *p, struct frame *f)
+static __attribute__((noinline)) struct group *group_of_keys(struct select *s, const struct select_plan *p, struct frame *f)
 {
-    if (LIKELY(p->key_count == 1)) {
-        struct value key = expr_read(p->keys[0], f);
-        return groups_need(&s->groups, &p->aggs, &key);
-    }
     struct value keys[64];
     for (int k = 0; k < p->key_count && k < 64; k++)
         keys[k] = expr_read(p->keys[k], f);
-    return groups_need(&s->groups, &p->aggs, keys);
+    return groups_need(s->groups, &p->aggs, keys);
+}
+
+static inline struct group *group_of(struct select *s, const struct select_plan *p, struct frame *f)
+{
+    if (UNLIKELY(p->key_count != 1))
+        return group_of_keys(s, p, f);
+    struct value key = expr_read(p->keys[0], f);
+    return LIKELY(key.type == TYPE_STRING) ? groups_need_text(s->groups, &p->aggs, key.as.s) : groups_need(s->groups, &p->aggs, &key);
 }
 
 /* Kind A, and every kind under a snapshot rate limit: all rows that pass. */
@@ -361,6 +390,7 @@ static int push_every(struct op *op, const struct batch *in)
     batch_on(&list, space, in->count, s->op.env->scratch);
     list.is_batch = in->is_batch;
     struct event *sources = p->order_count ? arena_raw(s->op.env->scratch, in->count * sizeof(*sources)) : NULL;
+    s->last_removed = false;
     for (uint32_t i = 0; i < in->count; i++) {
         const struct event *e = &in->events[i];
         uint32_t number = 0;
@@ -373,6 +403,7 @@ static int push_every(struct op *op, const struct batch *in)
                 sources[list.count] = *e;
             if (p->kind != SELECT_GROUP)
                 batch_add(&list, e->row, e->at_ms, EVENT_RESET);
+            s->last_removed = false;
             continue;
         }
         frame_event(&f, p, e);
@@ -474,55 +505,59 @@ static int push_last(struct op *op, const struct batch *in)
 
 /* A group's last row in the chunk. */
 struct group_slot {
-    struct row *row;
-    struct event source;
+    struct row *row; /* NULL: not made yet */
     struct group *group;
+    uint32_t last; /* the event it is made from; without 'having' known beforehand, so that only this row is made */
 };
 
-/* While a chunk goes through: which groups its expired events were of, and the rows to hand on. */
+/* While a chunk goes through. */
 struct group_chunk {
-    struct group_slot *slots;
-    struct group **expired;
+    struct group_slot *slots; /* in order of the groups' first wanted events */
+    struct group **groups;    /* of each event; those of expired ones come to stand in front at the end */
     uint32_t slot_count, expired_count;
 };
 
-static void slot_set(struct select *s, struct group_chunk *c, struct group *group, const struct event *e, struct row *row)
+static inline void slot_set(const struct select *s, struct group_chunk *c, struct group *group, uint32_t last)
 {
     if (group->chunk != s->chunk) {
         group->chunk = s->chunk;
         group->slot = c->slot_count++;
-        c->slots[group->slot].row = NULL;
+        c->slots[group->slot] = (struct group_slot){.group = group};
     }
-    struct group_slot *slot = &c->slots[group->slot];
+    c->slots[group->slot].last = last;
+}
+
+/* With 'having' every row has to be seen. */
+static __attribute__((noinline)) int having_event(struct select *s, const struct select_plan *p, uint32_t i, struct frame *f, struct group_chunk *c)
+{
+    struct row *row = make_row(p, f);
+    if (!row)
+        return ERR_EVENT;
+    bool pass = test_having(s, p, f, row);
+    if (s->op.env->failed || !pass || !wanted(p, f->kind)) {
+        row_unref(row);
+        return s->op.env->failed ? ERR_EVENT : 0;
+    }
+    slot_set(s, c, c->groups[i], i);
+    struct group_slot *slot = &c->slots[c->groups[i]->slot];
     if (slot->row)
         row_unref(slot->row);
     slot->row = row;
-    slot->source = *e;
-    slot->group = group;
+    return 0;
 }
 
-static inline int group_event(struct select *s, const struct select_plan *p, const struct event *e, struct frame *f, struct group_chunk *c)
+static inline int group_event(struct select *s, const struct select_plan *p, uint32_t i, struct frame *f, struct group_chunk *c)
 {
-    struct group *group = group_of(s, p, f);
+    struct group *group = c->groups[i];
     group->used = true;
     f->agg = group->agg;
-    if (e->kind == EVENT_EXPIRED)
-        c->expired[c->expired_count++] = group;
-    bool keep = wanted(p, e->kind);
-    if (!keep && !p->having)
+    if (UNLIKELY(p->having != NULL))
+        return having_event(s, p, i, f, c);
+    if (group->chunk != s->chunk || c->slots[group->slot].last != i)
         return touch(p, f);
     struct row *row = make_row(p, f);
-    if (UNLIKELY(!row))
-        return ERR_EVENT;
-    if (UNLIKELY(p->having != NULL)) {
-        bool pass = having_passes(s, p, f, row);
-        if (s->op.env->failed || !pass || !keep) {
-            row_unref(row);
-            return s->op.env->failed ? ERR_EVENT : 0;
-        }
-    }
-    slot_set(s, c, group, e, row);
-    return 0;
+    c->slots[group->slot].row = row;
+    return LIKELY(row != NULL) ? 0 : ERR_EVENT;
 }
 
 /* Groups whose expired events left nothing behind. */
@@ -530,64 +565,138 @@ static void forget_empty(struct select *s, const struct select_plan *p, struct g
 {
     uint32_t leaving = 0;
     for (uint32_t i = 0; i < c->expired_count; i++) {
-        struct group *group = c->expired[i];
+        struct group *group = c->groups[i];
         if (group->is_leaving || !agg_block_is_empty(&p->aggs, group->agg))
             continue;
         group->is_leaving = true;
-        c->expired[leaving++] = group;
+        c->groups[leaving++] = group;
     }
     for (uint32_t i = 0; i < leaving; i++)
-        groups_forget(&s->groups, &p->aggs, c->expired[i]);
+        groups_forget(s->groups, &p->aggs, c->groups[i]);
 }
 
 /* The chunk's rows, one a group. */
-static int finish_groups(struct select *s, const struct select_plan *p, struct group_chunk *c, bool is_batch, int rc)
+static int finish_groups(struct select *s, const struct select_plan *p, struct group_chunk *c, const struct batch *in, int rc)
 {
     struct event space[BATCH_SHORT], *sources = NULL;
     struct batch list;
     batch_on(&list, space, c->slot_count, s->op.env->scratch);
-    list.is_batch = is_batch;
+    list.is_batch = in->is_batch;
     if (UNLIKELY(p->order_count > 0))
         sources = arena_raw(s->op.env->scratch, c->slot_count * sizeof(*sources));
     for (uint32_t i = 0; i < c->slot_count; i++) {
         const struct group_slot *slot = &c->slots[i];
+        const struct event *source = &in->events[slot->last];
+        if (UNLIKELY(!slot->row)) /* the chunk failed before it was made */
+            continue;
         if (sources)
-            sources[i] = slot->source;
-        batch_add(&list, slot->row, slot->source.at_ms, slot->source.kind)->group = slot->group->number;
+            sources[list.count] = *source;
+        batch_add(&list, slot->row, source->at_ms, source->kind)->group = slot->group->number;
     }
     if (UNLIKELY(rc < 0))
         return fail_list(&list);
+    for (uint32_t i = 0; i < in->count; i++) {
+        if (in->events[i].kind == EVENT_EXPIRED)
+            c->groups[c->expired_count++] = c->groups[i];
+    }
     if (c->expired_count > 0 && !p->keep_groups)
         forget_empty(s, p, c);
     return finish(s, p, &list, sources);
 }
 
+/* First the group of each event, then the events. */
 static int push_groups(struct op *op, const struct batch *in)
 {
     struct select *s = (struct select *)op;
     const struct select_plan *p = (const struct select_plan *)op->plan;
     struct frame f = {.env = s->op.env, .user = &s->op};
-    struct group_slot slots[BATCH_SHORT];
-    struct group *expired[BATCH_SHORT];
-    struct group_chunk c = {.slots = slots, .expired = expired};
-    if (UNLIKELY(in->count > BATCH_SHORT)) {
-        c.slots = arena_raw(s->op.env->scratch, in->count * sizeof(*c.slots));
-        c.expired = arena_raw(s->op.env->scratch, in->count * sizeof(struct group *));
-    }
+    struct group_chunk c = {.slots = arena_raw(op->env->scratch, in->count * sizeof(*c.slots)),
+                            .groups = arena_raw(op->env->scratch, in->count * sizeof(struct group *))};
     int rc = 0;
     s->chunk++;
     s->last_removed = false;
+    for (uint32_t i = 0; i < in->count; i++) {
+        const struct event *e = &in->events[i];
+        if (UNLIKELY(e->kind >= EVENT_TIMER))
+            continue;
+        frame_event(&f, p, e);
+        c.groups[i] = group_of(s, p, &f);
+        if (!p->having && wanted(p, e->kind))
+            slot_set(s, &c, c.groups[i], i);
+    }
     for (uint32_t i = 0; i < in->count && rc == 0; i++) {
         const struct event *e = &in->events[i];
-        if (UNLIKELY(e->kind >= EVENT_TIMER)) {
-            if (e->kind == EVENT_RESET)
-                rc = reset(s, p, e, true);
-            continue;
-        }
         frame_event(&f, p, e);
-        rc = group_event(s, p, e, &f, &c);
+        if (UNLIKELY(e->kind >= EVENT_TIMER))
+            rc = e->kind == EVENT_RESET ? reset(s, p, e, true) : 0;
+        else
+            rc = group_event(s, p, i, &f, &c);
     }
-    return finish_groups(s, p, &c, in->is_batch, rc);
+    return finish_groups(s, p, &c, in, rc);
+}
+
+/* ---- one event, and nothing but its own row wanted: what most queries get and want ---- */
+
+static inline int emit_one(struct select *s, struct row *row, int64_t at_ms, uint32_t group)
+{
+    struct event out = {.row = row, .at_ms = at_ms, .kind = EVENT_CURRENT, .group = group};
+    int rc = op_one(s->op.next, &out);
+    row_unref(row);
+    return rc;
+}
+
+static int slide_groups(struct select *s, const struct select_plan *p, struct row *const *left, uint32_t count, struct frame *f, const struct event *e)
+{
+    struct group *groups[BATCH_SHORT];
+    struct group_chunk c = {.groups = groups, .expired_count = count};
+    for (uint32_t i = 0; i < count; i++) {
+        f->rows = &left[i];
+        struct group *group = groups[i] = group_of(s, p, f);
+        group->used = true;
+        f->agg = group->agg;
+        if (UNLIKELY(touch(p, f) < 0))
+            return ERR_EVENT;
+    }
+    f->rows = &e->row;
+    f->at_ms = e->at_ms;
+    f->kind = EVENT_CURRENT;
+    struct group *group = group_of(s, p, f);
+    group->used = true;
+    f->agg = group->agg;
+    struct row *row = make_row(p, f);
+    if (UNLIKELY(!row))
+        return ERR_EVENT;
+    uint32_t number = group->number;
+    if (count > 0 && !p->keep_groups)
+        forget_empty(s, p, &c);
+    return emit_one(s, row, e->at_ms, number);
+}
+
+static int select_slide(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms, const struct event *e)
+{
+    struct select *s = (struct select *)op;
+    const struct select_plan *p = (const struct select_plan *)op->plan;
+    if (UNLIKELY(!p->is_quick || s->collect || count > BATCH_SHORT))
+        return op_push_wrapped(op, left, count, left_ms, e);
+    struct frame f = {.env = op->env, .agg = s->agg, .at_ms = left_ms, .kind = EVENT_EXPIRED, .user = op};
+    s->last_removed = false;
+    if (p->kind == SELECT_GROUP)
+        return slide_groups(s, p, left, count, &f, e);
+    for (uint32_t i = 0; i < count; i++) {
+        f.rows = &left[i];
+        if (UNLIKELY(touch(p, &f) < 0))
+            return ERR_EVENT;
+    }
+    f.rows = &e->row;
+    f.at_ms = e->at_ms;
+    f.kind = EVENT_CURRENT;
+    struct row *row = make_row(p, &f);
+    return LIKELY(row != NULL) ? emit_one(s, row, e->at_ms, 0) : ERR_EVENT;
+}
+
+static int select_one(struct op *op, const struct event *e)
+{
+    return select_slide(op, NULL, 0, 0, e);
 }
 
 void select_classify(struct select_plan *s, struct arena *a)
@@ -598,15 +707,45 @@ void select_classify(struct select_plan *s, struct arena *a)
         s->kind = SELECT_AGGREGATE;
     else
         s->kind = SELECT_PLAIN;
-    s->impure = arena_array(a, (size_t)s->count + 1, sizeof(struct expr *));
+    s->impure = arena_array(a, (size_t)s->count + 1, sizeof(*s->impure));
     for (int i = 0; i < s->count; i++) {
-        if (!(s->attrs[i]->flags & EXPR_PURE))
-            s->impure[s->impure_count++] = s->attrs[i];
+        const struct expr *e = s->attrs[i];
+        if (!(e->flags & EXPR_PURE))
+            s->impure[s->impure_count++] = (struct select_touch){e->touch ? e->touch : e->eval, e};
     }
     s->row_bytes = row_bytes((size_t)s->count);
     s->cells_at = row_cells_at((size_t)s->count);
     s->push = s->is_snapshot || s->kind == SELECT_PLAIN ? push_every : s->kind == SELECT_AGGREGATE ? push_last : push_groups;
     s->is_cut = s->order_count > 0 || s->offset > 0 || s->limit >= 0;
+    s->is_quick = s->is_single && !s->is_cut && !s->having && !s->is_snapshot && s->current_wanted && !s->expired_wanted;
+}
+
+/* A column, or nothing at all, is what it looks at. */
+static bool keeps(const struct expr *e, struct kept_plan *kept, const struct schema *in)
+{
+    if (e->flags & EXPR_CONST)
+        return true;
+    return e->eval == eval_attr && e->slot == 0 && kept_plan_add(kept, in, e->index);
+}
+
+bool select_kept(const struct select_plan *s, struct kept_plan *kept)
+{
+    if (!s->is_quick || !kept_plan_init(kept, s->op.in))
+        return false;
+    for (int i = 0; i < s->impure_count; i++) {
+        const struct expr *e = s->impure[i].e;
+        if (!e->agg)
+            return false;
+        for (int k = 0; k < e->arg_count; k++) {
+            if (!keeps(e->args[k], kept, s->op.in))
+                return false;
+        }
+    }
+    for (int k = 0; k < s->key_count; k++) {
+        if (!keeps(s->keys[k], kept, s->op.in))
+            return false;
+    }
+    return true;
 }
 
 static int select_push(struct op *op, const struct batch *in)
@@ -620,7 +759,8 @@ static void select_save(const struct op *op, struct writer *w)
     const struct select_plan *p = (const struct select_plan *)op->plan;
     agg_block_save(&p->aggs, s->agg, w);
     agg_block_save(&p->having_aggs, s->having_agg, w);
-    groups_save(&s->groups, &p->aggs, w);
+    if (s->groups)
+        groups_save(s->groups, &p->aggs, w);
 }
 
 static int select_load(struct op *op, struct reader *r)
@@ -630,7 +770,7 @@ static int select_load(struct op *op, struct reader *r)
     int rc = agg_block_load(&p->aggs, s->agg, r);
     if (rc == 0)
         rc = agg_block_load(&p->having_aggs, s->having_agg, r);
-    return rc < 0 ? rc : groups_load(&s->groups, &p->aggs, r);
+    return rc < 0 || !s->groups ? rc : groups_load(s->groups, &p->aggs, r);
 }
 
 static void select_close(struct op *op)
@@ -639,7 +779,9 @@ static void select_close(struct op *op)
     const struct select_plan *p = (const struct select_plan *)op->plan;
     agg_block_free(&p->aggs, s->agg);
     agg_block_free(&p->having_aggs, s->having_agg);
-    groups_fini(&s->groups, &p->aggs);
+    if (s->groups)
+        groups_fini(s->groups, &p->aggs);
+    mem_free(s->groups);
 }
 
 static void select_explain(const struct op_plan *plan, struct buf *out)
@@ -663,6 +805,8 @@ const struct op_type op_select = {
     .size = sizeof(struct select),
     .open = select_open,
     .push = select_push,
+    .one = select_one,
+    .slide = select_slide,
     .save = select_save,
     .load = select_load,
     .close = select_close,

@@ -31,10 +31,14 @@ struct select_plan {
     bool is_snapshot; /* every row goes on, with its group's number (spec 03 section 4, end) */
     bool keep_groups; /* a rate limit behind: numbers of groups must last */
     /* derived */
-    struct expr **impure; /* those of attrs that keep state or may fail: evaluated for every event */
+    struct select_touch {
+        eval_fn touch;
+        const struct expr *e;
+    } * impure; /* those of attrs that keep state or may fail: evaluated for every event */
     int impure_count;
     size_t row_bytes, cells_at; /* of an output row */
     bool is_cut;                /* order by, offset or limit */
+    bool is_quick;              /* every current event's row goes on as it is made, and only those */
     int (*push)(struct op *op, const struct batch *in); /* of this kind */
 };
 extern const struct op_type op_select;
@@ -45,6 +49,9 @@ bool select_collecting(const struct op *select);
 /* Ends collecting; pushes what was collected as one chunk unless rc says the event failed; lets the rows go. Returns rc or the push's. */
 int select_release(struct op *select, struct batch *collected, int rc);
 
+/* Which columns of events that expired the selector looks at (engine/window/kept.h). False: that is not known, or it hands them on. */
+struct kept_plan;
+bool select_kept(const struct select_plan *s, struct kept_plan *kept);
 /* Fills what is derived from the expressions; lists lie in a. */
 void select_classify(struct select_plan *s, struct arena *a);
 

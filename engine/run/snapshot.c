@@ -1,7 +1,7 @@
 /* snapshot.c - output snapshot every T (spec 05 section 9): at each tick the rows that the query shows at that moment, changed or not.
  *
  * Laws: (1) the selector hands on every row, current and expired, with the number of its key; RESET without 'group by' only; (2) a row that leaves takes with it
- * the first row inside with equal values, aggregates aside, of whatever key, and the
+ * the first row inside with equal values, most aggregates aside (plan_rate.c), of whatever key, and the
  * newest aggregates are then its; without such a row it changes nothing; (3) an event stamped at or after the pending tick fires it first; the timer
  * then finds nothing to do. */
 #include "engine/run/ratelimit.h"
@@ -77,7 +77,7 @@ static void inside_add(struct snapshot *s, struct row *row, uint32_t group)
 static bool same_row(const struct rate_plan *p, const struct row *a, const struct row *b)
 {
     for (uint32_t i = 0; i < a->count; i++) {
-        if (!p->is_agg[i] && !value_same(row_get(a, i), row_get(b, i)))
+        if (p->is_compared[i] && !value_same(row_get(a, i), row_get(b, i)))
             return false;
     }
     return true;

@@ -10,7 +10,9 @@ struct stream *stream_new(struct app *app, const struct plan_element *plan)
     s->plan = plan;
     s->has_sinks = app->host.has_sinks && plan->kind == ELEMENT_STREAM && !plan->is_inner &&
                    app->host.has_sinks(app->host.user, (uint32_t)plan->number);
-    s->is_seen = s->has_sinks || (app->host.stream && plan->kind == ELEMENT_STREAM && !plan->is_inner);
+    s->is_looked_at = app->host.stream && plan->kind == ELEMENT_STREAM && !plan->is_inner &&
+                      (!app->host.looks_at || app->host.looks_at(app->host.user, (uint32_t)plan->number));
+    s->is_seen = s->has_sinks || s->is_looked_at;
     return s;
 }
 
@@ -85,9 +87,35 @@ int stream_show(const struct stream *s, const struct batch *b)
     const struct app_host *host = &s->app->host;
     if (s->has_sinks && host->sink(host->user, (uint32_t)s->plan->number, b) == ERR_EVENT)
         return ERR_EVENT;
-    if (host->stream)
+    if (s->is_looked_at)
         host->stream(host->user, (uint32_t)s->plan->number, b);
     return 0;
+}
+
+static struct batch batch_of(const struct stream *s, const struct event *e)
+{
+    return (struct batch){.events = (struct event *)(uintptr_t)e, .count = 1, .cap = 1, .scratch = &s->app->scratch};
+}
+
+static __attribute__((noinline)) int show_sinks(const struct stream *s, const struct batch *b)
+{
+    return stream_show(s, b);
+}
+
+int stream_show_one(const struct stream *s, const struct event *e)
+{
+    const struct app_host *host = &s->app->host;
+    struct batch b = batch_of(s, e);
+    if (UNLIKELY(s->has_sinks))
+        return show_sinks(s, &b);
+    host->stream(host->user, (uint32_t)s->plan->number, &b);
+    return 0;
+}
+
+void stream_failed_one(struct stream *s, const struct event *e)
+{
+    struct batch b = batch_of(s, e);
+    stream_failed(s, &b);
 }
 
 void stream_too_deep(struct stream *s)

@@ -247,6 +247,8 @@ static __attribute__((noinline)) void advance_playback(struct app *app, int64_t 
 void timers_advance(struct app *app, int64_t now_ms)
 {
     const struct heap *live = &app->timers->live;
+    if (now_ms < app->env.now_ms)
+        now_ms = app->env.now_ms; /* the clock stays, and what is due by it fires */
     if (UNLIKELY(app->playback)) {
         advance_playback(app, now_ms);
         return;

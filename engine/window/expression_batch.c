@@ -55,7 +55,9 @@ static void end_streamed(struct expression_batch *w, const struct event *e, bool
     window_expire_all(&w->batch, b, now_ms);
     if (was_empty || include)
         batch_add(b, row_ref(e->row), now_ms, EVENT_EXPIRED);
-    if (was_empty || !include)
+    if (was_empty)
+        batch_add(b, row_ref(e->row), now_ms, EVENT_CURRENT);
+    else if (!include)
         chunk_pass(b, e);
     if (!was_empty && !include)
         window_hold(&w->batch, e);
@@ -101,15 +103,16 @@ static bool enter(struct expression_batch *w, const struct event *e, struct chun
     /* The condition may ask for eventTimestamp(last): that is the event's. */
     struct row *row = e->row->at_ms == e->at_ms ? row_ref(e->row) : row_copy(e->row, 0, e->at_ms);
     struct event own = {.row = row, .at_ms = e->at_ms, .kind = e->kind};
-    bool holds =
-        judge_says(&w->judge, op, row, w->batch.count ? queue_at(&w->batch, 0) : row, row, EVENT_CURRENT);
+    struct row *first = w->batch.count ? queue_at(&w->batch, 0) : row;
+    bool holds = judge_says(&w->judge, op, row, first, row, EVENT_CURRENT);
     if (holds && !op->env->failed) {
         window_hold(&w->batch, &own);
         if (plan_of(op)->streams)
             chunk_pass(chunks_add(chunks, op, 1), &own);
     } else if (!op->env->failed) {
-        judge_reset(&w->judge);
-        judge_says(&w->judge, op, row, row, row, EVENT_CURRENT);
+        /* Aggregators that 'and' or 'or' skips are neither reset nor fed. */
+        judge_says(&w->judge, op, row, first, row, EVENT_RESET);
+        judge_says(&w->judge, op, row, first, row, EVENT_CURRENT);
         bool include = !op->env->failed && is_included(op, row);
         if (op->env->failed) {
             /* nothing leaves, nothing joins */

@@ -3,17 +3,24 @@
  *
  * Laws: (1) the front row leaves while the arriving event's time >= its time + span_ms; the first that is not
  * due stops this; (2) an expired row is stamped with the arriving event's time; (3) a smaller time expires
- * nothing; (4) no timers. */
+ * nothing; (4) no timers. Holds rows, or only columns of them (kept.h), the time first. */
 #include "engine/window/window.h"
 
 struct external_time_plan {
     struct op_plan op;
     int64_t span_ms;
     int attribute;
+    size_t cell_at; /* of attribute in a row; it is a long there */
+    size_t text_at; /* window_look_ahead */
+    struct kept_plan kept;
+    bool keeps; /* only kept's columns */
 };
 struct external_time {
     struct op op;
-    struct queue rows;
+    union {
+        struct queue rows;
+        struct kept kept; /* if plan->keeps */
+    };
 };
 
 static const struct external_time_plan *plan_of(const struct op *op)
@@ -21,10 +28,80 @@ static const struct external_time_plan *plan_of(const struct op *op)
     return (const struct external_time_plan *)(const void *)op->plan;
 }
 
-static int external_time_push(struct op *op, const struct batch *in)
+static inline bool front_is_due(const struct external_time *w, const struct external_time_plan *p, int64_t time_ms)
+{
+    const char *row = (const char *)queue_at(&w->rows, 0);
+    return time_is_due(((const union cell *)(const void *)(row + p->cell_at))->l, p->span_ms, time_ms);
+}
+
+/* Takes e in: what is due leaves before it. */
+static void take_in(struct external_time *w, const struct external_time_plan *p, const struct event *e, int64_t time_ms, struct batch *out)
+{
+    while (w->rows.count && front_is_due(w, p, time_ms))
+        batch_add(out, queue_take(&w->rows), time_ms, EVENT_EXPIRED);
+    if (e->kind == EVENT_CURRENT)
+        window_hold(&w->rows, e);
+    window_pass(out, e);
+}
+
+static inline bool first_is_due(const struct external_time *w, const struct external_time_plan *p, int64_t time_ms)
+{
+    return w->kept.count && time_is_due(kept_first(&w->kept, &p->kept, 0).l, p->span_ms, time_ms);
+}
+
+static int push_kept(struct op *op, const struct batch *in)
 {
     struct external_time *w = (struct external_time *)op;
     const struct external_time_plan *p = plan_of(op);
+    struct batch out;
+    batch_init(&out, op->env->scratch, in->count * 2);
+    out.is_batch = in->is_batch;
+    int rc = 0;
+    for (uint32_t i = 0; i < in->count; i++) {
+        const struct event *e = &in->events[i];
+        int64_t time_ms;
+        if (UNLIKELY(!window_time_of(op, e->row, p->attribute, &time_ms))) {
+            rc = ERR_EVENT;
+            break;
+        }
+        while (first_is_due(w, p, time_ms))
+            window_expire_kept(op, &w->kept, &p->kept, &out, time_ms);
+        if (e->kind == EVENT_CURRENT)
+            kept_add(&w->kept, &p->kept, e->row, UINT32_MAX);
+        batch_add(&out, e->row, e->at_ms, e->kind);
+    }
+    return window_emit_kept(op, &p->kept, &out, rc);
+}
+
+static __attribute__((noinline)) int one_many(struct op *op, const struct event *e)
+{
+    struct event copy = *e;
+    struct batch in = {.events = &copy, .count = 1, .cap = 1, .scratch = op->env->scratch};
+    return push_kept(op, &in);
+}
+
+/* None or one that leaves; more go the long way. */
+static inline int one_kept(struct external_time *w, const struct external_time_plan *p, const struct event *e, int64_t time_ms)
+{
+    if (!first_is_due(w, p, time_ms)) {
+        kept_add(&w->kept, &p->kept, e->row, UINT32_MAX);
+        return op_slide(w->op.next, NULL, 0, 0, e);
+    }
+    if (w->kept.count > 1 && time_is_due(kept_cells(&w->kept, &p->kept, kept_place(&w->kept, 1))->l, p->span_ms, time_ms))
+        return one_many(&w->op, e);
+    struct ghost ghost;
+    struct row *left = ghost_on(&ghost, &p->kept);
+    kept_take(&w->kept, &p->kept, left);
+    kept_add(&w->kept, &p->kept, e->row, UINT32_MAX);
+    int rc = op_slide(w->op.next, &left, 1, time_ms, e);
+    ghost_end(&p->kept, left);
+    return rc;
+}
+
+static int external_time_push(struct op *op, const struct batch *in)
+{
+    if (plan_of(op)->keeps)
+        return push_kept(op, in);
     struct event space[BATCH_SHORT];
     struct batch out;
     batch_on(&out, space, in->count * 2, op->env->scratch);
@@ -32,41 +109,86 @@ static int external_time_push(struct op *op, const struct batch *in)
     for (uint32_t i = 0; i < in->count; i++) {
         const struct event *e = &in->events[i];
         int64_t time_ms;
-        if (!window_time_of(op, e->row, p->attribute, &time_ms))
+        if (UNLIKELY(!window_time_of(op, e->row, plan_of(op)->attribute, &time_ms)))
             return window_fail(&out);
-        while (w->rows.count) {
-            int64_t row_ms = row_get(queue_at(&w->rows, 0), (size_t)p->attribute).as.l;
-            if (!time_is_due(row_ms, p->span_ms, time_ms))
-                break;
-            batch_add(&out, queue_take(&w->rows), time_ms, EVENT_EXPIRED);
-        }
-        if (e->kind == EVENT_CURRENT)
-            window_hold(&w->rows, e);
-        window_pass(&out, e);
+        take_in((struct external_time *)op, plan_of(op), e, time_ms, &out);
     }
     return window_emit(op, &out);
 }
 
+/* More rows than one short chunk takes: those that left already stand in front. */
+static __attribute__((noinline)) int push_many(struct op *op, struct row *const *left, const struct event *e, int64_t time_ms)
+{
+    struct batch out;
+    batch_init(&out, op->env->scratch, BATCH_SHORT * 4);
+    for (uint32_t i = 0; i < BATCH_SHORT; i++)
+        batch_add(&out, left[i], time_ms, EVENT_EXPIRED);
+    take_in((struct external_time *)op, plan_of(op), e, time_ms, &out);
+    return window_emit(op, &out);
+}
+
+static int external_time_one(struct op *op, const struct event *e)
+{
+    struct external_time *w = (struct external_time *)op;
+    const struct external_time_plan *p = plan_of(op);
+    struct row *left[BATCH_SHORT];
+    uint32_t count = 0;
+    int64_t time_ms;
+    if (UNLIKELY(!window_time_of(op, e->row, p->attribute, &time_ms)))
+        return ERR_EVENT;
+    if (LIKELY(p->keeps))
+        return one_kept(w, p, e, time_ms);
+    while (w->rows.count && front_is_due(w, p, time_ms)) {
+        if (UNLIKELY(count == BATCH_SHORT))
+            return push_many(op, left, e, time_ms);
+        left[count++] = queue_take(&w->rows);
+    }
+    if (count)
+        window_look_ahead(&w->rows, p->text_at);
+    window_hold(&w->rows, e);
+    int rc = op_slide(op->next, left, count, time_ms, e);
+    for (uint32_t i = 0; i < count; i++)
+        row_unref(left[i]);
+    return rc;
+}
+
 static void external_time_save(const struct op *op, struct writer *w)
 {
+    const struct external_time *t = (const struct external_time *)op;
     write_tag(w, "window.externalTime");
-    queue_save(&((const struct external_time *)op)->rows, w);
+    if (plan_of(op)->keeps)
+        kept_save(&t->kept, &plan_of(op)->kept, w);
+    else
+        queue_save(&t->rows, w);
 }
 
 static int external_time_load(struct op *op, struct reader *r)
 {
+    struct external_time *t = (struct external_time *)op;
     read_tag(r, "window.externalTime");
-    return queue_load(&((struct external_time *)op)->rows, r);
+    return plan_of(op)->keeps ? kept_load(&t->kept, &plan_of(op)->kept, r) : queue_load(&t->rows, r);
 }
 
 static void external_time_close(struct op *op)
 {
-    queue_fini(&((struct external_time *)op)->rows);
+    struct external_time *t = (struct external_time *)op;
+    if (plan_of(op)->keeps)
+        kept_fini(&t->kept, &plan_of(op)->kept);
+    else
+        queue_fini(&t->rows);
 }
 
 static struct queue *external_time_content(struct op *op)
 {
     return &((struct external_time *)op)->rows;
+}
+
+static void external_time_keep(struct op_plan *plan, struct kept_plan *kept)
+{
+    struct external_time_plan *p = (struct external_time_plan *)(void *)plan;
+    p->keeps = kept_plan_init(&p->kept, plan->in) && kept_plan_add(&p->kept, plan->in, (uint32_t)p->attribute);
+    for (uint32_t c = 0; p->keeps && c < kept->count; c++)
+        p->keeps = kept_plan_add(&p->kept, plan->in, kept->columns[c].index);
 }
 
 static void external_time_explain(const struct op_plan *plan, struct buf *out)
@@ -79,11 +201,13 @@ static const struct op_type external_time_type = {
     .name = "window.externalTime",
     .size = sizeof(struct external_time),
     .push = external_time_push,
+    .one = external_time_one,
     .save = external_time_save,
     .load = external_time_load,
     .close = external_time_close,
     .content = external_time_content,
     .content_is_stable = true,
+    .keep = external_time_keep,
     .explain = external_time_explain,
 };
 
@@ -96,7 +220,9 @@ static struct op_plan *external_time_plan(struct window_ctx *c, const struct ast
         return NULL;
     struct external_time_plan *p = window_plan_new(c, call, &external_time_type, sizeof *p);
     p->attribute = attribute;
+    p->cell_at = row_cells_at(c->in->count) + (size_t)attribute * sizeof(union cell);
     p->span_ms = span_ms;
+    p->text_at = window_text_at(c->in);
     return &p->op;
 }
 

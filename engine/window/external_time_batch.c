@@ -77,6 +77,7 @@ static void flush(struct external_time_batch *w, struct chunks *chunks, bool pre
 {
     const struct external_time_batch_plan *p = plan_of(&w->op);
     struct batch *b = chunks_add(chunks, &w->op, w->released.count + w->batch.count + 1);
+    w->released.walked = 0; /* unlike other batch windows, this one begins its own walk anew */
     if (p->expires)
         window_expire_all(&w->released, b, w->newest_ms);
     queue_clear(&w->released);

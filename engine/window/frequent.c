@@ -15,7 +15,7 @@ struct frequent_plan {
     int32_t n;             /* frequent */
     double support, error; /* lossyFrequent */
     double width;          /* of a bucket */
-    int *key;              /* attributes whose texts are the key */
+    int *key;              /* attributes whose texts are the key; -1: the text null */
     int key_count;
 };
 struct entry {
@@ -42,7 +42,7 @@ static struct text *key_of(struct frequent *w, const struct row *row)
     struct buf buf;
     buf_init(&buf, LIMIT_KEY_BYTES);
     for (int i = 0; i < p->key_count; i++)
-        value_print(row_get(row, (size_t)p->key[i]), &buf);
+        value_print(p->key[i] < 0 ? VALUE_NULL : row_get(row, (size_t)p->key[i]), &buf);
     if (buf.overflow)
         expr_fail(w->op.env, "%s: the key has more than %d bytes", w->op.type->name, LIMIT_KEY_BYTES);
     struct text *key =
@@ -237,7 +237,7 @@ static struct queue *frequent_content(struct op *op)
 static void explain_key(const struct frequent_plan *p, struct buf *out)
 {
     for (int i = 0; i < p->key_count; i++)
-        buf_printf(out, ", %s", p->op.in->attributes[p->key[i]].name);
+        buf_printf(out, ", %s", p->key[i] < 0 ? "null" : p->op.in->attributes[p->key[i]].name);
     buf_add_char(out, ')');
 }
 
@@ -278,10 +278,13 @@ static const struct op_type lossy_type = {
     .explain = lossy_explain,
 };
 
-/* The key parameter, or the plain attributes that the query selects. */
+/* The key parameter, or what the query selects, where all but plain attributes is null. */
 static bool plan_key(struct window_ctx *c, const struct ast_expr *call, int n, struct frequent_plan *p)
 {
-    p->key = arena_array(c->arena, (size_t)c->in->count + 1, sizeof *p->key);
+    size_t count = c->in->count;
+    for (const struct ast_select_item *i = c->select ? c->select->items : NULL; i; i = i->next)
+        count++;
+    p->key = arena_array(c->arena, count + 1, sizeof *p->key);
     if (call->arg_count > n) {
         p->key_count = 1;
         return window_arg_attr(c, call, n, TYPE_STRING, &p->key[0]);
@@ -292,9 +295,7 @@ static bool plan_key(struct window_ctx *c, const struct ast_expr *call, int n, s
         return true;
     }
     for (const struct ast_select_item *i = c->select->items; i; i = i->next) {
-        int at = i->expr->kind == AST_ATTR ? schema_find(c->in, i->expr->name.text) : -1;
-        if (at >= 0 && p->key_count < (int)c->in->count)
-            p->key[p->key_count++] = at;
+        p->key[p->key_count++] = i->expr->kind == AST_ATTR ? schema_find(c->in, i->expr->name.text) : -1;
     }
     return true;
 }

@@ -88,7 +88,6 @@ static void release_first(struct kslack *w, struct batch *b)
     if (--w->held.count == 0)
         w->held.head = 0;
     batch_add(b, item.row, item.row->at_ms, item.kind);
-    w->sent = item.time;
 }
 
 static void step(struct kslack *w, struct batch *b)
@@ -105,8 +104,10 @@ static void step(struct kslack *w, struct batch *b)
     int64_t difference = time_sub(w->greatest, smallest);
     if (difference > w->k)
         w->k = difference < p->max_k ? difference : p->max_k;
-    while (w->held.count && time_add(w->held.list[w->held.head].time, w->k) <= w->greatest)
+    while (w->held.count && time_add(w->held.list[w->held.head].time, w->k) <= w->greatest) {
+        w->sent = w->held.list[w->held.head].time;
         release_first(w, b);
+    }
 }
 
 static int kslack_start(struct op *op, struct err *e)

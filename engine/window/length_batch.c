@@ -84,6 +84,17 @@ static int length_batch_push(struct op *op, const struct batch *in)
     return chunks_emit(&chunks, op);
 }
 
+/* All but the one that fills the batch are only held. */
+static int length_batch_one(struct op *op, const struct event *e)
+{
+    struct length_batch *w = (struct length_batch *)op;
+    const struct length_batch_plan *p = plan_of(op);
+    if (UNLIKELY(p->streams || p->n <= 0 || w->batch.count + 1 >= (uint32_t)p->n))
+        return op_push_wrapped(op, NULL, 0, 0, e);
+    window_hold(&w->batch, e);
+    return 0;
+}
+
 static void length_batch_save(const struct op *op, struct writer *w)
 {
     const struct length_batch *b = (const struct length_batch *)op;
@@ -129,6 +140,7 @@ static const struct op_type length_batch_type = {
     .name = "window.lengthBatch",
     .size = sizeof(struct length_batch),
     .push = length_batch_push,
+    .one = length_batch_one,
     .save = length_batch_save,
     .load = length_batch_load,
     .close = length_batch_close,

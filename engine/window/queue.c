@@ -244,7 +244,7 @@ void queue_save(const struct queue *q, struct writer *w)
         pieces_end(own);
     }
     write_count(w, q->count);
-    write_count(w, q->walked);
+    write_count(w, q->walked < q->count ? q->walked : q->count); /* rows may have left since */
     for (uint32_t i = 0; i < q->count; i++)
         write_row(w, queue_at(q, i));
 }

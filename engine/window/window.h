@@ -7,6 +7,7 @@
 #define WEIR_WINDOW_WINDOW_H
 
 #include "engine/run/op.h"
+#include "engine/window/kept.h"
 #include "engine/window/queue.h"
 
 /* What a window may want to know when it is planned. */
@@ -75,6 +76,21 @@ static inline struct row *window_hold(struct queue *q, const struct event *e)
     queue_add(q, e->row);
     return e->row;
 }
+/* Rows leave a long window when they are no longer in the near caches, and which ones leave next is known: they are brought near some events
+ * before that, and a little later the first text in them. text_at: where its cell is in a row, 0: there is none. */
+enum { LOOK_AHEAD = 8, LOOK_AHEAD_MIN = 64 };
+static inline __attribute__((always_inline)) void window_look_ahead(const struct queue *q, size_t text_at)
+{
+    if (q->count < LOOK_AHEAD_MIN)
+        return;
+    const char *far = (const char *)queue_at(q, 2 * LOOK_AHEAD), *near = (const char *)queue_at(q, LOOK_AHEAD);
+    __builtin_prefetch(far, 1);
+    __builtin_prefetch(far + text_at, 1);
+    if (text_at)
+        __builtin_prefetch(((const union cell *)(const void *)(near + text_at))->s, 1);
+}
+size_t window_text_at(const struct schema *s);
+
 /* Moves the rows of q into out, as expired at at_ms. They are window_emit's to unref. */
 void window_expire_all(struct queue *q, struct batch *out, int64_t at_ms);
 /* An input event as it came. An expired one is ref'd, so that window_emit may unref all expired ones. */
@@ -91,6 +107,23 @@ static inline int window_emit(struct op *op, const struct batch *out)
     for (uint32_t i = 0; i < out->count; i++)
         if (out->events[i].kind == EVENT_EXPIRED)
             row_unref(out->events[i].row);
+    return rc;
+}
+
+/* What leaves k, into out; window_emit_kept lets it go. */
+static inline void window_expire_kept(struct op *op, struct kept *k, const struct kept_plan *p, struct batch *out, int64_t at_ms)
+{
+    struct row *ghost = ghost_scratch(op->env->scratch, p);
+    kept_take(k, p, ghost);
+    batch_add(out, ghost, at_ms, EVENT_EXPIRED)->group = 1;
+}
+static inline int window_emit_kept(struct op *op, const struct kept_plan *p, const struct batch *out, int rc)
+{
+    if (rc == 0)
+        rc = op_next(op, out);
+    for (uint32_t i = 0; i < out->count; i++)
+        if (out->events[i].kind == EVENT_EXPIRED && out->events[i].group == 1)
+            ghost_end(p, out->events[i].row);
     return rc;
 }
 
@@ -140,7 +173,13 @@ static inline bool time_is_due(int64_t at_ms, int64_t span_ms, int64_t now_ms)
     return time_add(time_sub(at_ms, now_ms), span_ms) <= 0;
 }
 /* A long column that may not be null; false after expr_fail. */
-bool window_time_of(struct op *op, const struct row *row, int index, int64_t *out_ms);
+bool window_time_fail(struct op *op, struct value v, int index);
+static inline bool window_time_of(struct op *op, const struct row *row, int index, int64_t *out_ms)
+{
+    struct value v = row_get(row, (size_t)index);
+    *out_ms = v.as.l;
+    return LIKELY(v.type == TYPE_LONG) || window_time_fail(op, v, index);
+}
 
 /* Timers of an operator that asked for several: kept for save, in the order of the requests. */
 struct dues {

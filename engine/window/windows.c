@@ -251,6 +251,15 @@ struct row *window_hold_slow(struct queue *q, const struct event *e)
     return row;
 }
 
+size_t window_text_at(const struct schema *s)
+{
+    for (uint32_t i = 0; i < s->count; i++) {
+        if (s->attributes[i].type == TYPE_STRING)
+            return row_cells_at(s->count) + i * sizeof(union cell);
+    }
+    return 0;
+}
+
 void window_expire_all(struct queue *q, struct batch *out, int64_t at_ms)
 {
     uint32_t walked = q->walked;
@@ -305,16 +314,11 @@ void chunk_release(struct batch *b, struct queue *q, struct queue *keep)
     }
 }
 
-bool window_time_of(struct op *op, const struct row *row, int index, int64_t *out_ms)
+bool window_time_fail(struct op *op, struct value v, int index)
 {
-    struct value v = row_get(row, (size_t)index);
-    if (UNLIKELY(v.type != TYPE_LONG)) {
-        expr_fail(op->env, "'%s' is %s, and %s needs a long", op->plan->in->attributes[index].name,
-                  is_null(v) ? "null" : type_name(v.type), op->type->name);
-        return false;
-    }
-    *out_ms = v.as.l;
-    return true;
+    expr_fail(op->env, "'%s' is %s, and %s needs a long", op->plan->in->attributes[index].name,
+              is_null(v) ? "null" : type_name(v.type), op->type->name);
+    return false;
 }
 
 /* ---- timers ---- */

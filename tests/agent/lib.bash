@@ -112,7 +112,7 @@ stop_broker() {
 }
 
 subscribed() { # TOPIC [TIMES]: somebody did
-    [[ $(grep -cF -- " $1" "$dir/broker.log") -ge ${2:-1} ]]
+    awk -v topic="$1" -v wanted="${2:-1}" '$NF == topic && NF == 4 { n++ } END { exit n + 0 < wanted }' "$dir/broker.log"
 }
 
 publish() { # TOPIC TEXT

@@ -1,11 +1,12 @@
 /* inputs.c - writes the benchmarks' input as CSV into a folder (README.md tells what it is).
  *
- *     inputs FOLDER     ring.csv, ring1000.csv, even.csv, odd.csv, names.csv */
+ *     inputs FOLDER           ring.csv, ring1000.csv, even.csv, odd.csv, names.csv
+ *     inputs FOLDER KEYS      keys-KEYS.csv: a million rows in which the keys take turns, in an order that looks like chance */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { RING = 65536 };
+enum { RING = 65536, ROUND = 1000000 };
 static const int64_t FIRST_MS = 1700000000000;
 
 static uint64_t state;
@@ -43,11 +44,26 @@ static void write_ring(unsigned keys, FILE *all, FILE *even, FILE *odd)
     }
 }
 
+static int write_keys(const char *folder, unsigned keys)
+{
+    char name[64];
+    snprintf(name, sizeof name, "keys-%u.csv", keys);
+    FILE *file = begin(folder, name, "k,v,ts");
+    state = 42;
+    for (unsigned i = 0; i < ROUND; i++) {
+        unsigned key = (unsigned)((uint64_t)i * 7368787 % keys), cents = (unsigned)(draw() % 10000); /* a prime: every key comes */
+        fprintf(file, "k%u,%u.%02u,%" PRId64 "\n", key, cents / 100, cents % 100, FIRST_MS + i);
+    }
+    return ferror(file) | fclose(file);
+}
+
 int main(int argc, char **argv)
 {
     static const char header[] = "k,v,p,ts";
+    if (argc == 3)
+        return write_keys(argv[1], (unsigned)strtoul(argv[2], NULL, 10)) != 0;
     if (argc != 2) {
-        fprintf(stderr, "usage: inputs FOLDER\n");
+        fprintf(stderr, "usage: inputs FOLDER [KEYS]\n");
         return 2;
     }
     FILE *ring = begin(argv[1], "ring.csv", header), *even = begin(argv[1], "even.csv", header);

@@ -1,0 +1,316 @@
+/* bounds.c - what of an app's state can grow as long as it runs: warnings of a plan without errors (weir
+ * check), and the words of explain about the bound of an operator's state.
+ *
+ * A warning is about growth by the number of different values or events ever seen. A window of time is as
+ * large as its rate of events, which is what its author asked for; it is not warned of. */
+#include "engine/plan/plan.h"
+#include "engine/run/filter.h"
+#include "engine/run/partition.h"
+#include "engine/run/select.h"
+#include "engine/run/table.h"
+
+/* Windows and their like, and how much each keeps. A new window needs a row. */
+static const struct {
+    const char *name, *words;
+} windows[] = {
+    {"window.length", "at most that many rows"},
+    {"window.lengthBatch", "at most two batches"},
+    {"window.batch", "the rows of one chunk"},
+    {"window.time", "the rows of that time"},
+    {"window.timeBatch", "the rows of two batches"},
+    {"window.timeLength", "at most that many rows"},
+    {"window.externalTime", "the rows of that time"},
+    {"window.externalTimeBatch", "the rows of two batches"},
+    {"window.session", "the rows of open sessions"},
+    {"window.sort", "at most that many rows"},
+    {"window.cron", "the rows between two firings, twice"},
+    {"window.delay", "the rows of that time"},
+    {"window.frequent", "at most that many values"},
+    {"window.lossyFrequent", "values above the error bound"},
+    {"window.expression", "the rows for which the expression holds"},
+    {"window.expressionBatch", "the rows until the expression fails, twice"},
+    {"window.unique:ever", "a row for every value ever seen"},
+    {"window.unique:first", "a row for every value ever seen"},
+    {"window.unique:length", "at most that many rows"},
+    {"window.unique:time", "the rows of that time"},
+    {"window.unique:lengthBatch", "at most two batches"},
+    {"window.unique:firstLengthBatch", "at most two batches"},
+    {"window.unique:timeBatch", "the rows of two batches"},
+    {"window.unique:firstTimeBatch", "the rows of two batches"},
+    {"window.unique:timeLengthBatch", "at most two batches"},
+    {"window.unique:externalTimeBatch", "the rows of two batches"},
+    {"output all", "what one interval holds"},
+    {"output first", "a moment or a row, of every group with 'group by'"},
+    {"output last", "a row, of every group with 'group by'"},
+    {"output snapshot", "the rows the next one shows"},
+    {"states", "partial matches"},
+    {"unique:deduplicate", "the values of that time"},
+    {"reorder:kslack", "the rows of the largest delay seen"},
+};
+
+/* Aggregators that keep what they were given until it leaves the window. */
+static const char *const collectors[] = {
+    "distinctCount", "unionSet",  "json:group",   "json:groupAsObject", "list:collect",    "list:merge",
+    "map:collect",   "map:merge", "stats:median", "math:percentile",    "str:groupConcat",
+};
+
+static bool is_window(const struct op_plan *op)
+{
+    return strncmp(op->type->name, "window.", 7) == 0;
+}
+
+/* Does anything leave again: a window on an input, or a named window as one? */
+static bool has_window(const struct plan_query *q)
+{
+    for (int i = 0; i < q->input_count; i++) {
+        if (q->inputs[i].element->kind == ELEMENT_WINDOW)
+            return true;
+    }
+    for (int i = 0; i < q->op_count; i++) {
+        if (is_window(q->ops[i]))
+            return true;
+    }
+    return false;
+}
+
+static const struct select_plan *selector(const struct plan_query *q)
+{
+    return (const struct select_plan *)q->select;
+}
+
+static bool keys_are_free(const struct select_plan *s)
+{
+    for (int i = 0; i < s->key_count; i++) {
+        if (s->keys[i]->type != TYPE_BOOL)
+            return true;
+    }
+    return false;
+}
+
+const char *plan_bound(const struct plan_query *q, const struct op_plan *op)
+{
+    for (size_t i = 0; i < sizeof(windows) / sizeof(*windows); i++) {
+        if (strcmp(windows[i].name, op->type->name) == 0)
+            return windows[i].words;
+    }
+    if (op->type == &op_filter)
+        return ((const struct filter_plan *)op)->aggs->count ? "aggregators" : NULL;
+    if (op->type == &op_select) {
+        const struct select_plan *s = (const struct select_plan *)op;
+        if (s->aggs.count + s->having_aggs.count == 0)
+            return s->keep_groups && s->key_count ? "a number for every group ever seen" : NULL;
+        if (s->key_count == 0)
+            return "one group";
+        if (!keys_are_free(s))
+            return "the groups there can be";
+        return q && has_window(q) && !s->keep_groups ? "the groups that have rows" : "every group ever seen";
+    }
+    return op->type->save ? "" : NULL;
+}
+
+/* ---- warnings ---- */
+
+static void warn_collectors(struct planner *p, const struct expr *e)
+{
+    if (!e)
+        return;
+    for (size_t i = 0; e->agg && i < sizeof(collectors) / sizeof(*collectors); i++) {
+        if (strcmp(collectors[i], e->name) == 0) {
+            diag_warn(p->diags, e->span, "%s keeps every value it is given: the query has no window",
+                      e->name);
+            diag_hint(p->diags, "a window lets old values go, '#window.time(1 hour)'");
+        }
+    }
+    warn_collectors(p, e->left == (e->arg_count ? e->args[0] : NULL) ? NULL : e->left);
+    warn_collectors(p, e->right);
+    for (int i = 0; i < e->arg_count; i++)
+        warn_collectors(p, e->args[i]);
+}
+
+static void warn_select(struct planner *p, const struct plan_query *q)
+{
+    const struct select_plan *s = selector(q);
+    const struct ast_expr *by = q->ast->select.group_by;
+    bool windowless = !has_window(q);
+    if (by && keys_are_free(s) &&
+        (windowless ? s->aggs.count + s->having_aggs.count > 0 || s->keep_groups : s->keep_groups)) {
+        const struct ast_expr *last = by;
+        while (last->next)
+            last = last->next;
+        struct span all = {by->span.at, last->span.at + last->span.len - by->span.at};
+        diag_warn(p->diags, all, "every group ever seen is remembered: %s",
+                  windowless ? "the query has no window" : "the rate limit numbers them");
+        diag_hint(p->diags, windowless
+                                ? "fine when there are few groups; else a window, or a partition with @purge"
+                                : "fine when there are few groups; else a partition with @purge");
+    }
+    for (int i = 0; windowless && i < s->count; i++)
+        warn_collectors(p, s->attrs[i]);
+    if (windowless)
+        warn_collectors(p, s->having);
+    for (int i = 0; i < q->op_count; i++) {
+        const char *name = q->ops[i]->type->name;
+        if (strcmp(name, "window.unique:ever") == 0 || strcmp(name, "window.unique:first") == 0) {
+            diag_warn(p->diags, q->ops[i]->span, "every value ever seen keeps a row in this window");
+            diag_hint(p->diags, "fine when there are few values; else '#unique:time'");
+        }
+    }
+}
+
+static const struct ast_state *without_group(const struct ast_state *s)
+{
+    while (s && s->kind == STATE_GROUP)
+        s = s->left;
+    return s;
+}
+
+/* Does time alone end the waiting for s: nothing but absences with 'for'? */
+static bool ends_by_time(const struct ast_state *s)
+{
+    s = without_group(s);
+    if (!s)
+        return true;
+    if (s->kind == STATE_NEXT || s->kind == STATE_AND || s->kind == STATE_OR)
+        return ends_by_time(s->left) && ends_by_time(s->right);
+    return s->kind == STATE_ABSENT && s->for_ms >= 0;
+}
+
+/* rest: what follows s; NULL: nothing. */
+static void warn_state(struct planner *p, const struct ast_state *s, const struct ast_state *rest,
+                       bool is_sequence)
+{
+    s = without_group(s);
+    if (!s)
+        return;
+    switch (s->kind) {
+    case STATE_NEXT:
+        warn_state(p, s->left, s->right, is_sequence);
+        warn_state(p, s->right, rest, is_sequence);
+        return;
+    case STATE_EVERY: {
+        const struct ast_state *inner = without_group(s->left);
+        bool waits = (rest && !ends_by_time(rest)) || (inner && inner->kind == STATE_NEXT);
+        if (waits && !is_sequence) {
+            diag_warn(p->diags, s->span,
+                      "what 'every' starts waits for ever when the rest doesn't come: there is no 'within'");
+            diag_hint(p->diags, "add 'within 10 min'");
+        }
+        warn_state(p, s->left, rest, is_sequence);
+        return;
+    }
+    case STATE_AND:
+    case STATE_OR:
+        warn_state(p, s->left, rest, is_sequence);
+        warn_state(p, s->right, rest, is_sequence);
+        return;
+    case STATE_STREAM:
+        if (s->counted && s->max < 0) {
+            diag_warn(p->diags, s->span, "this element can collect without end: there is no 'within'");
+            diag_hint(p->diags, "give it a highest number, <1:100>, or add 'within 10 min'");
+        }
+        return;
+    case STATE_ABSENT:
+    case STATE_GROUP:
+        return;
+    }
+}
+
+static bool is_bare_stream(const struct planner *p, const struct ast_source *s)
+{
+    for (const struct ast_handler *h = s->handlers; h; h = h->next) {
+        if (h->kind != HANDLER_FILTER &&
+            (h->kind == HANDLER_WINDOW || window_find(h->expr->space.text, h->expr->name.text)))
+            return false;
+    }
+    for (int i = 0; i < p->plan->element_count; i++) {
+        const struct plan_element *e = p->plan->elements[i];
+        if (e->kind != ELEMENT_STREAM && strcmp(e->schema->id, s->id.text) == 0)
+            return false;
+    }
+    return true;
+}
+
+static bool deletes_from(const struct plan_query *q, const char *table)
+{
+    return q->ast->output.kind == OUTPUT_DELETE && strcmp(q->ast->output.target.text, table) == 0;
+}
+
+static bool is_deleted_from(const struct plan *plan, const char *table)
+{
+    for (const struct plan_item *i = plan->items; i; i = i->next) {
+        if (i->query && deletes_from(i->query, table))
+            return true;
+        for (int k = 0; i->partition && k < i->partition->query_count; k++) {
+            if (deletes_from(i->partition->queries[k], table))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void warn_insert(struct planner *p, const struct ast_output *o)
+{
+    for (int i = 0; o->kind == OUTPUT_INSERT && i < p->plan->table_count; i++) {
+        const struct plan_element *e = p->plan->tables[i];
+        const struct table_plan *table = e->config;
+        if (strcmp(e->schema->id, o->target.text) != 0 || o->mark || table->primary.count ||
+            is_deleted_from(p->plan, o->target.text))
+            continue;
+        diag_warn(p->diags, o->target.span,
+                  "'%s' gets a row with every event and has no primary key; no query deletes from it",
+                  o->target.text);
+        diag_hint(p->diags, "@PrimaryKey('...') before 'define table', or a query that deletes");
+    }
+}
+
+static void warn_query(struct planner *p, const struct plan_query *q)
+{
+    const struct ast_query *ast = q->ast;
+    warn_select(p, q);
+    warn_insert(p, &ast->output);
+    if ((ast->input_kind == INPUT_PATTERN || ast->input_kind == INPUT_SEQUENCE) && ast->within_ms < 0)
+        warn_state(p, ast->state, NULL, ast->input_kind == INPUT_SEQUENCE);
+    if (ast->input_kind == INPUT_JOIN && is_bare_stream(p, ast->join->left) &&
+        is_bare_stream(p, ast->join->right)) {
+        diag_warn(p->diags, ast->input_span,
+                  "neither side keeps rows for the other to find: the join has no window");
+        diag_hint(p->diags, "'%s#window.time(1 min)'", ast->join->right->id.text);
+    }
+}
+
+static void warn_partition(struct planner *p, const struct plan_partition *partition,
+                           const struct ast_partition *ast)
+{
+    for (const struct ast_partition_key *k = ast->keys; k && !partition->purges; k = k->next) {
+        bool is_bool = false;
+        for (int i = 0; i < partition->input_count; i++) {
+            const struct partition_input *in = &partition->inputs[i];
+            is_bool = is_bool || (in->value && in->value->type == TYPE_BOOL &&
+                                  strcmp(in->element->schema->id, k->stream.text) == 0);
+        }
+        if (!k->value || is_bool)
+            continue;
+        diag_warn(p->diags, k->value->span, "every value ever seen keeps its own copy of the queries inside");
+        diag_hint(p->diags, "fine when there are few values; else @purge(enable='true', interval='1 hour', "
+                            "idle.period='1 day') before 'partition'");
+    }
+    for (int i = 0; i < partition->query_count; i++)
+        warn_query(p, partition->queries[i]);
+}
+
+void plan_warn_bounds(struct planner *p)
+{
+    const struct ast_item *ast = p->plan->ast->items;
+    for (const struct plan_item *i = p->plan->items; i && ast; i = i->next, ast = ast->next) {
+        if (i->query)
+            warn_query(p, i->query);
+        else
+            warn_partition(p, i->partition, ast->partition);
+    }
+    for (int i = 0; i < p->plan->window_count; i++) {
+        const struct plan_element *e = p->plan->windows[i];
+        const char *name = e->window->type->name;
+        if (strcmp(name, "window.unique:ever") == 0 || strcmp(name, "window.unique:first") == 0)
+            diag_warn(p->diags, e->definition->id.span, "every value ever seen keeps a row in this window");
+    }
+}

@@ -1,0 +1,1061 @@
+/* table_place.c - see table_place.h.
+ *
+ * The primary key: one number: a btree; anything else: buckets walked as a Java hash map is (16 of them, doubled when more than three quarters are taken, never
+ * fewer again; in a bucket the order of coming). A composite key compares as text.
+ *
+ * Laws: (1) an ordered key or an index takes no null and no value of another type: the event fails, and what was done for it before stays; (2) a set holds no two
+ * items that were equal in timestamp and values when the second came; (3) an item lives while it stands somewhere. */
+#include "engine/run/table_place.h"
+#include "engine/base/limits.h"
+#include "engine/base/utf8.h"
+#include "engine/run/app.h"
+#include <math.h>
+#include <stdlib.h>
+
+enum { FIRST_BUCKETS = 16, LAST_BUCKETS = 1 << 27 };
+
+/* An item under its primary key in a bucket. It may stand under two keys: the language adds what it could not take out. */
+struct bucket_slot {
+    struct bucket_slot *next;
+    struct item *item;
+    struct row *keyed; /* the row whose columns are the key: the item's, or what it was when it came */
+    struct text *text; /* of keyed, when the key is one column and text; else NULL */
+    uint32_t hash;
+};
+
+/* An item in a set of an index. Those with the same value and hash are chained. */
+struct place {
+    struct place *next;
+    struct item *item;
+    struct value value; /* the set's */
+};
+
+void items_grow(struct items *i)
+{
+    uint32_t cap = i->cap ? i->cap * 2 : 4;
+    struct item **at = arena_raw(i->scratch, (size_t)cap * sizeof(*at));
+    if (i->count)
+        memcpy(at, i->at, i->count * sizeof(*at));
+    i->at = at;
+    i->cap = cap;
+}
+
+void item_unref(struct item *item)
+{
+    if (--item->refs > 0)
+        return;
+    row_unref(item->row);
+    mem_pool_free(item, sizeof(*item));
+}
+
+/* ---- keys ---- */
+
+/* 64 bits that sort as Java compares the numbers: NaN above all, -0.0 below 0.0. Of text and bool the hash. */
+static uint64_t index_key(struct value v)
+{
+    uint64_t bits;
+    double d;
+    switch (v.type) {
+    case TYPE_NULL:
+        return 0;
+    case TYPE_INT:
+    case TYPE_LONG:
+        return (uint64_t)v.as.l ^ UINT64_C(1) << 63;
+    case TYPE_FLOAT:
+    case TYPE_DOUBLE:
+        d = value_to_double(v);
+        if (isnan(d))
+            return UINT64_MAX;
+        memcpy(&bits, &d, sizeof(bits));
+        return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
+    case TYPE_STRING:
+    case TYPE_BOOL:
+    case TYPE_OBJECT:
+        break;
+    }
+    return value_hash(v);
+}
+
+static uint32_t spread(uint32_t h)
+{
+    return h ^ h >> 16;
+}
+
+static uint32_t java_hash(struct value v)
+{
+    if (v.type == TYPE_STRING)
+        return spread((uint32_t)utf8_java_hash(v.as.s->bytes, v.as.s->len));
+    if (v.type == TYPE_BOOL)
+        return spread(v.as.l ? 1231 : 1237);
+    return v.type == TYPE_NULL ? 0 : spread(value_hash(v));
+}
+
+static void key_print(const struct value *key, int count, struct buf *out)
+{
+    buf_init(out, SIZE_MAX);
+    for (int i = 0; i < count; i++) {
+        value_print(key[i], out);
+        buf_add(out, ":-:", 3);
+    }
+}
+
+static uint32_t key_hash(const struct keyed *k, const struct value *key)
+{
+    int count = place_plan(k)->primary.count;
+    if (count == 1)
+        return java_hash(key[0]);
+    struct buf text;
+    key_print(key, count, &text);
+    uint32_t hash = spread((uint32_t)utf8_java_hash((const char *)text.bytes, text.len));
+    buf_fini(&text);
+    return hash;
+}
+
+static void row_key(const struct keyed *k, const struct row *row, struct value *key)
+{
+    const struct table_key *p = &place_plan(k)->primary;
+    for (int i = 0; i < p->count; i++)
+        key[i] = row_get(row, p->columns[i]);
+}
+
+static bool key_is(const struct keyed *k, const struct row *row, const struct value *key)
+{
+    const struct table_key *p = &place_plan(k)->primary;
+    int same = 0;
+    while (same < p->count && value_same(row_get(row, p->columns[same]), key[same]))
+        same++;
+    if (same == p->count || p->count == 1)
+        return same == p->count;
+    struct value own[LIMIT_TABLE_KEY];
+    struct buf a, b;
+    row_key(k, row, own);
+    key_print(own, p->count, &a);
+    key_print(key, p->count, &b);
+    bool equal = a.len == b.len && memcmp(a.bytes, b.bytes, a.len) == 0;
+    buf_fini(&a);
+    buf_fini(&b);
+    return equal;
+}
+
+/* Timestamp and values. */
+static uint64_t row_hash(const struct row *row)
+{
+    uint64_t h = (uint64_t)row->at_ms * UINT64_C(0x9E3779B97F4A7C15);
+    for (uint32_t i = 0; i < row->count; i++)
+        h = (h ^ value_hash(row_get(row, i))) * UINT64_C(0x9FB21C651E98DF25);
+    return h ^ h >> 29;
+}
+
+static bool rows_same(const struct row *a, const struct row *b)
+{
+    if (a == b)
+        return true;
+    bool same = a->at_ms == b->at_ms;
+    for (uint32_t i = 0; same && i < a->count; i++)
+        same = value_same(row_get(a, i), row_get(b, i));
+    return same;
+}
+
+static const struct table_key *key_of(const struct keyed *k, int index)
+{
+    return index < 0 ? &place_plan(k)->primary : &place_plan(k)->indexes[index];
+}
+
+/* Law 1. */
+static int key_check(const struct keyed *k, int index, struct value v)
+{
+    const struct table_key *key = key_of(k, index);
+    if (v.type == key->type)
+        return 0;
+    expr_fail(&k->table.app->env, "table '%s': its %s takes %s, and this is %s", place_plan(k)->element->schema->id, key->label, type_name(key->type),
+              type_name(v.type));
+    return ERR_EVENT;
+}
+
+/* ---- buckets ---- */
+
+static struct bucket_slot *bucket_find(const struct keyed *k, const struct value *key)
+{
+    if (k->bucket_count == 0)
+        return NULL;
+    uint32_t hash = key_hash(k, key);
+    for (struct bucket_slot *s = k->buckets[hash & (k->bucket_count - 1)]; s; s = s->next) {
+        if (s->hash == hash && key_is(k, s->keyed, key))
+            return s;
+    }
+    return NULL;
+}
+
+struct item *place_get(const struct keyed *k, const struct value *key)
+{
+    const struct bucket_slot *s = bucket_find(k, key);
+    return s ? s->item : NULL;
+}
+
+struct item *place_get_one(const struct keyed *k, struct value key)
+{
+    if (UNLIKELY(key.type != TYPE_STRING || k->bucket_count == 0))
+        return place_get(k, &key);
+    const struct text *want = key.as.s;
+    uint32_t hash = spread((uint32_t)utf8_java_hash(want->bytes, want->len));
+    for (struct bucket_slot *s = k->buckets[hash & (k->bucket_count - 1)]; s; s = s->next) {
+        if (s->hash == hash && s->text && s->text->len == want->len && memcmp(s->text->bytes, want->bytes, want->len) == 0)
+            return s->item;
+    }
+    return NULL;
+}
+
+/* Takes the reference of keyed. */
+static void slot_set_key(const struct keyed *k, struct bucket_slot *s, struct row *keyed)
+{
+    const struct table_key *p = &place_plan(k)->primary;
+    bool is_text = p->count == 1 && keyed->types[p->columns[0]] == TYPE_STRING;
+    s->keyed = keyed;
+    s->text = is_text ? row_cells(keyed)[p->columns[0]].s : NULL;
+}
+
+static void bucket_link(struct keyed *k, struct bucket_slot *s)
+{
+    struct bucket_slot **at = &k->buckets[s->hash & (k->bucket_count - 1)];
+    while (*at)
+        at = &(*at)->next;
+    s->next = NULL;
+    *at = s;
+}
+
+/* Halves of a bucket keep their order. */
+static void buckets_widen(struct keyed *k, uint32_t wider)
+{
+    struct bucket_slot **was = k->buckets;
+    uint32_t was_count = k->bucket_count;
+    k->buckets = mem_array(wider, sizeof(*k->buckets));
+    k->bucket_count = wider;
+    for (uint32_t i = 0; i < was_count; i++) {
+        for (struct bucket_slot *s = was[i], *next; s; s = next) {
+            next = s->next;
+            bucket_link(k, s);
+        }
+    }
+    mem_free(was);
+}
+
+/* Takes the item's and keyed's references. */
+static void bucket_add(struct keyed *k, struct item *e, struct row *keyed)
+{
+    struct value key[LIMIT_TABLE_KEY];
+    struct bucket_slot *s = mem_pool_alloc(sizeof(*s));
+    row_key(k, keyed, key);
+    s->item = e;
+    s->hash = key_hash(k, key);
+    slot_set_key(k, s, keyed);
+    bucket_link(k, s);
+}
+
+/* Gives the item's reference back. */
+static struct item *bucket_drop(struct keyed *k, struct bucket_slot *s)
+{
+    struct bucket_slot **at = &k->buckets[s->hash & (k->bucket_count - 1)];
+    struct item *item = s->item;
+    while (*at != s) {
+        ASSERT(*at);
+        at = &(*at)->next;
+    }
+    *at = s->next;
+    row_unref(s->keyed);
+    mem_pool_free(s, sizeof(*s));
+    return item;
+}
+
+/* ---- the primary key ---- */
+
+static bool has_primary(const struct keyed *k)
+{
+    return place_plan(k)->primary.count > 0;
+}
+
+static bool is_ordered(const struct keyed *k)
+{
+    return place_plan(k)->primary.is_ordered;
+}
+
+static struct item *primary_get(const struct keyed *k, const struct value *key)
+{
+    if (!is_ordered(k))
+        return place_get(k, key);
+    void **slot = btree_slot(&k->ordered, index_key(key[0]), 0);
+    return slot ? *slot : NULL;
+}
+
+bool place_has_primary(const struct keyed *k, struct value v)
+{
+    return primary_get(k, &v) != NULL;
+}
+
+static void primary_add(struct keyed *k, struct item *e)
+{
+    e->refs++;
+    k->count++;
+    if (is_ordered(k)) {
+        btree_add(&k->ordered, index_key(row_get(e->row, place_plan(k)->primary.columns[0])), 0, e);
+        return;
+    }
+    if (k->bucket_count == 0)
+        buckets_widen(k, FIRST_BUCKETS);
+    bucket_add(k, e, row_ref(e->row));
+    if (k->count > k->bucket_count / 4 * 3 && k->bucket_count < LAST_BUCKETS)
+        buckets_widen(k, k->bucket_count * 2);
+}
+
+/* Takes out what stands under the key, with its reference; NULL: nothing. */
+static struct item *primary_take(struct keyed *k, const struct value *key)
+{
+    if (!is_ordered(k)) {
+        struct bucket_slot *s = bucket_find(k, key);
+        k->count -= s != NULL;
+        return s ? bucket_drop(k, s) : NULL;
+    }
+    void **slot = btree_slot(&k->ordered, index_key(key[0]), 0);
+    struct item *e = slot ? *slot : NULL;
+    if (e) {
+        btree_remove(&k->ordered, index_key(key[0]), 0);
+        k->count--;
+    }
+    return e;
+}
+
+/* ---- sets of an index ---- */
+
+static struct value index_value(const struct keyed *k, int index, const struct row *row)
+{
+    return row_get(row, place_plan(k)->indexes[index].columns[0]);
+}
+
+static int index_add(struct keyed *k, int index, struct item *e)
+{
+    struct value v = index_value(k, index, e->row);
+    if (key_check(k, index, v) < 0)
+        return ERR_EVENT;
+    uint64_t key = index_key(v), hash = row_hash(e->row);
+    void **slot = btree_slot(&k->indexes[index], key, hash);
+    for (const struct place *p = slot ? *slot : NULL; p; p = p->next) {
+        if (p->item == e || rows_same(p->item->row, e->row))
+            return 0;
+    }
+    struct place *p = mem_pool_alloc(sizeof(*p));
+    *p = (struct place){.item = e, .value = value_keep(v)};
+    e->refs++;
+    if (slot) {
+        p->next = *slot;
+        *slot = p;
+    } else {
+        btree_add(&k->indexes[index], key, hash, p);
+    }
+    return 0;
+}
+
+static void place_free(struct place *p)
+{
+    item_unref(p->item);
+    value_drop(p->value);
+    mem_pool_free(p, sizeof(*p));
+}
+
+/* Takes the item, or one that equals it, out of the set of v, if its hash leads there. */
+static void index_remove(struct keyed *k, int index, struct value v, const struct item *e)
+{
+    uint64_t key = index_key(v), hash = row_hash(e->row);
+    void **slot = btree_slot(&k->indexes[index], key, hash);
+    if (!slot)
+        return;
+    struct place **at = (struct place **)(void *)slot, *found = NULL;
+    for (; *at && !found; at = &(*at)->next) {
+        if (((*at)->item == e || rows_same((*at)->item->row, e->row)) && value_same((*at)->value, v)) {
+            found = *at;
+            *at = found->next;
+            break;
+        }
+    }
+    if (*slot == NULL)
+        btree_remove(&k->indexes[index], key, hash);
+    if (found)
+        place_free(found);
+}
+
+/* Is there a set of v? */
+static bool index_has(const struct keyed *k, int index, struct value v)
+{
+    uint64_t key = index_key(v), found;
+    struct btree_at at = btree_seek(&k->indexes[index], key, 0);
+    for (const struct place *p; (p = btree_next(&at, &found)) != NULL && found == key;) {
+        for (; p; p = p->next) {
+            if (value_same(p->value, v))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* As the language takes a row out of its indexes: by what it says now. */
+static int indexes_remove(struct keyed *k, const struct item *e, int but)
+{
+    for (int i = 0; i < place_plan(k)->index_count; i++) {
+        if (i == but)
+            continue;
+        struct value v = index_value(k, i, e->row);
+        if (is_null(v))
+            return key_check(k, i, v);
+        index_remove(k, i, v, e);
+    }
+    return 0;
+}
+
+/* ---- reading ---- */
+
+static bool range_has(enum ast_expr_kind op, uint64_t key, uint64_t want)
+{
+    switch ((int)op) {
+    case AST_LT:
+        return key < want;
+    case AST_LE:
+        return key <= want;
+    case AST_GT:
+        return key > want;
+    case AST_GE:
+        return key >= want;
+    default:
+        return key == want;
+    }
+}
+
+static int by_moment(const void *a, const void *b)
+{
+    uint64_t x = (*(struct item *const *)a)->moment, y = (*(struct item *const *)b)->moment;
+    return x < y ? -1 : x > y;
+}
+
+static int by_address(const void *a, const void *b)
+{
+    uintptr_t x = (uintptr_t)*(struct item *const *)a, y = (uintptr_t)*(struct item *const *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void sort_items(struct items *i, uint32_t from)
+{
+    if (i->count - from > 1)
+        qsort(i->at + from, i->count - from, sizeof(*i->at), by_moment);
+}
+
+static void find_range(struct keyed *k, int index, enum ast_expr_kind op, struct value v, struct items *out)
+{
+    const struct btree *tree = index < 0 ? &k->ordered : &k->indexes[index];
+    bool up = op == AST_LT || op == AST_LE; /* from the first one */
+    uint64_t want = index_key(v), key;
+    struct btree_at at = btree_seek(tree, up ? 0 : want, 0);
+    for (void *what; (what = btree_next(&at, &key)) != NULL;) {
+        if (up ? key > want : op == AST_EQ && key != want)
+            break;
+        if (!range_has(op, key, want))
+            continue;
+        if (index < 0) {
+            items_add(out, what);
+            continue;
+        }
+        for (const struct place *p = what; p; p = p->next) {
+            if (op != AST_EQ || value_same(p->value, v))
+                items_add(out, p->item);
+        }
+    }
+}
+
+static bool is_empty(const struct keyed *k, int index)
+{
+    return index < 0 ? k->count == 0 : k->indexes[index].count == 0;
+}
+
+int place_find(struct keyed *k, int index, enum ast_expr_kind op, struct value v, struct items *out)
+{
+    if (index < 0 && !is_ordered(k)) {
+        struct item *e = place_get_one(k, v);
+        if (e)
+            items_add(out, e);
+        return 0;
+    }
+    if ((is_null(v) || !is_empty(k, index)) && key_check(k, index, v) < 0)
+        return ERR_EVENT;
+    uint32_t from = out->count;
+    find_range(k, index, op, v, out);
+    if (index >= 0)
+        sort_items(out, from);
+    return 0;
+}
+
+static bool has_several(const struct keyed *k, int index)
+{
+    if (index < 0)
+        return k->count > 1;
+    uint64_t first;
+    struct btree_at at = btree_seek(&k->indexes[index], 0, 0);
+    if (!btree_next(&at, &first))
+        return false;
+    at = btree_seek(&k->indexes[index], first, UINT64_MAX);
+    for (uint64_t key; btree_next(&at, &key);) {
+        if (key != first)
+            return true;
+    }
+    return false;
+}
+
+int place_contains(struct keyed *k, int index, enum ast_expr_kind op, struct value v, bool *found)
+{
+    bool by_tree = index >= 0 || is_ordered(k);
+    *found = false;
+    if (op == AST_NE) {
+        *found = has_several(k, index);
+        return 0;
+    }
+    if (by_tree && (op == AST_EQ ? is_null(v) || !is_empty(k, index) : !is_empty(k, index)) && key_check(k, index, v) < 0)
+        return ERR_EVENT;
+    if (op == AST_EQ) {
+        *found = index < 0 ? primary_get(k, &v) != NULL : index_has(k, index, v);
+        return 0;
+    }
+    const struct btree *tree = index < 0 ? &k->ordered : &k->indexes[index];
+    uint64_t want = index_key(v), key;
+    struct btree_at first = btree_seek(tree, 0, 0), at = btree_seek(tree, want, 0);
+    if (op == AST_LT || op == AST_GE) {
+        bool any = btree_next(&first, &key) != NULL;
+        *found = any && (op == AST_LT ? key < want : key <= want);
+        return 0;
+    }
+    while (btree_next(&at, &key)) {
+        if (op == AST_GT && key == want)
+            continue;
+        *found = true;
+        break;
+    }
+    return 0;
+}
+
+static int scan_index(struct keyed *k, int (*visit)(void *user, struct item *item), void *user)
+{
+    struct items all = {.scratch = k->table.app->env.scratch};
+    struct btree_at at = btree_seek(&k->indexes[0], 0, 0);
+    for (const struct place *p; (p = btree_next(&at, NULL)) != NULL;) {
+        for (; p; p = p->next)
+            items_add(&all, p->item);
+    }
+    sort_items(&all, 0);
+    int rc = 0;
+    for (uint32_t i = 0; i < all.count && rc == 0; i++) {
+        if (i == 0 || all.at[i] != all.at[i - 1])
+            rc = visit(user, all.at[i]);
+    }
+    return rc;
+}
+
+int place_scan(struct keyed *k, int (*visit)(void *user, struct item *item), void *user)
+{
+    int rc = 0;
+    if (!has_primary(k))
+        return scan_index(k, visit, user);
+    struct btree_at at = btree_seek(&k->ordered, 0, 0);
+    for (struct item *e; rc == 0 && (e = btree_next(&at, NULL)) != NULL;)
+        rc = visit(user, e);
+    for (uint32_t i = 0; i < k->bucket_count && rc == 0; i++) {
+        for (struct bucket_slot *s = k->buckets[i]; s && rc == 0; s = s->next)
+            rc = visit(user, s->item);
+    }
+    return rc;
+}
+
+/* ---- changing ---- */
+
+int place_add(struct keyed *k, struct item *e)
+{
+    struct value key[LIMIT_TABLE_KEY];
+    int rc = 0;
+    if (has_primary(k)) {
+        row_key(k, e->row, key);
+        if (is_ordered(k) && key_check(k, TABLE_PRIMARY, key[0]) < 0)
+            return ERR_EVENT;
+        if (primary_get(k, key))
+            table_report(&k->table, "a row was not inserted");
+        else
+            primary_add(k, e);
+    }
+    for (int i = 0; i < place_plan(k)->index_count && rc == 0; i++)
+        rc = index_add(k, i, e);
+    return rc;
+}
+
+void place_set_row(struct keyed *k, struct item *e, struct row *row)
+{
+    struct value key[LIMIT_TABLE_KEY];
+    struct row *was = e->row;
+    e->row = row;
+    if (has_primary(k) && !is_ordered(k)) {
+        /* The old row need not stay for its key when the new one has it too. */
+        row_key(k, row, key);
+        struct bucket_slot *s = bucket_find(k, key);
+        if (s && s->keyed == was) {
+            row_unref(was);
+            slot_set_key(k, s, row_ref(row));
+        }
+    }
+    row_unref(was);
+}
+
+static struct item *item_new(struct keyed *k, struct row *row)
+{
+    struct item *e = mem_pool_alloc(sizeof(*e));
+    *e = (struct item){.row = row_ref(row), .moment = ++k->moment, .refs = 1};
+    return e;
+}
+
+static int place_insert(struct table *t, struct row *row)
+{
+    struct keyed *k = (struct keyed *)t;
+    struct item *e = item_new(k, row);
+    int rc = place_add(k, e);
+    item_unref(e);
+    return rc;
+}
+
+/* The item takes the place of what stands under its key; that one's reference, or NULL: nothing was there. */
+static struct item *primary_put(struct keyed *k, struct item *e, const struct value *key)
+{
+    struct item *old = primary_get(k, key);
+    if (!old) {
+        primary_add(k, e);
+        return NULL;
+    }
+    e->refs++;
+    e->moment = old->moment;
+    if (is_ordered(k)) {
+        *btree_slot(&k->ordered, index_key(key[0]), 0) = e;
+        return old;
+    }
+    struct bucket_slot *s = bucket_find(k, key);
+    row_unref(s->keyed);
+    slot_set_key(k, s, row_ref(e->row));
+    s->item = e;
+    return old;
+}
+
+/* The sets of the new row's values are where the old row is looked for; one that isn't there fails the event. */
+static int indexes_overwrite(struct keyed *k, struct item *old, struct item *e)
+{
+    for (int i = 0; i < place_plan(k)->index_count; i++) {
+        struct value v = index_value(k, i, e->row);
+        if (key_check(k, i, v) < 0)
+            return ERR_EVENT;
+        if (old && !index_has(k, i, v)) {
+            expr_fail(&k->table.app->env, "table '%s': its %s has no such value yet, and 'update or insert' can't bring it", place_plan(k)->element->schema->id,
+                      key_of(k, i)->label);
+            return ERR_EVENT;
+        }
+        if (old)
+            index_remove(k, i, v, old);
+        if (index_add(k, i, e) < 0)
+            return ERR_EVENT;
+    }
+    return 0;
+}
+
+int place_overwrite(struct keyed *k, struct row *row)
+{
+    struct value key[LIMIT_TABLE_KEY];
+    row_key(k, row, key);
+    if (is_ordered(k) && key_check(k, TABLE_PRIMARY, key[0]) < 0)
+        return ERR_EVENT;
+    struct item *e = item_new(k, row), *old = primary_put(k, e, key);
+    int rc = indexes_overwrite(k, old, e);
+    item_unref(e);
+    if (old)
+        item_unref(old);
+    return rc;
+}
+
+static void index_clear(struct btree *tree)
+{
+    struct btree_at at = btree_seek(tree, 0, 0);
+    for (struct place *p; (p = btree_next(&at, NULL)) != NULL;) {
+        for (struct place *next; p; p = next) {
+            next = p->next;
+            place_free(p);
+        }
+    }
+    btree_fini(tree);
+}
+
+/* As Java's clear: the number of buckets stays. */
+void place_delete_all(struct keyed *k)
+{
+    struct btree_at at = btree_seek(&k->ordered, 0, 0);
+    for (struct item *e; (e = btree_next(&at, NULL)) != NULL;)
+        item_unref(e);
+    btree_fini(&k->ordered);
+    for (uint32_t i = 0; i < k->bucket_count; i++) {
+        while (k->buckets[i])
+            item_unref(bucket_drop(k, k->buckets[i]));
+    }
+    k->count = 0;
+    for (int i = 0; i < place_plan(k)->index_count; i++)
+        index_clear(&k->indexes[i]);
+}
+
+int place_delete_items(struct keyed *k, const struct items *items)
+{
+    struct value key[LIMIT_TABLE_KEY];
+    int rc = 0;
+    for (uint32_t i = 0; i < items->count && rc == 0; i++) {
+        struct item *e = items->at[i];
+        if (!has_primary(k)) {
+            rc = indexes_remove(k, e, -1);
+            continue;
+        }
+        row_key(k, e->row, key);
+        struct item *taken = primary_take(k, key);
+        if (taken) {
+            rc = indexes_remove(k, taken, -1);
+            item_unref(taken);
+        } else if (place_plan(k)->index_count) {
+            expr_fail(&k->table.app->env, "table '%s': a row to delete isn't where its %s leads", place_plan(k)->element->schema->id,
+                      place_plan(k)->primary.label);
+            rc = ERR_EVENT;
+        }
+    }
+    return rc;
+}
+
+void place_delete_key(struct keyed *k, const struct value *key)
+{
+    struct item *e = primary_take(k, key);
+    if (!e)
+        return;
+    indexes_remove(k, e, -1);
+    item_unref(e);
+}
+
+/* All but those under v are gone; they come in again. */
+static int delete_others(struct keyed *k, int index, struct value v)
+{
+    struct items stay = {.scratch = k->table.app->env.scratch};
+    int rc = place_find(k, index, AST_EQ, v, &stay);
+    if (rc < 0)
+        return rc;
+    for (uint32_t i = 0; i < stay.count; i++)
+        stay.at[i]->refs++;
+    place_delete_all(k);
+    if (index >= 0 && stay.count == 0) {
+        expr_fail(&k->table.app->env, "table '%s': no row stays by its %s", place_plan(k)->element->schema->id, key_of(k, index)->label);
+        rc = ERR_EVENT;
+    }
+    for (uint32_t i = 0; i < stay.count; i++) {
+        if (rc == 0)
+            rc = place_add(k, stay.at[i]);
+        item_unref(stay.at[i]);
+    }
+    return rc;
+}
+
+/* The first place of the range, op not '!='. */
+static struct btree_at range_start(const struct btree *tree, enum ast_expr_kind op, uint64_t want)
+{
+    if (op == AST_LT || op == AST_LE)
+        return btree_seek(tree, 0, 0);
+    return btree_seek(tree, want, op == AST_GT ? UINT64_MAX : 0);
+}
+
+/* Sets as a whole leave the index; their items leave the primary key by what they say now, and the other indexes. */
+static int delete_sets(struct keyed *k, int index, const struct items *found, struct value v, enum ast_expr_kind op)
+{
+    struct btree *tree = &k->indexes[index];
+    struct value key[LIMIT_TABLE_KEY];
+    uint64_t want = index_key(v), at_key;
+    int rc = 0;
+    for (uint32_t i = 0; i < found->count && rc == 0; i++) {
+        struct item *taken = NULL;
+        row_key(k, found->at[i]->row, key);
+        if (has_primary(k))
+            taken = primary_take(k, key);
+        if (taken)
+            item_unref(taken);
+        rc = indexes_remove(k, found->at[i], index);
+    }
+    for (;;) {
+        struct btree_at at = range_start(tree, op, want);
+        struct place *p = btree_next(&at, &at_key);
+        while (p && op == AST_EQ && at_key == want && !value_same(p->value, v))
+            p = btree_next(&at, &at_key);
+        if (!p || !range_has(op, at_key, want))
+            return rc;
+        btree_remove(tree, at_key, btree_order(&at));
+        for (struct place *next; p; p = next) {
+            next = p->next;
+            place_free(p);
+        }
+    }
+}
+
+static int delete_ordered(struct keyed *k, enum ast_expr_kind op, struct value v)
+{
+    uint64_t want = index_key(v), key;
+    int rc = 0;
+    while (rc == 0) {
+        struct btree_at at = range_start(&k->ordered, op, want);
+        struct item *e = btree_next(&at, &key);
+        if (!e || !range_has(op, key, want))
+            break;
+        btree_remove(&k->ordered, key, 0);
+        k->count--;
+        rc = indexes_remove(k, e, -1);
+        item_unref(e);
+    }
+    return rc;
+}
+
+int place_delete(struct keyed *k, int index, enum ast_expr_kind op, struct value v)
+{
+    if (op == AST_NE)
+        return delete_others(k, index, v);
+    if (index < 0 && !is_ordered(k)) {
+        place_delete_key(k, &v);
+        return 0;
+    }
+    if ((is_null(v) || !is_empty(k, index)) && key_check(k, index, v) < 0)
+        return ERR_EVENT;
+    if (index < 0)
+        return delete_ordered(k, op, v);
+    struct items found = {.scratch = k->table.app->env.scratch};
+    find_range(k, index, op, v, &found);
+    for (uint32_t i = 0; i < found.count; i++)
+        found.at[i]->refs++;
+    int rc = delete_sets(k, index, &found, v, op);
+    for (uint32_t i = 0; i < found.count; i++)
+        item_unref(found.at[i]);
+    return rc;
+}
+
+/* ---- life and state ---- */
+
+static void place_open(struct table *t)
+{
+    struct keyed *k = (struct keyed *)t;
+    k->indexes = mem_array((size_t)place_plan(k)->index_count + 1, sizeof(*k->indexes));
+}
+
+static void place_close(struct table *t)
+{
+    struct keyed *k = (struct keyed *)t;
+    place_delete_all(k);
+    mem_free(k->indexes);
+    mem_free(k->buckets);
+}
+
+/* Every item once, in the order of insertion, with all places it stands in; buckets in their order, for that is state too. */
+static void collect_items(struct keyed *k, struct items *all)
+{
+    struct btree_at at = btree_seek(&k->ordered, 0, 0);
+    for (struct item *e; (e = btree_next(&at, NULL)) != NULL;)
+        items_add(all, e);
+    for (uint32_t i = 0; i < k->bucket_count; i++) {
+        for (struct bucket_slot *s = k->buckets[i]; s; s = s->next)
+            items_add(all, s->item);
+    }
+    for (int i = 0; i < place_plan(k)->index_count; i++) {
+        at = btree_seek(&k->indexes[i], 0, 0);
+        for (const struct place *p; (p = btree_next(&at, NULL)) != NULL;) {
+            for (; p; p = p->next)
+                items_add(all, p->item);
+        }
+    }
+    if (all->count)
+        qsort(all->at, all->count, sizeof(*all->at), by_address);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < all->count; i++) {
+        if (count == 0 || all->at[count - 1] != all->at[i])
+            all->at[count++] = all->at[i];
+    }
+    all->count = count;
+}
+
+static uint32_t number_of(const struct items *all, const struct item *e)
+{
+    struct item *const *at = bsearch(&e, all->at, all->count, sizeof(*all->at), by_address);
+    ASSERT(at);
+    return (uint32_t)(at - all->at);
+}
+
+static void save_index(const struct keyed *k, int index, const struct items *all, struct writer *w)
+{
+    struct btree_at at = btree_seek(&k->indexes[index], 0, 0);
+    write_count(w, k->indexes[index].count);
+    for (const struct place *p; (p = btree_next(&at, NULL)) != NULL;) {
+        write_i64(w, (int64_t)btree_order(&at));
+        size_t chain = 0;
+        for (const struct place *c = p; c; c = c->next)
+            chain++;
+        write_count(w, chain);
+        for (; p; p = p->next) {
+            write_value(w, p->value);
+            write_count(w, number_of(all, p->item));
+        }
+    }
+}
+
+static void place_save(struct table *t, struct writer *w)
+{
+    struct keyed *k = (struct keyed *)t;
+    struct arena_mark mark = arena_mark(t->app->env.scratch);
+    struct items all = {.scratch = t->app->env.scratch};
+    collect_items(k, &all);
+    write_i64(w, (int64_t)k->moment);
+    write_u32(w, k->bucket_count);
+    write_count(w, all.count);
+    for (uint32_t i = 0; i < all.count; i++) {
+        write_i64(w, (int64_t)all.at[i]->moment);
+        write_row(w, all.at[i]->row);
+    }
+    write_count(w, k->count);
+    uint64_t key;
+    struct btree_at at = btree_seek(&k->ordered, 0, 0);
+    for (struct item *e; (e = btree_next(&at, &key)) != NULL;) {
+        write_count(w, number_of(&all, e));
+        write_i64(w, (int64_t)key);
+    }
+    for (uint32_t i = 0; i < k->bucket_count; i++) {
+        for (struct bucket_slot *s = k->buckets[i]; s; s = s->next) {
+            write_count(w, number_of(&all, s->item));
+            write_row(w, s->keyed == s->item->row ? NULL : s->keyed);
+        }
+    }
+    for (int i = 0; i < place_plan(k)->index_count; i++)
+        save_index(k, i, &all, w);
+    arena_reset(t->app->env.scratch, mark);
+}
+
+static struct item *load_item(const struct items *all, struct reader *r)
+{
+    size_t at = read_count(r, UINT32_MAX);
+    if (at >= all->count)
+        r->failed = true;
+    return r->failed ? NULL : all->at[at];
+}
+
+static void load_primary(struct keyed *k, const struct items *all, struct reader *r)
+{
+    size_t count = read_count(r, UINT32_MAX);
+    for (size_t i = 0; i < count && !r->failed; i++) {
+        struct item *e = load_item(all, r);
+        if (!e)
+            return;
+        if (is_ordered(k)) {
+            uint64_t at = (uint64_t)read_i64(r);
+            if (r->failed || btree_slot(&k->ordered, at, 0)) {
+                r->failed = true;
+                return;
+            }
+            btree_add(&k->ordered, at, 0, e);
+        } else {
+            struct row *keyed = read_row(r);
+            if (r->failed || k->bucket_count == 0 || (keyed && keyed->count != e->row->count)) {
+                r->failed = true;
+                if (keyed)
+                    row_unref(keyed);
+                return;
+            }
+            bucket_add(k, e, keyed ? keyed : row_ref(e->row));
+        }
+        e->refs++;
+        k->count++;
+    }
+}
+
+static void load_index(struct keyed *k, int index, const struct items *all, struct reader *r)
+{
+    size_t count = read_count(r, UINT32_MAX);
+    for (size_t i = 0; i < count && !r->failed; i++) {
+        uint64_t hash = (uint64_t)read_i64(r), key = 0;
+        size_t chain = read_count(r, UINT32_MAX);
+        struct place *head = NULL, **last = &head;
+        for (size_t c = 0; c < chain && !r->failed; c++) {
+            struct value v = read_value(r);
+            struct item *e = load_item(all, r);
+            if (!e || (c > 0 && index_key(v) != key)) {
+                r->failed = true;
+                value_drop(v);
+                break;
+            }
+            key = index_key(v);
+            struct place *p = mem_pool_alloc(sizeof(*p));
+            *p = (struct place){.item = e, .value = v};
+            e->refs++;
+            *last = p;
+            last = &p->next;
+        }
+        if (head && !btree_slot(&k->indexes[index], key, hash)) {
+            btree_add(&k->indexes[index], key, hash, head);
+            continue;
+        }
+        r->failed = true;
+        for (struct place *next; head; head = next) {
+            next = head->next;
+            place_free(head);
+        }
+    }
+}
+
+static int place_load(struct table *t, struct reader *r)
+{
+    struct keyed *k = (struct keyed *)t;
+    struct arena_mark mark = arena_mark(t->app->env.scratch);
+    struct items all = {.scratch = t->app->env.scratch};
+    k->moment = (uint64_t)read_i64(r);
+    uint32_t buckets = read_u32(r);
+    size_t count = read_count(r, UINT32_MAX);
+    if ((buckets & (buckets - 1)) != 0 || buckets > LAST_BUCKETS || (buckets && (is_ordered(k) || !has_primary(k))))
+        r->failed = true;
+    if (buckets && !r->failed)
+        buckets_widen(k, buckets);
+    for (size_t i = 0; i < count && !r->failed; i++) {
+        uint64_t moment = (uint64_t)read_i64(r);
+        struct row *row = read_row(r);
+        if (!row || row->count != place_plan(k)->element->schema->count) {
+            r->failed = true;
+            if (row)
+                row_unref(row);
+            break;
+        }
+        struct item *e = mem_pool_alloc(sizeof(*e));
+        *e = (struct item){.row = row, .moment = moment, .refs = 1};
+        items_add(&all, e);
+    }
+    load_primary(k, &all, r);
+    for (int i = 0; i < place_plan(k)->index_count && !r->failed; i++)
+        load_index(k, i, &all, r);
+    for (uint32_t i = 0; i < all.count; i++)
+        item_unref(all.at[i]);
+    arena_reset(t->app->env.scratch, mark);
+    return r->failed ? ERR_STATE : 0;
+}
+
+static int place_put(struct table *t, struct row *row)
+{
+    return place_overwrite((struct keyed *)t, row);
+}
+
+const struct table_type table_keyed = {
+    .name = "keyed",
+    .size = sizeof(struct keyed),
+    .open = place_open,
+    .close = place_close,
+    .insert = place_insert,
+    .find = search_find,
+    .contains = search_contains,
+    .remove = search_remove,
+    .update = search_update,
+    .overwrite = place_put,
+    .save = place_save,
+    .load = place_load,
+};

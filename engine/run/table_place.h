@@ -1,0 +1,72 @@
+/* table_place.h - where the rows of a table with a primary key or indexes stand (spec 08 section 3). Private to table_place.c (where rows stand) and
+ * table_search.c (how conditions and statements move them).
+ *
+ * An item is a row that was inserted; updating it puts another row into it. The primary key holds items by the key they came with. An index holds, for each value,
+ * a set of items by the hash they came with. What an item's row says now and where it stands can disagree: the language updates some rows in place without moving
+ * them, lets a row that was dropped for its key into the indexes, and takes what it deletes out of a set only where the hash leads. All of that shows in
+ * results, so it is kept. */
+#ifndef WEIR_RUN_TABLE_PLACE_H
+#define WEIR_RUN_TABLE_PLACE_H
+
+#include "engine/run/btree.h"
+#include "engine/run/table.h"
+
+struct item {
+    struct row *row;
+    uint64_t moment; /* of insertion: rises */
+    uint32_t refs;   /* places it stands in, and who holds it */
+};
+struct bucket_slot;
+struct keyed {
+    struct table table;
+    uint64_t moment, count; /* count: items under a primary key */
+    struct bucket_slot **buckets;
+    uint32_t bucket_count;
+    struct btree ordered;  /* the primary key when it is one number */
+    struct btree *indexes; /* (value, hash) -> struct place */
+};
+struct items {
+    struct item **at;
+    uint32_t count, cap;
+    struct arena *scratch;
+};
+void items_grow(struct items *i);
+static inline void items_add(struct items *i, struct item *item)
+{
+    if (UNLIKELY(i->count == i->cap))
+        items_grow(i);
+    i->at[i->count++] = item;
+}
+void item_unref(struct item *item);
+
+static inline const struct table_plan *place_plan(const struct keyed *k)
+{
+    return k->table.plan;
+}
+/* All rows, as the language orders them; without a primary key by insertion. ERR_EVENT or what visit gave when it was not 0. visit changes nothing. */
+int place_scan(struct keyed *k, int (*visit)(void *user, struct item *item), void *user);
+/* Rows under index OP v (not '!='), an index by insertion, the primary key ascending. ERR_EVENT: v is null or of another type than the keys. */
+int place_find(struct keyed *k, int index, enum ast_expr_kind op, struct value v, struct items *out);
+/* The item under a primary key that is no single number, or NULL. */
+struct item *place_get(const struct keyed *k, const struct value *key);
+/* As place_get for a key of one column. */
+struct item *place_get_one(const struct keyed *k, struct value key);
+/* 'in' by index, with the language's own idea of '>=', '<=' (a key on the other side) and '!=' (more keys than one). */
+int place_contains(struct keyed *k, int index, enum ast_expr_kind op, struct value v, bool *found);
+/* An item's row is replaced where it stands: what it stands under stays as it was. Takes row's reference. */
+void place_set_row(struct keyed *k, struct item *item, struct row *row);
+/* Puts an item under its key and into the indexes; one whose key is taken goes into the indexes alone. */
+int place_add(struct keyed *k, struct item *item);
+int place_overwrite(struct keyed *k, struct row *row);
+int place_delete(struct keyed *k, int index, enum ast_expr_kind op, struct value v);
+void place_delete_key(struct keyed *k, const struct value *key);
+int place_delete_items(struct keyed *k, const struct items *items);
+void place_delete_all(struct keyed *k);
+/* table_search.c: of struct table_type. */
+int search_find(struct table *t, const struct table_query *q, struct frame *f, struct table_rows *out);
+int search_contains(struct table *t, const struct table_query *q, struct frame *f, bool *found);
+int search_remove(struct table *t, const struct table_query *q, struct frame *f);
+int search_update(struct table *t, const struct table_statement *s, struct frame *f, bool *found);
+bool place_has_primary(const struct keyed *k, struct value v); /* a single-column key */
+
+#endif
