@@ -25,7 +25,7 @@ static char **outputs[SINKS]; /* by number */
 static atomic_long come[SINKS], repeats, differ, strange;
 static atomic_long sent, acked, heard;
 static atomic_bool stops;
-static long rate = 3000;
+static long rate = 1000;
 
 static double now_s(void)
 {
@@ -75,7 +75,7 @@ static void on_message(struct mosquitto *m, void *user, const struct mosquitto_m
 static void on_connect(struct mosquitto *m, void *user, int rc)
 {
     (void)rc;
-    if (user)
+    if (*(bool *)user)
         mosquitto_subscribe(m, NULL, "out", 1);
 }
 
@@ -110,7 +110,8 @@ static void *publish(void *user)
 
 static struct mosquitto *client(const char *id, int port, bool listens)
 {
-    struct mosquitto *m = mosquitto_new(id, !listens, listens ? (void *)1 : NULL);
+    static bool yes = true, no = false;
+    struct mosquitto *m = mosquitto_new(id, !listens, listens ? &yes : &no);
     mosquitto_connect_callback_set(m, on_connect);
     mosquitto_message_callback_set(m, on_message);
     if (!listens)
