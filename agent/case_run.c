@@ -407,7 +407,7 @@ static const char *restart(struct run *r)
     close_app(r);
     if (!wrong && (open_app(r) < 0 || app_start(r->app, now_ms, true, &e) < 0))
         wrong = "restart: the app was refused";
-    if (!wrong && app_restore(r->app, &keeper.home, &e) < 0)
+    if (!wrong && app_restore(r->app, &keeper.home, NULL, &e) < 0)
         wrong = arena_printf(r->arena, "restart: %s", e.text);
     struct reader reader = {.at = (const uint8_t *)ports.out.bytes,
                             .end = (const uint8_t *)ports.out.bytes + ports.out.len};
