@@ -182,6 +182,7 @@ crash: build/weir build/asan/weir build/crash/crash
 bench: build/weir $(BENCH_PROGRAMS)
 	$(Q)tests/bench/bench.sh
 	$(Q)build/bench/tablerows
+	$(Q)tests/bench/memory.sh
 	$(Q)tests/bench/mqtt.sh
 
 # ---- the rest ---------------------------------------------------------------------------------------------------------------------

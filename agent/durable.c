@@ -1,6 +1,6 @@
 /* durable.c - see durable.h.
  *
- * In the store: META 'a' NAME: the app's number; 'c' NUMBER: the mark of its checkpoint. JOURNAL NUMBER RECORD: eight bytes of checksum, the state
+ * In the store: META 'a' NAME: the app's number; 'c' NUMBER: the mark of its checkpoint; 't' NUMBER: its text. JOURNAL NUMBER RECORD: eight bytes of checksum, the state
  * of chance when the record begins, notes. A note: its kind, source, time, then what came. */
 #include "agent/durable.h"
 #include "agent/hosted.h"
@@ -25,10 +25,10 @@ bool durable_wanted(const struct plan *plan, bool standard)
 
 /* ---- keys ---- */
 
-static void mark_key(const struct durable *d, struct key *k)
+static void app_key(const struct durable *d, uint8_t kind, struct key *k)
 {
     k->len = 0;
-    key_u8(k, 'c');
+    key_u8(k, kind);
     key_u32(k, d->app);
 }
 
@@ -73,9 +73,12 @@ static int read_number(struct durable *d, const struct key *name, struct err *e)
     rc = store_get(s, STORE_META, name->bytes, name->len, &i);
     if (rc == 0 && i.len == sizeof d->app) {
         memcpy(&d->app, i.bytes, sizeof d->app);
-        mark_key(d, &k);
+        app_key(d, 'c', &k);
         if (store_get(s, STORE_META, k.bytes, k.len, &i) == 0)
             buf_add(&d->mark, i.bytes, i.len);
+        app_key(d, 't', &k);
+        if (store_get(s, STORE_META, k.bytes, k.len, &i) == 0)
+            buf_add(&d->text, i.bytes, i.len);
     }
     store_look_end(s);
     return rc;
@@ -104,6 +107,7 @@ int durable_open(struct durable **out, struct hosted *h, struct store *store, ui
     buf_init(&d->notes.out, SIZE_MAX);
     batch_open(&d->closed);
     buf_init(&d->mark, SIZE_MAX);
+    buf_init(&d->text, SIZE_MAX);
     keeper_init(&d->keeper, store, NULL, 0);
     key_u8(&name, 'a');
     key_text(&name, h->name);
@@ -112,6 +116,8 @@ int durable_open(struct durable **out, struct hosted *h, struct store *store, ui
         rc = give_number(d, &name, e);
     d->keeper.app = d->app;
     d->has_checkpoint = d->mark.len > 0;
+    const char *text = plan_text(app_plan(h->app));
+    d->has_text = d->text.len == strlen(text) && memcmp(d->text.bytes ? d->text.bytes : "", text, d->text.len) == 0;
     d->wants_checkpoint = !d->has_checkpoint;
     if (rc == 0 && d->has_checkpoint)
         rc = read_mark_head(d, &r, e);
@@ -123,6 +129,11 @@ int durable_open(struct durable **out, struct hosted *h, struct store *store, ui
     return 0;
 }
 
+bool durable_is_of_another(const struct durable *d)
+{
+    return d->has_checkpoint && !d->has_text;
+}
+
 void durable_close(struct durable *d)
 {
     if (!d)
@@ -130,6 +141,7 @@ void durable_close(struct durable *d)
     buf_fini(&d->notes.out);
     batch_close(&d->closed);
     buf_fini(&d->mark);
+    buf_fini(&d->text);
     keeper_fini(&d->keeper);
     mem_free(d->receipts);
     mem_free(d);
@@ -274,7 +286,7 @@ static void write_mark(struct durable *d, struct store_batch *batch)
             repeats_save(&h->sources[i]->repeats, &w);
     }
     bind_save(h->bind, &w);
-    mark_key(d, &k);
+    app_key(d, 'c', &k);
     batch_put(batch, STORE_META, k.bytes, k.len, w.out.bytes, w.out.len);
     buf_fini(&w.out);
 }
@@ -286,6 +298,12 @@ static void checkpoint(struct durable *d, struct store_batch *batch)
     d->checkpoint_bytes = app_checkpoint(d->hosted->app, &d->keeper.home);
     d->keeper.batch = NULL;
     write_mark(d, batch);
+    if (!d->has_text) {
+        const char *text = plan_text(app_plan(d->hosted->app));
+        app_key(d, 't', &from);
+        batch_put(batch, STORE_META, from.bytes, from.len, text, strlen(text));
+        d->has_text = true;
+    }
     record_key(d, 0, &from);
     record_key(d, d->next, &to);
     batch_drop_range(batch, STORE_JOURNAL, from.bytes, from.len, to.bytes, to.len);
@@ -499,18 +517,33 @@ static int load_mark(struct durable *d, struct err *e)
     return 0;
 }
 
+static int upgrade(struct durable *d, struct err *e)
+{
+    struct app_upgrade u = {0};
+    buf_init(&u.fresh, SIZE_MAX);
+    int rc = app_restore(d->hosted->app, &d->keeper.home, &u, e);
+    if (rc == 0)
+        log_write(LOG_INFO, d->hosted->log_name, "changed: %d parts keep their state, %d begin anew%s%s", u.kept_count, u.fresh_count,
+                  u.fresh_count ? ": " : "", u.fresh_count ? u.fresh.bytes : "");
+    buf_fini(&u.fresh);
+    d->wants_checkpoint = true;
+    return rc;
+}
+
 int durable_restore(struct durable *d, struct err *e)
 {
     struct hosted *h = d->hosted;
+    if (durable_is_of_another(d))
+        return upgrade(d, e);
     h->replays = h->bind->is_quiet = true;
-    int rc = app_restore(h->app, &d->keeper.home, e);
+    int rc = app_restore(h->app, &d->keeper.home, NULL, e);
     if (rc == 0)
         rc = load_mark(d, e);
     if (rc == 0)
         rc = replay(d, e);
     h->replays = h->bind->is_quiet = false;
     for (int i = 0; i < h->bind->sink_count; i++)
-        if (h->outboxes[i] && !outbox_replayed(h->outboxes[i]) && rc == 0)
+        if (h->outboxes[i] && h->outboxes[i]->replays && !outbox_replayed(h->outboxes[i]) && rc == 0)
             log_write(LOG_ERROR, h->log_name, "sink %s: the journal gave other outputs than before the stop", h->outboxes[i]->name);
     return rc;
 }
