@@ -899,7 +899,7 @@ static void save_index(const struct keyed *k, int index, const struct items *all
         write_count(w, chain);
         for (; p; p = p->next) {
             write_value(w, p->value);
-            write_count(w, number_of(all, p->item));
+            write_u32(w, number_of(all, p->item));
         }
     }
 }
@@ -921,12 +921,12 @@ static void place_save(struct table *t, struct writer *w)
     uint64_t key;
     struct btree_at at = btree_seek(&k->ordered, 0, 0);
     for (struct item *e; (e = btree_next(&at, &key)) != NULL;) {
-        write_count(w, number_of(&all, e));
+        write_u32(w, number_of(&all, e));
         write_i64(w, (int64_t)key);
     }
     for (uint32_t i = 0; i < k->bucket_count; i++) {
         for (struct bucket_slot *s = k->buckets[i]; s; s = s->next) {
-            write_count(w, number_of(&all, s->item));
+            write_u32(w, number_of(&all, s->item));
             write_row(w, s->keyed == s->item->row ? NULL : s->keyed);
         }
     }
@@ -935,9 +935,10 @@ static void place_save(struct table *t, struct writer *w)
     arena_reset(t->app->env.scratch, mark);
 }
 
+/* A place in all, not a count: it may be greater than the bytes that are left. */
 static struct item *load_item(const struct items *all, struct reader *r)
 {
-    size_t at = read_count(r, UINT32_MAX);
+    uint32_t at = read_u32(r);
     if (at >= all->count)
         r->failed = true;
     return r->failed ? NULL : all->at[at];
