@@ -75,6 +75,8 @@ void kept_save(const struct kept *k, const struct kept_plan *p, struct writer *w
     for (uint32_t i = 0; i < k->count; i++) {
         for (uint32_t c = 0; c < p->count; c++)
             write_value(w, value_at(k, p, i, c));
+        if (p->count == 0)
+            write_u8(w, 0); /* a row that keeps nothing takes a byte, or the count could not be believed */
     }
 }
 
@@ -93,6 +95,8 @@ int kept_load(struct kept *k, const struct kept_plan *p, struct reader *r)
             kept_cells(k, p, place)[c] = v.as;
             kept_tags(k, p, place)[c] = (uint8_t)v.type;
         }
+        if (p->count == 0)
+            (void)read_u8(r);
     }
     return r->failed ? ERR_STATE : 0;
 }
