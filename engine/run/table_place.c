@@ -937,7 +937,7 @@ static void place_save(struct table *t, struct writer *w)
 
 static struct item *load_item(const struct items *all, struct reader *r)
 {
-    size_t at = read_count(r, UINT32_MAX);
+    size_t at = (size_t)read_varint(r);
     if (at >= all->count)
         r->failed = true;
     return r->failed ? NULL : all->at[at];
