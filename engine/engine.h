@@ -77,7 +77,7 @@ int64_t app_now(const struct app *app);
 
 /* The clock stands at now_ms, triggers 'start' fire. With resume, they don't (a state is going to be loaded). ERR_INVALID: a cron expression is wrong. */
 int app_start(struct app *app, int64_t now_ms, bool resume, struct err *e);
-/* Time passes: the only way. An earlier now_ms is ignored. */
+/* Time passes: the only way. An earlier now_ms is the present one: timers asked for late fire. */
 void app_advance(struct app *app, int64_t now_ms);
 /* The due time of the earliest timer, or INT64_MAX. */
 int64_t app_next_due(const struct app *app);

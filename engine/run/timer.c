@@ -179,6 +179,8 @@ void timer_cancel(struct op *op)
 static void fire(struct app *app, struct op *op, int64_t due_ms)
 {
     app_enter(app);
+    if (op->query && op->query->partition)
+        partition_touch(op->query->partition);
     if (op->type->due(op, due_ms) < 0) {
         /* Spec 10 section 6: failures while a timer is processed are only logged. */
         app->env.failed = false;
@@ -253,10 +255,11 @@ void timers_advance(struct app *app, int64_t now_ms)
         advance_playback(app, now_ms);
         return;
     }
+    if (now_ms < app->env.now_ms) /* the clock stands, but what was asked for since may be due */
+        now_ms = app->env.now_ms;
     if (live->count && live->list[0]->at_ms <= now_ms)
         advance_live(app, now_ms);
-    if (now_ms > app->env.now_ms)
-        app->env.now_ms = now_ms;
+    app->env.now_ms = now_ms;
 }
 
 int64_t timers_next(const struct timers *t)

@@ -32,7 +32,8 @@ void kept_grow(struct kept *k, const struct kept_plan *p, uint32_t most)
 {
     ASSERT(k->cap < UINT32_MAX / 2);
     struct kept wide = {.cap = k->cap ? k->cap * 2 : FIRST_PLACES};
-    if (wide.cap > most || most <= 2 * FIRST_PLACES) /* a million keys with a short window each: no smaller blocks left over */
+    if (wide.cap > most ||
+        most <= 2 * FIRST_PLACES) /* a million keys with a short window each: no smaller blocks left over */
         wide.cap = most;
     wide.block = mem_pool_alloc(block_bytes(p, wide.cap));
     for (; wide.count < k->count; wide.count++) {
