@@ -50,12 +50,12 @@ static int give_number(struct durable *d, const struct key *name, struct err *e)
     int rc = store_look(s, e);
     if (rc < 0)
         return rc;
-    if (store_get(s, STORE_META, "apps", 4, &i) == 0 && i.len == sizeof next)
+    if (store_get(s, STORE_META, "#apps", 5, &i) == 0 && i.len == sizeof next)
         memcpy(&next, i.bytes, sizeof next);
     store_look_end(s);
     d->app = next++;
     batch_open(&b);
-    batch_put(&b, STORE_META, "apps", 4, &next, sizeof next);
+    batch_put(&b, STORE_META, "#apps", 5, &next, sizeof next);
     batch_put(&b, STORE_META, name->bytes, name->len, &d->app, sizeof d->app);
     rc = store_apply(s, &b, e);
     batch_close(&b);

@@ -43,12 +43,12 @@ static int give_number(struct spool *s, const struct key *name, struct err *e)
     int rc = store_look(s->store, e);
     if (rc < 0)
         return rc;
-    if (store_get(s->store, STORE_META, "sinks", 5, &i) == 0 && i.len == sizeof next)
+    if (store_get(s->store, STORE_META, "#sinks", 6, &i) == 0 && i.len == sizeof next)
         memcpy(&next, i.bytes, sizeof next);
     store_look_end(s->store);
     s->sink = next++;
     batch_open(&b);
-    batch_put(&b, STORE_META, "sinks", 5, &next, sizeof next);
+    batch_put(&b, STORE_META, "#sinks", 6, &next, sizeof next);
     batch_put(&b, STORE_META, name->bytes, name->len, &s->sink, sizeof s->sink);
     rc = store_apply(s->store, &b, e);
     batch_close(&b);
