@@ -1,4 +1,5 @@
-/* cmd_state.c - looks at a folder of state: what is in it, what waits, what can be saved from it; and packs it. Keys: durable.c, spool.c. */
+/* cmd_state.c - looks at a folder of state: what is in it, what waits, what can be saved from it; and packs
+ * it. Keys: durable.c, spool.c. */
 #include "agent/cmd.h"
 #include "agent/spool.h"
 #include "agent/statedir.h"
@@ -14,7 +15,8 @@ struct look {
     struct err e;
 };
 
-/* Calls fn for each item whose key begins with prefix, until it returns false. What it gets is valid during the call. */
+/* Calls fn for each item whose key begins with prefix, until it returns false. What it gets is valid during
+ * the call. */
 static void each(struct look *l, enum store_shelf shelf, const void *prefix, size_t prefix_len,
                  bool (*fn)(struct look *l, const struct store_item *i, void *user), void *user)
 {
@@ -24,7 +26,8 @@ static void each(struct look *l, enum store_shelf shelf, const void *prefix, siz
     at.len = prefix_len;
     if (store_look(l->store, &l->e) < 0)
         return;
-    for (bool above = false; store_next(l->store, shelf, at.bytes, at.len, prefix_len, above, &i) == 0; above = true) {
+    for (bool above = false; store_next(l->store, shelf, at.bytes, at.len, prefix_len, above, &i) == 0;
+         above = true) {
         memcpy(at.bytes, i.key, i.key_len);
         at.len = i.key_len;
         if (!fn(l, &i, user))
@@ -122,8 +125,9 @@ static void print_sink(struct look *l, const struct named *sink)
     key_u8(&k, 'o');
     key_u32(&k, sink->number);
     each(l, STORE_META, k.bytes, k.len, read_mark, mark);
-    printf("  sink %s: %" PRIu64 " messages wait (%" PRIu64 " bytes), next number %" PRIu64 ", dropped %" PRIu64 "\n", sink->name,
-           mark[1] - mark[0], mark[2], mark[1], mark[3]);
+    printf("  sink %s: %" PRIu64 " messages wait (%" PRIu64 " bytes), next number %" PRIu64
+           ", dropped %" PRIu64 "\n",
+           sink->name, mark[1] - mark[0], mark[2], mark[1], mark[3]);
 }
 
 static void inspect(struct look *l, const struct names *apps, const struct names *sinks)
@@ -132,8 +136,10 @@ static void inspect(struct look *l, const struct names *apps, const struct names
     store_count(l->store, &n);
     printf("%" PRIu64 " bytes in use\n", n.used_bytes);
     for (size_t i = 0; i < apps->count; i++) {
-        struct sum journal = sum_of(l, STORE_JOURNAL, apps->list[i].number), state = sum_of(l, STORE_STATE, apps->list[i].number);
-        printf("app %s: state %" PRIu64 " bytes in %" PRIu64 " parts and pieces, journal %" PRIu64 " bytes in %" PRIu64 " records\n",
+        struct sum journal = sum_of(l, STORE_JOURNAL, apps->list[i].number),
+                   state = sum_of(l, STORE_STATE, apps->list[i].number);
+        printf("app %s: state %" PRIu64 " bytes in %" PRIu64 " parts and pieces, journal %" PRIu64
+               " bytes in %" PRIu64 " records\n",
                apps->list[i].name, state.bytes, state.count, journal.bytes, journal.count);
         for (size_t k = 0; k < sinks->count; k++)
             if (sinks->list[k].app == apps->list[i].number)
@@ -156,7 +162,8 @@ static void salvage_sink(struct look *l, const char *app, const struct named *si
     for (;;) {
         int count = spool_load(&s, from, &first, &items);
         if (count == ERR_STATE) {
-            fprintf(stderr, "weir: %s/%s: the messages from number %" PRIu64 " on are damaged\n", app, sink->name, first);
+            fprintf(stderr, "weir: %s/%s: the messages from number %" PRIu64 " on are damaged\n", app,
+                    sink->name, first);
             from = first + 1;
             mem_free(items);
             continue;
