@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum { MARK_FORMAT = 1 };
-enum note_kind { NOTE_MESSAGE = 'm', NOTE_ADVANCE = 'a', NOTE_TOPIC = 't' };
+enum note_kind { NOTE_MESSAGE = 'm', NOTE_ADVANCE = 'a', NOTE_TOPIC = 't', NOTE_QUERY = 'q' };
 
 bool durable_wanted(const struct plan *plan, bool standard)
 {
@@ -198,6 +198,15 @@ void durable_note_topic(struct durable *d, int source, const struct payload *p)
     }
 }
 
+void durable_note_query(struct durable *d, const char *text, size_t len, int64_t time_ms)
+{
+    begin(d);
+    write_u8(&d->notes, NOTE_QUERY);
+    write_count(&d->notes, 0);
+    write_i64(&d->notes, time_ms);
+    write_bytes(&d->notes, text, len);
+}
+
 void durable_owe(struct durable *d, struct source *s, uint64_t receipt, enum outcome outcome)
 {
     if (d->receipt_count == d->receipt_cap) {
@@ -350,6 +359,19 @@ static void replay_topic(struct durable *d, int source, struct reader *r)
     value_drop(map);
 }
 
+/* Whether it was refused or failed then, it is and does now. */
+static void replay_query(struct durable *d, int64_t time_ms, struct reader *r)
+{
+    struct result result;
+    struct err e;
+    size_t len;
+    const char *text = read_bytes(r, &len);
+    if (r->failed)
+        return;
+    (void)hosted_work_query(d->hosted, text, len, time_ms, &result, &e);
+    app_query_forget(d->hosted->app, text, len);
+}
+
 static int replay_record(struct durable *d, struct reader *r, struct buf *scratch)
 {
     struct hosted *h = d->hosted;
@@ -360,12 +382,14 @@ static int replay_record(struct durable *d, struct reader *r, struct buf *scratc
         int source = (int)read_varint(r);
         int64_t time_ms = read_i64(r);
         uint32_t id;
-        if (r->failed || (kind != NOTE_ADVANCE && source >= h->bind->source_count))
+        if (r->failed || (kind != NOTE_ADVANCE && kind != NOTE_QUERY && source >= h->bind->source_count))
             return ERR_STATE;
         if (kind == NOTE_ADVANCE) {
             hosted_work_advance(h, time_ms);
         } else if (kind == NOTE_TOPIC) {
             replay_topic(d, source, r);
+        } else if (kind == NOTE_QUERY) {
+            replay_query(d, time_ms, r);
         } else if (kind == NOTE_MESSAGE) {
             struct arrival *a = read_arrival(r, scratch, &id);
             if (!a)
