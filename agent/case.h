@@ -28,7 +28,8 @@ enum case_outcome {
 };
 struct case_result {
     enum case_outcome outcome;
-    struct jnode *got; /* lists of streams that hold only what the steps sent have their flag set: `expect` leaves them out */
+    struct jnode *got; /* lists of streams that hold only what the steps sent have their flag set: `expect`
+                          leaves them out */
     const char *words; /* also: why the app was refused */
 };
 /* restart_every 0: never. */

@@ -130,7 +130,8 @@ static bool same_list(struct comparison *c, const char *path, const struct jnode
     return true;
 }
 
-/* A member each of streams, queries or published. What is not expected must be empty, or hold only what the steps sent. */
+/* A member each of streams, queries or published. What is not expected must be empty, or hold only what the
+ * steps sent. */
 static bool same_lists(struct comparison *c, const char *what, const struct jnode *expect,
                        const struct jnode *got)
 {
@@ -166,16 +167,18 @@ static bool is_empty(const struct jnode *n)
     return n->kind == JNODE_NULL || (n->kind == JNODE_ARRAY && n->count == 0);
 }
 
-/* got's lists of rows have their flag set when ordered: only the engine knows whether a query has an order by. */
+/* got's lists of rows have their flag set when ordered: only the engine knows whether a query has an order
+ * by. */
 static bool same_results(struct comparison *c, const struct jnode *expect, const struct jnode *got)
 {
     const struct jnode *g = got ? got->first : NULL, *e = expect ? expect->first : NULL;
     c->is_result = true;
     for (uint32_t i = 0; e || g; i++) {
         bool any_order = g && e && e->kind == JNODE_ARRAY && g->kind == JNODE_ARRAY && !g->flag;
-        bool good =
-            e && g &&
-            (is_empty(e) ? is_empty(g) : any_order ? same_in_any_order(c, e, g) : same(c, e, g));
+        bool good = e && g &&
+                    (is_empty(e) ? is_empty(g)
+                     : any_order ? same_in_any_order(c, e, g)
+                                 : same(c, e, g));
         if (!good)
             return differ(c, arena_printf(c->arena, "results[%u]", i), e, g);
         e = e->next;

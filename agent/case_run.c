@@ -386,7 +386,8 @@ static const char *run_step(struct run *r, const struct jnode *step)
     return NULL;
 }
 
-/* The state goes into the store, the app is thrown away, a new one is made and loaded, as over a restart of the agent. */
+/* The state goes into the store, the app is thrown away, a new one is made and loaded, as over a restart of
+ * the agent. */
 static const char *restart(struct run *r)
 {
     struct store_batch batch;
@@ -406,9 +407,10 @@ static const char *restart(struct run *r)
     close_app(r);
     if (!wrong && (open_app(r) < 0 || app_start(r->app, now_ms, true, &e) < 0))
         wrong = "restart: the app was refused";
-    if (!wrong && app_restore(r->app, &keeper.home, &e) < 0)
+    if (!wrong && app_restore(r->app, &keeper.home, NULL, &e) < 0)
         wrong = arena_printf(r->arena, "restart: %s", e.text);
-    struct reader reader = {.at = (const uint8_t *)ports.out.bytes, .end = (const uint8_t *)ports.out.bytes + ports.out.len};
+    struct reader reader = {.at = (const uint8_t *)ports.out.bytes,
+                            .end = (const uint8_t *)ports.out.bytes + ports.out.len};
     if (!wrong && bind_load(r->bind, &reader) < 0)
         wrong = "restart: the saved state of the ports does not fit";
     buf_fini(&ports.out);
@@ -433,7 +435,8 @@ static const char *run_steps(struct run *r, int restart_every)
     return NULL;
 }
 
-/* Streams that hold only what the steps sent are marked by their flag. Where nothing else could come, some may be missing: those that failed. */
+/* Streams that hold only what the steps sent are marked by their flag. Where nothing else could come, some
+ * may be missing: those that failed. */
 static void mark_sent(struct run *r)
 {
     const struct plan *p = app_plan(r->app);

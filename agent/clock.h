@@ -7,6 +7,7 @@
 
 int64_t clock_wall_ms(void);                    /* since the epoch, UTC */
 long long clock_wall_for_log(void);             /* the same, in the type log.h asks for */
+int64_t clock_steady_ms(void);                  /* CLOCK_MONOTONIC */
 int64_t clock_steady_us(void);                  /* never goes back; no meaning beyond differences */
 int64_t clock_cpu_us(void);                     /* CPU time of this process, all threads */
 long clock_peak_rss_kb(void);                   /* the most memory this process ever had resident */

@@ -144,6 +144,7 @@ int commit_now(struct worker *w, struct err *e)
     (void)FAULT("commit.settled");
     each_outbox(w, outbox_done, NULL);
     each_outbox(w, outbox_go, NULL);
+    atomic_store(&w->commit_pending, false);
     if (was_stuck)
         worker_wake_apps(w);
     return 0;

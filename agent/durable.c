@@ -1,6 +1,6 @@
 /* durable.c - see durable.h.
  *
- * In the store: META 'a' NAME: the app's number; 'c' NUMBER: the mark of its checkpoint. JOURNAL NUMBER RECORD: eight bytes of checksum, the state
+ * In the store: META 'a' NAME: the app's number; 'c' NUMBER: the mark of its checkpoint; 't' NUMBER: its text. JOURNAL NUMBER RECORD: eight bytes of checksum, the state
  * of chance when the record begins, notes. A note: its kind, source, time, then what came. */
 #include "agent/durable.h"
 #include "agent/hosted.h"
@@ -11,8 +11,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { MARK_FORMAT = 1 };
-enum note_kind { NOTE_MESSAGE = 'm', NOTE_ADVANCE = 'a', NOTE_TOPIC = 't', NOTE_QUERY = 'q' };
+enum { MARK_FORMAT = 1, MESSAGE_HEAD_MOST = 40 };
+/* A SAME_MESSAGE has the properties of the message before it in the record. Times are differences to the note before. */
+enum note_kind { NOTE_MESSAGE = 'm', NOTE_SAME_MESSAGE = 's', NOTE_ADVANCE = 'a', NOTE_TOPIC = 't', NOTE_QUERY = 'q' };
 
 bool durable_wanted(const struct plan *plan, bool standard)
 {
@@ -24,10 +25,10 @@ bool durable_wanted(const struct plan *plan, bool standard)
 
 /* ---- keys ---- */
 
-static void mark_key(const struct durable *d, struct key *k)
+static void app_key(const struct durable *d, uint8_t kind, struct key *k)
 {
     k->len = 0;
-    key_u8(k, 'c');
+    key_u8(k, kind);
     key_u32(k, d->app);
 }
 
@@ -72,9 +73,12 @@ static int read_number(struct durable *d, const struct key *name, struct err *e)
     rc = store_get(s, STORE_META, name->bytes, name->len, &i);
     if (rc == 0 && i.len == sizeof d->app) {
         memcpy(&d->app, i.bytes, sizeof d->app);
-        mark_key(d, &k);
+        app_key(d, 'c', &k);
         if (store_get(s, STORE_META, k.bytes, k.len, &i) == 0)
             buf_add(&d->mark, i.bytes, i.len);
+        app_key(d, 't', &k);
+        if (store_get(s, STORE_META, k.bytes, k.len, &i) == 0)
+            buf_add(&d->text, i.bytes, i.len);
     }
     store_look_end(s);
     return rc;
@@ -101,7 +105,9 @@ int durable_open(struct durable **out, struct hosted *h, struct store *store, ui
     d->hosted = h;
     d->checkpoint_most = checkpoint_most;
     buf_init(&d->notes.out, SIZE_MAX);
+    batch_open(&d->closed);
     buf_init(&d->mark, SIZE_MAX);
+    buf_init(&d->text, SIZE_MAX);
     keeper_init(&d->keeper, store, NULL, 0);
     key_u8(&name, 'a');
     key_text(&name, h->name);
@@ -110,6 +116,8 @@ int durable_open(struct durable **out, struct hosted *h, struct store *store, ui
         rc = give_number(d, &name, e);
     d->keeper.app = d->app;
     d->has_checkpoint = d->mark.len > 0;
+    const char *text = plan_text(app_plan(h->app));
+    d->has_text = d->text.len == strlen(text) && memcmp(d->text.bytes ? d->text.bytes : "", text, d->text.len) == 0;
     d->wants_checkpoint = !d->has_checkpoint;
     if (rc == 0 && d->has_checkpoint)
         rc = read_mark_head(d, &r, e);
@@ -121,12 +129,19 @@ int durable_open(struct durable **out, struct hosted *h, struct store *store, ui
     return 0;
 }
 
+bool durable_is_of_another(const struct durable *d)
+{
+    return d->has_checkpoint && !d->has_text;
+}
+
 void durable_close(struct durable *d)
 {
     if (!d)
         return;
     buf_fini(&d->notes.out);
+    batch_close(&d->closed);
     buf_fini(&d->mark);
+    buf_fini(&d->text);
     keeper_fini(&d->keeper);
     mem_free(d->receipts);
     mem_free(d);
@@ -134,12 +149,41 @@ void durable_close(struct durable *d)
 
 /* ---- notes ---- */
 
-static void begin(struct durable *d)
+static void cut(struct durable *d)
 {
+    struct key k;
+    uint64_t hash;
+    if (!d->note_count)
+        return;
+    record_key(d, d->next, &k);
+    hash = hash_bytes(d->notes.out.bytes + sizeof hash, d->notes.out.len - sizeof hash, d->next);
+    memcpy(d->notes.out.bytes, &hash, sizeof hash);
+    batch_put(&d->closed, STORE_JOURNAL, k.bytes, k.len, d->notes.out.bytes, d->notes.out.len);
+    d->journal_bytes += d->notes.out.len;
+    d->next++;
+    buf_clear(&d->notes.out);
+    d->note_count = 0;
+    d->last_ms = 0;
+    d->last_texts = 0;
+}
+
+/* bytes: about what the note will take. */
+static void begin(struct durable *d, size_t bytes)
+{
+    if (d->notes.out.len + bytes > STORE_SMALL_BYTES)
+        cut(d);
     if (d->note_count++)
         return;
     write_i64(&d->notes, 0);
     write_i64(&d->notes, (int64_t)app_env(d->hosted->app)->random_state);
+}
+
+/* As the difference to the note before; it may be negative, so zigzag. */
+static void write_time(struct durable *d, int64_t time_ms)
+{
+    int64_t step = (int64_t)((uint64_t)time_ms - (uint64_t)d->last_ms);
+    write_varint(&d->notes, (uint64_t)step << 1 ^ (uint64_t)(step >> 63));
+    d->last_ms = time_ms;
 }
 
 uint64_t durable_hash(const struct arrival *a)
@@ -151,31 +195,39 @@ uint64_t durable_hash(const struct arrival *a)
 void durable_note_message(struct durable *d, int source, const struct arrival *a, uint32_t id, int64_t time_ms)
 {
     const char *body = (const char *)(a + 1), *bytes = arrival_bytes(a);
-    begin(d);
-    write_u8(&d->notes, NOTE_MESSAGE);
-    write_count(&d->notes, (size_t)source);
-    write_i64(&d->notes, time_ms);
-    write_count(&d->notes, id);
-    write_count(&d->notes, a->property_count);
-    write_bytes(&d->notes, body, (size_t)(bytes - body));
-    write_bytes(&d->notes, bytes, a->len);
+    size_t texts_len = (size_t)(bytes - body);
+    begin(d, texts_len + a->len + MESSAGE_HEAD_MOST);
+    struct writer *w = &d->notes;
+    bool same = d->last_texts && d->last_texts_len == texts_len && memcmp(w->out.bytes + d->last_texts, body, texts_len) == 0;
+    write_u8(w, same ? NOTE_SAME_MESSAGE : NOTE_MESSAGE);
+    write_count(w, (size_t)source);
+    write_time(d, time_ms);
+    write_count(w, id);
+    if (!same) {
+        write_count(w, a->property_count);
+        write_count(w, texts_len);
+        d->last_texts = w->out.len;
+        d->last_texts_len = texts_len;
+        buf_add(&w->out, body, texts_len);
+    }
+    write_bytes(w, bytes, a->len);
 }
 
 void durable_note_advance(struct durable *d, int64_t time_ms)
 {
-    begin(d);
+    begin(d, MESSAGE_HEAD_MOST);
     write_u8(&d->notes, NOTE_ADVANCE);
     write_count(&d->notes, 0);
-    write_i64(&d->notes, time_ms);
+    write_time(d, time_ms);
 }
 
 void durable_note_topic(struct durable *d, int source, const struct payload *p)
 {
     struct writer *w = &d->notes;
-    begin(d);
+    begin(d, p->len + MESSAGE_HEAD_MOST);
     write_u8(w, NOTE_TOPIC);
     write_count(w, (size_t)source);
-    write_i64(w, app_now(d->hosted->app));
+    write_time(d, app_now(d->hosted->app));
     write_u8(w, (uint8_t)p->kind);
     switch (p->kind) {
     case PAYLOAD_TEXT:
@@ -200,10 +252,10 @@ void durable_note_topic(struct durable *d, int source, const struct payload *p)
 
 void durable_note_query(struct durable *d, const char *text, size_t len, int64_t time_ms)
 {
-    begin(d);
+    begin(d, len + MESSAGE_HEAD_MOST);
     write_u8(&d->notes, NOTE_QUERY);
     write_count(&d->notes, 0);
-    write_i64(&d->notes, time_ms);
+    write_time(d, time_ms);
     write_bytes(&d->notes, text, len);
 }
 
@@ -220,7 +272,7 @@ void durable_owe(struct durable *d, struct source *s, uint64_t receipt, enum out
 
 bool durable_is_dirty(const struct durable *d)
 {
-    return d->note_count || d->receipt_count || d->wants_checkpoint;
+    return d->note_count || d->closed.count || d->receipt_count || d->wants_checkpoint;
 }
 
 static void write_mark(struct durable *d, struct store_batch *batch)
@@ -243,7 +295,7 @@ static void write_mark(struct durable *d, struct store_batch *batch)
             repeats_save(&h->sources[i]->repeats, &w);
     }
     bind_save(h->bind, &w);
-    mark_key(d, &k);
+    app_key(d, 'c', &k);
     batch_put(batch, STORE_META, k.bytes, k.len, w.out.bytes, w.out.len);
     buf_fini(&w.out);
 }
@@ -255,6 +307,12 @@ static void checkpoint(struct durable *d, struct store_batch *batch)
     d->checkpoint_bytes = app_checkpoint(d->hosted->app, &d->keeper.home);
     d->keeper.batch = NULL;
     write_mark(d, batch);
+    if (!d->has_text) {
+        const char *text = plan_text(app_plan(d->hosted->app));
+        app_key(d, 't', &from);
+        batch_put(batch, STORE_META, from.bytes, from.len, text, strlen(text));
+        d->has_text = true;
+    }
     record_key(d, 0, &from);
     record_key(d, d->next, &to);
     batch_drop_range(batch, STORE_JOURNAL, from.bytes, from.len, to.bytes, to.len);
@@ -266,20 +324,12 @@ static void checkpoint(struct durable *d, struct store_batch *batch)
 
 void durable_collect(struct durable *d, struct store_batch *batch)
 {
-    struct key k;
-    uint64_t hash;
     uint64_t most = d->checkpoint_most > d->checkpoint_bytes ? d->checkpoint_most : d->checkpoint_bytes;
-    d->journal_bytes += d->notes.out.len;
+    cut(d);
     bool is_due = d->wants_checkpoint || d->journal_bytes >= most;
-    if (d->note_count && !is_due) { /* else the checkpoint has it */
-        record_key(d, d->next, &k);
-        hash = hash_bytes(d->notes.out.bytes + sizeof hash, d->notes.out.len - sizeof hash, d->next);
-        memcpy(d->notes.out.bytes, &hash, sizeof hash);
-        batch_put(batch, STORE_JOURNAL, k.bytes, k.len, d->notes.out.bytes, d->notes.out.len);
-        d->next++;
-    }
-    buf_clear(&d->notes.out);
-    d->note_count = 0;
+    if (!is_due && d->closed.count) /* else the checkpoint has it */
+        batch_join(batch, &d->closed);
+    batch_clear(&d->closed);
     if (is_due)
         checkpoint(d, batch);
 }
@@ -295,21 +345,29 @@ void durable_committed(struct durable *d)
 
 /* ---- a replay ---- */
 
-/* An arrival as it was when it came, in scratch. */
-static struct arrival *read_arrival(struct reader *r, struct buf *scratch, uint32_t *id)
+struct texts { /* properties, as the last message that brought some has them */
+    const void *bytes;
+    size_t len;
+    uint32_t count;
+};
+
+static struct arrival *read_arrival(struct reader *r, struct buf *scratch, bool same, struct texts *texts, uint32_t *id)
 {
     struct arrival a = {0};
-    size_t texts_len, len;
+    size_t len;
     *id = (uint32_t)read_varint(r);
-    a.property_count = (uint32_t)read_count(r, UINT32_MAX);
-    const void *texts = read_bytes(r, &texts_len);
+    if (!same) {
+        texts->count = (uint32_t)read_count(r, UINT32_MAX);
+        texts->bytes = read_bytes(r, &texts->len);
+    }
     const void *bytes = read_bytes(r, &len);
-    if (r->failed)
+    if (r->failed || !texts->bytes)
         return NULL;
+    a.property_count = texts->count;
     a.len = (uint32_t)len;
     buf_clear(scratch);
     buf_add(scratch, &a, sizeof a);
-    buf_add(scratch, texts, texts_len);
+    buf_add(scratch, texts->bytes, texts->len);
     buf_add(scratch, bytes, len);
     buf_add_char(scratch, 0);
     return (struct arrival *)(void *)scratch->bytes;
@@ -375,13 +433,16 @@ static void replay_query(struct durable *d, int64_t time_ms, struct reader *r)
 static int replay_record(struct durable *d, struct reader *r, struct buf *scratch)
 {
     struct hosted *h = d->hosted;
+    struct texts texts = {0};
+    int64_t time_ms = 0;
     read_i64(r);
     app_env(h->app)->random_state = (uint64_t)read_i64(r);
     while (r->at < r->end && !r->failed) {
         uint8_t kind = read_u8(r);
         int source = (int)read_varint(r);
-        int64_t time_ms = read_i64(r);
+        uint64_t zigzag = read_varint(r);
         uint32_t id;
+        time_ms = (int64_t)((uint64_t)time_ms + (zigzag >> 1 ^ (0 - (zigzag & 1))));
         if (r->failed || (kind != NOTE_ADVANCE && kind != NOTE_QUERY && source >= h->bind->source_count))
             return ERR_STATE;
         if (kind == NOTE_ADVANCE) {
@@ -390,8 +451,8 @@ static int replay_record(struct durable *d, struct reader *r, struct buf *scratc
             replay_topic(d, source, r);
         } else if (kind == NOTE_QUERY) {
             replay_query(d, time_ms, r);
-        } else if (kind == NOTE_MESSAGE) {
-            struct arrival *a = read_arrival(r, scratch, &id);
+        } else if (kind == NOTE_MESSAGE || kind == NOTE_SAME_MESSAGE) {
+            struct arrival *a = read_arrival(r, scratch, kind == NOTE_SAME_MESSAGE, &texts, &id);
             if (!a)
                 return ERR_STATE;
             if (id && h->sources[source])
@@ -480,18 +541,33 @@ static int load_mark(struct durable *d, struct err *e)
     return 0;
 }
 
+static int upgrade(struct durable *d, struct err *e)
+{
+    struct app_upgrade u = {0};
+    buf_init(&u.fresh, SIZE_MAX);
+    int rc = app_restore(d->hosted->app, &d->keeper.home, &u, e);
+    if (rc == 0)
+        log_write(LOG_INFO, d->hosted->log_name, "changed: %d parts keep their state, %d begin anew%s%s", u.kept_count, u.fresh_count,
+                  u.fresh_count ? ": " : "", u.fresh_count ? u.fresh.bytes : "");
+    buf_fini(&u.fresh);
+    d->wants_checkpoint = true;
+    return rc;
+}
+
 int durable_restore(struct durable *d, struct err *e)
 {
     struct hosted *h = d->hosted;
+    if (durable_is_of_another(d))
+        return upgrade(d, e);
     h->replays = h->bind->is_quiet = true;
-    int rc = app_restore(h->app, &d->keeper.home, e);
+    int rc = app_restore(h->app, &d->keeper.home, NULL, e);
     if (rc == 0)
         rc = load_mark(d, e);
     if (rc == 0)
         rc = replay(d, e);
     h->replays = h->bind->is_quiet = false;
     for (int i = 0; i < h->bind->sink_count; i++)
-        if (h->outboxes[i] && !outbox_replayed(h->outboxes[i]) && rc == 0)
+        if (h->outboxes[i] && h->outboxes[i]->replays && !outbox_replayed(h->outboxes[i]) && rc == 0)
             log_write(LOG_ERROR, h->log_name, "sink %s: the journal gave other outputs than before the stop", h->outboxes[i]->name);
     return rc;
 }

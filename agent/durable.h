@@ -26,13 +26,18 @@ struct durable {
     uint32_t app;        /* its number in the store */
     uint64_t next;       /* of the journal's records: the next one */
     struct writer notes; /* the record being filled */
+    struct store_batch closed; /* records that are full */
     uint32_t note_count;
+    int64_t last_ms;                   /* of the record's last note */
+    size_t last_texts, last_texts_len; /* where its last properties stand in notes; 0: none yet */
     uint64_t journal_bytes, checkpoint_bytes; /* since the last checkpoint; that one's */
     uint64_t checkpoint_most;                 /* the setting */
     bool has_checkpoint;
     bool wants_checkpoint;
     int64_t now_ms;    /* at the checkpoint, for the start of the resumed app */
     struct buf mark;   /* the checkpoint's, as read */
+    struct buf text;   /* of the app that the checkpoint and the journal are of */
+    bool has_text;     /* text is this app's, and in the store */
     struct receipt {
         struct source *source;
         uint64_t receipt;
@@ -46,7 +51,10 @@ bool durable_wanted(const struct plan *plan, bool standard);
 /* Finds the app in the store or gives it a number. ERR_IO, ERR_STATE. */
 int durable_open(struct durable **out, struct hosted *h, struct store *store, uint64_t checkpoint_most, struct err *e);
 void durable_close(struct durable *d);
-/* Loads the checkpoint into the hosted app, which was started with resume at d->now_ms, and works off the journal. */
+/* What is saved is of another text: the journal can be worked off by that one only. */
+bool durable_is_of_another(const struct durable *d);
+/* Loads the checkpoint into the hosted app, which was started with resume at d->now_ms, and works off the journal. Of another text (whose journal must
+ * be empty then) what didn't change is taken over; the log tells what begins anew. */
 int durable_restore(struct durable *d, struct err *e);
 
 /* Law 1. time_ms: where the app's clock will stand. */

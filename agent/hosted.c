@@ -248,8 +248,35 @@ static int open_outbox(struct hosted *h, struct bind_sink *s, const struct confi
                        (size_t)config->outbox_bytes, worker_poke, h->worker, e);
 }
 
+static void close_outbox(struct hosted *h, struct outbox *b, bool retires)
+{
+    b->hosted = NULL;
+    if (retires) {
+        worker_retire(h->worker, b);
+    } else {
+        worker_forget(h->worker, b);
+        outbox_close(b);
+    }
+}
+
+/* Two outboxes must not share what is on disk: the old one ends before its successor begins. */
+static void close_changed(struct hosted *h, struct hosted *old)
+{
+    for (int i = 0; old && old->durable && i < old->bind->sink_count; i++) {
+        bool stays = false;
+        for (int k = 0; k < h->bind->sink_count; k++)
+            stays |= old->outboxes[i] && find_outbox(old, h, &h->bind->sinks[k]) == old->outboxes[i];
+        if (!old->outboxes[i] || stays)
+            continue;
+        close_outbox(old, old->outboxes[i], false);
+        old->outboxes[i] = NULL;
+    }
+}
+
 static int open_ports(struct hosted *h, struct hosted *old, const struct config *config, struct err *e)
 {
+    if (h->durable)
+        close_changed(h, old);
     for (int i = 0; i < h->bind->sink_count; i++) {
         struct bind_sink *s = &h->bind->sinks[i];
         if (!has_port(s->type))
@@ -275,17 +302,6 @@ static int open_ports(struct hosted *h, struct hosted *old, const struct config 
         s->port = h->sources[i]->port;
     }
     return 0;
-}
-
-static void close_outbox(struct hosted *h, struct outbox *b, bool retires)
-{
-    b->hosted = NULL;
-    if (retires) {
-        worker_retire(h->worker, b);
-    } else {
-        worker_forget(h->worker, b);
-        outbox_close(b);
-    }
 }
 
 /* Closes the ports of h that `heir` did not take over. */
@@ -389,6 +405,21 @@ static int begin(struct hosted *h, struct err *e)
     return rc < 0 ? rc : durable_restore(h->durable, e);
 }
 
+/* The agent was down while the app's text changed: the one that the journal is of finishes its work, as if it still ran. */
+static struct hosted *resurrect(struct hosted *h, const struct config *config, struct err *e)
+{
+    const struct durable *d = h->durable;
+    struct hosted *old = hosted_new(h->worker, h->name, d->text.bytes ? d->text.bytes : "", d->text.len, config);
+    if (!old) {
+        err_set(e, ERR_STATE, "what its text was before the stop is refused now: its journal cannot be worked off");
+        return NULL;
+    }
+    if (hosted_start(old, NULL, config, e) == 0)
+        return old;
+    hosted_free(old, false);
+    return NULL;
+}
+
 /* The one it replaces has left its state where the new one looks for it. */
 static int take_state(struct hosted *h, struct hosted *old, const struct config *config, struct err *e)
 {
@@ -406,6 +437,9 @@ static int take_state(struct hosted *h, struct hosted *old, const struct config 
 int hosted_start(struct hosted *h, struct hosted *old, const struct config *config, struct err *e)
 {
     int64_t *account = mem_account;
+    bool was_down = !old && h->durable && durable_is_of_another(h->durable);
+    if (was_down && !(old = resurrect(h, config, e)))
+        return ERR_STATE;
     int rc = take_state(h, old, config, e);
     if (rc == 0)
         rc = open_ports(h, old, config, e);
@@ -418,7 +452,9 @@ int hosted_start(struct hosted *h, struct hosted *old, const struct config *conf
     if (rc < 0) {
         /* What was taken over goes back untouched. */
         close_ports(h, old, false);
-        if (old && old->durable)
+        if (was_down)
+            hosted_free(old, false);
+        else if (old && old->durable)
             attach_ports(old);
         return rc;
     }

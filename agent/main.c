@@ -1,5 +1,7 @@
 /* main.c - finds the command, answers for help, and hands over. */
+#include "agent/clock.h"
 #include "agent/cmd.h"
+#include "ports/port.h"
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -101,6 +103,7 @@ int cmd_usage(const char *name, const char *why, ...)
 
 int main(int argc, char **argv)
 {
+    port_use_clock(clock_steady_ms);
     if (argc < 2) {
         print_help(stderr);
         return CMD_USAGE;

@@ -404,7 +404,7 @@ static void take_items(struct outbox *b, struct spool_item *items, int count, ui
                                              .len = item->len,
                                              .size = item->size + (uint32_t)sizeof(struct outbox_entry),
                                              .dynamic_count = item->dynamic_count,
-                                             .begins_chunk = i == 0};
+                                             .begins_chunk = item->number == first};
         b->live++;
         b->live_bytes += item->size + sizeof(struct outbox_entry);
     }

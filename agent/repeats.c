@@ -13,6 +13,7 @@ void repeats_fini(struct repeats *r)
 static void grow(struct repeats *r)
 {
     uint64_t cap = r->cap ? r->cap * 2 : REPEATS_FIRST;
+    cap = cap < REPEATS_MOST ? cap : REPEATS_MOST;
     struct repeat *ring = mem_array((size_t)cap, sizeof *ring);
     for (uint64_t at = 0; at < r->taken; at++)
         ring[at] = r->ring[at];
@@ -25,7 +26,7 @@ void repeats_add(struct repeats *r, uint32_t id, uint64_t hash)
 {
     if (r->taken == r->cap && r->cap < REPEATS_MOST)
         grow(r);
-    r->ring[r->taken++ % r->cap] = (struct repeat){.hash = (uint32_t)hash, .id = id};
+    r->ring[r->taken++ % r->cap] = (struct repeat){.hash = (uint16_t)hash, .id = (uint16_t)id};
 }
 
 static uint64_t oldest(const struct repeats *r)
@@ -46,7 +47,7 @@ bool repeats_take(struct repeats *r, const struct port_origin *origin, uint64_t 
         uint64_t at = r->scan > oldest(r) ? r->scan : oldest(r);
         for (; at < r->taken; at++) {
             const struct repeat *old = &r->ring[at % r->cap];
-            if (old->id != origin->id || old->hash != (uint32_t)hash)
+            if (old->id != origin->id || old->hash != (uint16_t)hash)
                 continue;
             r->scan = at + 1;
             return true;
@@ -57,20 +58,27 @@ bool repeats_take(struct repeats *r, const struct port_origin *origin, uint64_t 
     return false;
 }
 
+/* Ids mostly rise by one: an entry takes three bytes. */
 void repeats_save(const struct repeats *r, struct writer *w)
 {
-    write_count(w, (size_t)(r->taken - oldest(r)));
+    uint16_t id = 0;
+    write_varint(w, r->taken - oldest(r));
     for (uint64_t at = oldest(r); at < r->taken; at++) {
-        write_count(w, r->ring[at % r->cap].id);
-        write_u32(w, r->ring[at % r->cap].hash);
+        const struct repeat *old = &r->ring[at % r->cap];
+        write_varint(w, (uint16_t)(old->id - id));
+        write_u8(w, (uint8_t)old->hash);
+        write_u8(w, (uint8_t)(old->hash >> 8));
+        id = old->id;
     }
 }
 
 void repeats_load(struct repeats *r, struct reader *in)
 {
     size_t count = read_count(in, REPEATS_MOST);
+    uint16_t id = 0;
     for (size_t i = 0; i < count && !in->failed; i++) {
-        uint32_t id = (uint32_t)read_varint(in);
-        repeats_add(r, id, read_u32(in));
+        id = (uint16_t)(id + read_varint(in));
+        uint16_t hash = read_u8(in);
+        repeats_add(r, id, (uint64_t)(hash | read_u8(in) << 8));
     }
 }

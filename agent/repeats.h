@@ -2,9 +2,10 @@
  *
  * A far side that keeps a session (MQTT, clean.session='false') sends again, at the beginning of the next connection and in the old order, what it
  * has no acknowledgement for; whether ours arrived is never known. Law: a message is a repeat when it stands among the remembered ones
- * behind the last repeat of this session, and no message that is none came before it in the session. What is older than REPEATS_MOST messages was
- * acknowledged: brokers hold fewer in flight (thousands have been seen), and packet ids come round after 65,535, so remembering more
- * would take a new message for an old one.
+ * behind the last repeat of this session, and no message that is none came before it in the session. What is older than REPEATS_MOST messages
+ * counts as acknowledged. So many, for a broker that comes back to a long queue may put all of it in flight at once (seen: 17,000), and what
+ * we acknowledge a moment before we die it may never read; no more, for packet ids come round after 65,535, and a new message must
+ * not look like an old one.
  *
  * Remembered again after a restart, from the checkpoint and the journal. On the worker. */
 #ifndef WEIR_AGENT_REPEATS_H
@@ -13,12 +14,12 @@
 #include "engine/data/codec.h"
 #include "ports/port.h"
 
-enum { REPEATS_MOST = 16384 };
+enum { REPEATS_MOST = 60000 };
 
 struct repeats {
     struct repeat {
-        uint32_t hash; /* of its properties and bytes */
-        uint32_t id;
+        uint16_t hash; /* of its properties and bytes: for a session that began anew */
+        uint16_t id;
     } * ring; /* owned; place n % cap holds the n-th */
     uint64_t cap;
     uint64_t taken; /* so many were added; the last REPEATS_MOST are there */

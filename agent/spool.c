@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+enum { ITEM_HEAD_MOST = 13 };
+
 static void chunk_key(const struct spool *s, uint64_t number, struct key *k)
 {
     k->len = 0;
@@ -143,7 +145,7 @@ void spool_cut(struct spool *s)
 
 void spool_add(struct spool *s, uint64_t number, int64_t at_ms, const char *bytes, uint32_t len, uint32_t size, uint8_t dynamic_count)
 {
-    if (s->chunk_count == SPOOL_CHUNK_MESSAGES || s->chunk.len + size > SPOOL_CHUNK_BYTES)
+    if (s->chunk_count == SPOOL_CHUNK_MESSAGES || s->chunk.len + size + ITEM_HEAD_MOST > SPOOL_CHUNK_BYTES)
         spool_cut(s);
     struct writer w = {.out = s->chunk};
     if (!s->chunk_count) {
@@ -151,7 +153,7 @@ void spool_add(struct spool *s, uint64_t number, int64_t at_ms, const char *byte
         write_i64(&w, 0);
         write_i64(&w, at_ms);
     }
-    write_count(&w, number - s->chunk_first);
+    write_varint(&w, number - s->chunk_first);
     write_count(&w, len);
     write_count(&w, size);
     write_u8(&w, dynamic_count);
@@ -237,12 +239,16 @@ int spool_load(struct spool *s, uint64_t from, uint64_t *first, struct spool_ite
     int rc = store_look(s->store, &e);
     if (rc < 0)
         return rc;
-    chunk_key(s, s->has_loaded ? from : 0, &k); /* the first chunk there is may begin below head */
+    chunk_key(s, s->has_loaded ? from : 0, &k); /* the first chunk there is may begin below head, or end there */
     s->has_loaded = true;
     rc = store_next(s->store, STORE_OUTBOX, k.bytes, k.len, sizeof s->sink, false, &i);
-    if (rc == 0) {
+    while (rc == 0) {
         *first = key_get_u64(i.key, sizeof s->sink);
         rc = read_items(&i, *first, from, items);
+        if (rc != 0)
+            break;
+        chunk_key(s, *first, &k);
+        rc = store_next(s->store, STORE_OUTBOX, k.bytes, k.len, sizeof s->sink, true, &i);
     }
     store_look_end(s->store);
     return rc;

@@ -12,7 +12,8 @@
 #include "engine/store/store.h"
 #include "ports/bind.h"
 
-enum { SPOOL_CHUNK_BYTES = 128 * 1024, SPOOL_CHUNK_MESSAGES = 1024 };
+/* So that two fit into a page of the store: bigger ones would get pages of their own, and those cost several times their bytes. */
+enum { SPOOL_CHUNK_BYTES = STORE_SMALL_BYTES, SPOOL_CHUNK_MESSAGES = 1024 };
 
 struct spool {
     struct store *store; /* borrowed */

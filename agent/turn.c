@@ -194,6 +194,8 @@ static uint32_t turn(struct worker *w, struct hosted *h, bool ignores_bounds)
         settle(half->bytes + from, half->bytes + half->at);
         hosted_flush(h);
     }
+    if (h->durable)
+        atomic_store(&w->commit_pending, true);
     metrics_add(&metrics.in, count);
     metrics_add(&metrics.turns, 1);
     pthread_mutex_lock(&w->lock);

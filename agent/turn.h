@@ -37,6 +37,7 @@ struct worker {
     int64_t retry_us;  /* at or before the earliest retry of an outbox, or end of a retirement */
     int64_t last_turn_us;
 
+    atomic_bool commit_pending; /* something waits for the disk: for tests and metrics */
     _Atomic uint64_t beat; /* odd while it works, even while it rests; changes with every round */
 };
 

@@ -77,7 +77,7 @@ int64_t app_now(const struct app *app);
 
 /* The clock stands at now_ms, triggers 'start' fire. With resume, they don't (a state is going to be loaded). ERR_INVALID: a cron expression is wrong. */
 int app_start(struct app *app, int64_t now_ms, bool resume, struct err *e);
-/* Time passes: the only way. An earlier now_ms is ignored. */
+/* Time passes: the only way. An earlier now_ms is the present one: timers asked for late fire. */
 void app_advance(struct app *app, int64_t now_ms);
 /* The due time of the earliest timer, or INT64_MAX. */
 int64_t app_next_due(const struct app *app);
@@ -105,9 +105,16 @@ int app_query_check(struct app *app, const char *text, size_t len, enum query_ef
 void app_query_forget(struct app *app, const char *text, size_t len);
 
 /* State (engine/data/state.h). checkpoint hands to home what changed since the last one, and returns how many bytes that was; it must not be
- * called inside a callback. restore wants an app of the same text, fresh, started with resume. ERR_NOT_FOUND: nothing was saved, or not
- * this app; ERR_STATE: damaged, or it does not fit; words in e. After an error the app is worth nothing: free it. */
+ * called inside a callback. restore wants an app that is fresh and was started with resume. Without upgrade it must be of the same text; with it,
+ * an operator, table or partition takes over the state of the one of its name if it is written the same way over the same attributes, and
+ * otherwise begins anew. ERR_NOT_FOUND: nothing was saved, or not this app; ERR_STATE: damaged, or it does not fit; words in e. After an
+ * error the app is worth nothing: free it. */
+struct app_upgrade {
+    struct buf fresh; /* what begins anew, with commas; the caller's to init and fini */
+    int kept_count, fresh_count;
+};
 uint64_t app_checkpoint(struct app *app, const struct state_home *home);
-int app_restore(struct app *app, const struct state_home *home, struct err *e);
+int app_restore(struct app *app, const struct state_home *home, struct app_upgrade *upgrade, struct err *e);
+const char *plan_text(const struct plan *p); /* the app's, with variables put in */
 
 #endif

@@ -14,11 +14,14 @@ struct unit {
     const char *name;
     uint64_t factor;
 };
-static const struct unit bytes_units[] = {{"", 1}, {"B", 1}, {"kB", 1000}, {"MB", 1000000}, {"GB", 1000000000}, {NULL, 0}};
+static const struct unit bytes_units[] = {{"", 1},         {"B", 1},           {"kB", 1000},
+                                          {"MB", 1000000}, {"GB", 1000000000}, {NULL, 0}};
 static const struct unit time_units[] = {
-    {"", 1},           {"ms", 1},         {"millisecond", 1}, {"milliseconds", 1}, {"sec", 1000},    {"second", 1000},   {"seconds", 1000},
-    {"min", 60000},    {"minute", 60000}, {"minutes", 60000}, {"hour", 3600000},   {"hours", 3600000}, {"day", 86400000}, {"days", 86400000},
-    {"week", 604800000}, {"weeks", 604800000}, {NULL, 0}};
+    {"", 1},           {"ms", 1},          {"millisecond", 1},  {"milliseconds", 1},
+    {"sec", 1000},     {"second", 1000},   {"seconds", 1000},   {"min", 60000},
+    {"minute", 60000}, {"minutes", 60000}, {"hour", 3600000},   {"hours", 3600000},
+    {"day", 86400000}, {"days", 86400000}, {"week", 604800000}, {"weeks", 604800000},
+    {NULL, 0}};
 static const char *const on_errors[] = {"log", "wait", "stream", "store"};
 
 /* Siddhi's connectors that we have not built: another word than for a misspelled one. */
@@ -176,7 +179,9 @@ static bool configure_port(struct making *mk, const struct port_type *type, stru
                            struct options *out, const struct ast_element *const *lists, int list_count,
                            struct span at)
 {
-    static const char *const reserved[] = {"type", "ref", "on.error", "buffer.max.size", "buffer.max.age", "buffer.overflow", "dedupe.field", NULL};
+    static const char *const reserved[] = {
+        "type",         "ref", "on.error", "buffer.max.size", "buffer.max.age", "buffer.overflow",
+        "dedupe.field", NULL};
     struct dynamics d = {.mk = mk, .sink = sink};
     struct configure c = {.arena = mk->arena,
                           .diags = mk->diags,
@@ -242,7 +247,8 @@ static const char *read_on_error(struct making *mk, const struct ast_annotation 
 }
 
 /* "10 MB", "7 days", "500": a whole number and a unit of the table. */
-static bool read_amount(struct making *mk, const struct ast_element *e, const struct unit *units, uint64_t *out)
+static bool read_amount(struct making *mk, const struct ast_element *e, const struct unit *units,
+                        uint64_t *out)
 {
     char *end;
     errno = 0;
@@ -262,8 +268,10 @@ static bool read_amount(struct making *mk, const struct ast_element *e, const st
 static void read_buffer(struct making *mk, const struct ast_annotation *a, struct bind_buffer *b)
 {
     static const char *const overflows[] = {"block", "drop.oldest", "drop.newest"};
-    const struct ast_element *size = ast_find_element(a, "buffer.max.size"), *age = ast_find_element(a, "buffer.max.age"),
-                             *overflow = ast_find_element(a, "buffer.overflow"), *field = ast_find_element(a, "dedupe.field");
+    const struct ast_element *size = ast_find_element(a, "buffer.max.size"),
+                             *age = ast_find_element(a, "buffer.max.age"),
+                             *overflow = ast_find_element(a, "buffer.overflow"),
+                             *field = ast_find_element(a, "dedupe.field");
     uint64_t age_ms = 0;
     if (size)
         read_amount(mk, size, bytes_units, &b->most_bytes);
@@ -275,7 +283,8 @@ static void read_buffer(struct making *mk, const struct ast_annotation *a, struc
         if (strcasecmp(overflows[i], overflow->value) == 0)
             which = i;
     if (which < 0)
-        diag_error(mk->diags, overflow->span, "buffer.overflow is 'block', 'drop.oldest' or 'drop.newest', not '%s'", overflow->value);
+        diag_error(mk->diags, overflow->span,
+                   "buffer.overflow is 'block', 'drop.oldest' or 'drop.newest', not '%s'", overflow->value);
     b->overflow = which < 0 ? BUFFER_BLOCK : (enum buffer_overflow)which;
 }
 

@@ -20,8 +20,8 @@ struct bind_source {
     void *user;                  /* the agent's */
     int number;
 };
-/* What may wait for a sink of a durable app while its far side is away: @sink(buffer.max.size, buffer.max.age, buffer.overflow,
- * dedupe.field). 0: the agent's default. */
+/* What may wait for a sink of a durable app while its far side is away: @sink(buffer.max.size,
+ * buffer.max.age, buffer.overflow, dedupe.field). 0: the agent's default. */
 struct bind_buffer {
     uint64_t most_bytes;
     int64_t most_age_ms;
@@ -38,7 +38,7 @@ struct bind_sink {
     } * dynamic;
     int dynamic_count;
     struct mapper *map;
-    const char *on_error;  /* "log" "wait" "stream" "store" */
+    const char *on_error; /* "log" "wait" "stream" "store" */
     struct bind_buffer buffer;
     int destination_group; /* @distribution: number of the group, -1 without */
     int strategy;          /* 0 roundRobin, 1 broadcast, 2 partitioned */
@@ -63,7 +63,8 @@ struct bind {
     void (*rejected)(void *user, const char *where, const char *why);
     /* A message of an inMemory topic is about to enter: the owner may note it down. May be NULL. */
     void (*arriving)(void *user, const struct bind_source *source, const struct payload *p);
-    bool is_quiet; /* what happens has happened before (a journal is worked off): log and inMemory sinks do nothing */
+    bool is_quiet; /* what happens has happened before (a journal is worked off): log and inMemory sinks do
+                      nothing */
     void *user;
 };
 
@@ -87,9 +88,9 @@ void bind_free(struct bind *b);
  * ERR_INVALID: rejected (in part). */
 int bind_receive(struct bind *b, struct bind_source *s, const struct payload *p,
                  const struct property *properties, int property_count);
-/* What the maps and distributions remember between messages, as a part of the app's state: to be saved right behind
- * app_save and loaded right behind app_load, into a bind of the same text. On the worker, outside a push. load
- * returns 0, or ERR_STATE: these bytes do not fit. */
+/* What the maps and distributions remember between messages, as a part of the app's state: to be saved right
+ * behind app_save and loaded right behind app_load, into a bind of the same text. On the worker, outside a
+ * push. load returns 0, or ERR_STATE: these bytes do not fit. */
 void bind_save(const struct bind *b, struct writer *w);
 int bind_load(struct bind *b, struct reader *r);
 /* For app_host.sink / has_sinks. */

@@ -38,7 +38,7 @@ static void files_rotate(const struct file_port *p, const char *path)
 /* 0 with p->fd open on path, at *size bytes; or a negative errno. */
 static int sink_open(struct file_port *p, const char *path, off_t *size)
 {
-    struct stat here, there;
+    struct stat here = {0}, there;
     if (p->fd >= 0 && (strcmp(p->open_path, path) != 0 || stat(path, &there) < 0 || fstat(p->fd, &here) < 0 ||
                        here.st_ino != there.st_ino))
         sink_shut(p);

@@ -47,8 +47,8 @@ struct map_type {
     /* One chunk (or one event) to any number of payloads. */
     int (*write)(struct mapper *m, const struct batch *b, map_payload_fn emit, void *user, struct err *e);
     void (*close)(struct mapper *m);
-    /* What one message leaves behind for the next ones, as part of the app's state; NULL: nothing. load wants a
-     * mapper just opened and returns 0, or ERR_STATE. */
+    /* What one message leaves behind for the next ones, as part of the app's state; NULL: nothing. load wants
+     * a mapper just opened and returns 0, or ERR_STATE. */
     void (*save)(const struct mapper *m, struct writer *w);
     int (*load)(struct mapper *m, struct reader *r);
 };

@@ -597,8 +597,9 @@ static void mqtt_settle(struct port *port, uint64_t receipt, enum outcome outcom
 
 static struct port_origin mqtt_origin(uint64_t receipt)
 {
-    return (struct port_origin){
-        .session = (uint32_t)receipt, .id = (uint32_t)(receipt >> 32 & 0xFFFF), .may_repeat = (receipt >> 48 & 1) != 0};
+    return (struct port_origin){.session = (uint32_t)receipt,
+                                .id = (uint32_t)(receipt >> 32 & 0xFFFF),
+                                .may_repeat = (receipt >> 48 & 1) != 0};
 }
 
 static void mqtt_resume(struct port *port)

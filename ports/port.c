@@ -184,11 +184,17 @@ int64_t backoff_ms(int attempt, int64_t first_ms)
 
 /* ---- threads and time of the kinds ---- */
 
+static int64_t (*steady_ms)(void);
+
+void port_use_clock(int64_t (*clock_ms)(void))
+{
+    steady_ms = clock_ms;
+}
+
 int64_t port_now_ms(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    ASSERT(steady_ms);
+    return steady_ms();
 }
 
 int port_thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *user, struct err *e)

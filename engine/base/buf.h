@@ -1,5 +1,6 @@
-/* buf.h - growable bytes, bounded at birth. Always NUL-terminated behind len. A write past max_bytes sets overflow and is dropped
- * whole, and so is every later one until buf_clear: what is there is a true beginning of what was written. */
+/* buf.h - growable bytes, bounded at birth. Always NUL-terminated behind len. A write past max_bytes sets
+ * overflow and is dropped whole, and so is every later one until buf_clear: what is there is a true beginning
+ * of what was written. */
 #ifndef WEIR_BASE_BUF_H
 #define WEIR_BASE_BUF_H
 
@@ -22,7 +23,8 @@ void buf_add_str(struct buf *b, const char *s);
 void buf_add_char(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
-/* Room for len bytes at the end; NULL on overflow; then add to b->len. Who adds less than len puts the NUL itself. */
+/* Room for len bytes at the end; NULL on overflow; then add to b->len. Who adds less than len puts the NUL
+ * itself. */
 char *buf_reserve(struct buf *b, size_t len);
 
 #endif

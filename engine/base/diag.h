@@ -1,5 +1,5 @@
-/* diag.h - what is wrong with a text, for its author: place, sentence, caret, hint. All of it, not the first alone.
- * Everything lives in the arena of the compile. */
+/* diag.h - what is wrong with a text, for its author: place, sentence, caret, hint. All of it, not the first
+ * alone. Everything lives in the arena of the compile. */
 #ifndef WEIR_BASE_DIAG_H
 #define WEIR_BASE_DIAG_H
 
@@ -32,17 +32,20 @@ struct diags {
 };
 
 void diags_init(struct diags *d, struct arena *arena, const char *text, size_t len);
-/* Adds an error; at most LIMIT_DIAGNOSTICS of a kind are kept, all are counted. The same message at the same place is kept
- * and counted once. */
-void diag_error(struct diags *d, struct span at, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void diag_warn(struct diags *d, struct span at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Adds an error; at most LIMIT_DIAGNOSTICS of a kind are kept, all are counted. The same message at the same
+ * place is kept and counted once. */
+void diag_error(struct diags *d, struct span at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void diag_warn(struct diags *d, struct span at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* "CONSTRUCT is not implemented yet" */
 void diag_unsupported(struct diags *d, struct span at, const char *construct);
 /* A hint to the newest diagnostic. */
 void diag_hint(struct diags *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The nearest of names to name (edit distance), or NULL when none is near. */
 const char *diag_near(const char *name, const char *const *names, size_t count);
-/* FILE:LINE:COLUMN: message, the line, a caret, a hint; sorted by place. Lines and columns (in characters) from 1. */
+/* FILE:LINE:COLUMN: message, the line, a caret, a hint; sorted by place. Lines and columns (in characters)
+ * from 1. */
 void diags_print(const struct diags *d, const char *file, FILE *out);
 void diag_position(const struct diags *d, uint32_t at, int *line, int *column);
 

@@ -1,7 +1,8 @@
 /* err.h - how failure is told: codes for the program, a sentence for the human, ASSERT for our own promises.
  *
  * Functions that can fail return 0 or a negative ERR_*. A struct err is filled once, at the place that knows
- * most. An ASSERT stays in release builds: it logs and aborts, and the restart from the journal is the cure. */
+ * most. An ASSERT stays in release builds: it logs and aborts, and the restart from the journal is the cure.
+ */
 #ifndef WEIR_BASE_ERR_H
 #define WEIR_BASE_ERR_H
 
@@ -13,8 +14,8 @@ enum {
     ERR_NOT_FOUND = -5,   /* no such name */
     ERR_UNSUPPORTED = -6, /* right, but not built */
     ERR_STATE = -7,       /* saved state does not fit */
-    ERR_EVENT = -8,       /* an event failed inside an app: spec 02 section 8; the words are in app_failure() */
-    ERR_FULL = -9,        /* the disk, or the budget of it, is full: nothing was written; worth trying again */
+    ERR_EVENT = -8, /* an event failed inside an app: spec 02 section 8; the words are in app_failure() */
+    ERR_FULL = -9,  /* the disk, or the budget of it, is full: nothing was written; worth trying again */
 };
 
 struct err {

@@ -51,7 +51,8 @@ int fault_pass(const char *name)
         if (!is_random && strcmp(f->name, name) != 0)
             continue;
         f->passed++;
-        if (!strcmp(f->what, "kill") ? f->passed != f->at : f->passed < f->at || f->passed >= f->at + f->times)
+        if (!strcmp(f->what, "kill") ? f->passed != f->at
+                                     : f->passed < f->at || f->passed >= f->at + f->times)
             continue;
         if (!strcmp(f->what, "kill"))
             raise(SIGKILL);

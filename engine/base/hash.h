@@ -1,4 +1,5 @@
-/* hash.h - 64 bits of any bytes: checksums of what is saved, identities of messages. Not against an enemy. Saved: it may not change. */
+/* hash.h - 64 bits of any bytes: checksums of what is saved, identities of messages. Not against an enemy.
+ * Saved: it may not change. */
 #ifndef WEIR_BASE_HASH_H
 #define WEIR_BASE_HASH_H
 

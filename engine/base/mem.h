@@ -1,11 +1,12 @@
 /* mem.h - all memory. Heap (never fails: out of memory ends the process), pools for small blocks of known
  * size, arenas for things that end together.
  *
- * Pools keep freed blocks per thread, by size class of 8 bytes up to MEM_POOL_MAX; a block goes back to the thread that frees it.
- * mem_account, when set by the worker for the app whose turn it is, counts pool and heap bytes of that app.
+ * Pools keep freed blocks per thread, by size class of 8 bytes up to MEM_POOL_MAX; a block goes back to the
+ * thread that frees it. mem_account, when set by the worker for the app whose turn it is, counts pool and
+ * heap bytes of that app.
  *
- * WEIR_DEBUG (for the whole program or not at all): pool blocks come one by one from the heap, so that ASan sees their
- * misuse, and what an arena gave back is filled with MEM_POISON and forbidden to touch. */
+ * WEIR_DEBUG (for the whole program or not at all): pool blocks come one by one from the heap, so that ASan
+ * sees their misuse, and what an arena gave back is filled with MEM_POISON and forbidden to touch. */
 #ifndef WEIR_BASE_MEM_H
 #define WEIR_BASE_MEM_H
 
@@ -85,7 +86,7 @@ struct arena_mark {
 
 void arena_init(struct arena *a, size_t block_bytes);
 void arena_fini(struct arena *a);
-void *arena_grow(struct arena *a, size_t bytes); /* the slow path of arena_raw */
+void *arena_grow(struct arena *a, size_t bytes);  /* the slow path of arena_raw */
 void *arena_alloc(struct arena *a, size_t bytes); /* zeroed */
 void *arena_array(struct arena *a, size_t count, size_t size);
 char *arena_strndup(struct arena *a, const char *s, size_t len);

@@ -46,12 +46,19 @@ void write_double(struct writer *w, double v)
     write_little(w, bits, 8);
 }
 
+void write_varint(struct writer *w, uint64_t v)
+{
+    char bytes[10];
+    size_t len = 0;
+    for (; v >= 0x80; v >>= 7)
+        bytes[len++] = (char)(v | 0x80);
+    bytes[len++] = (char)v;
+    buf_add(&w->out, bytes, len);
+}
+
 void write_count(struct writer *w, size_t n)
 {
-    uint64_t rest = n;
-    for (; rest >= 0x80; rest >>= 7)
-        write_u8(w, (uint8_t)(rest | 0x80));
-    write_u8(w, (uint8_t)rest);
+    write_varint(w, n);
 }
 
 void write_bytes(struct writer *w, const void *p, size_t len)
@@ -231,13 +238,12 @@ double read_double(struct reader *r)
     return v;
 }
 
-/* Up to nine bytes of seven bits: more than any size that is saved. */
 uint64_t read_varint(struct reader *r)
 {
     uint64_t n = 0;
     for (unsigned shift = 0;; shift += 7) {
         uint8_t byte = read_u8(r);
-        if (shift > 56) {
+        if (shift > 63) {
             fail(r);
             return 0;
         }

@@ -23,7 +23,8 @@ void write_u8(struct writer *w, uint8_t v);
 void write_u32(struct writer *w, uint32_t v);
 void write_i64(struct writer *w, int64_t v);
 void write_double(struct writer *w, double v);
-void write_count(struct writer *w, size_t n); /* varint */
+void write_varint(struct writer *w, uint64_t v);
+void write_count(struct writer *w, size_t n); /* a varint: so many things, or bytes, follow */
 void write_bytes(struct writer *w, const void *p, size_t len); /* with its length */
 void write_value(struct writer *w, struct value v);
 void write_row(struct writer *w, const struct row *r); /* r may be NULL */

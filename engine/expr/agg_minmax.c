@@ -19,7 +19,7 @@ struct extreme {
 struct queue_state {
     union cell *cells; /* ring of cap, a power of two */
     uint32_t head, count, cap;
-    bool has_nan; /* the queue may be out of order */
+    bool has_nan;       /* the queue may be out of order */
     union cell extreme; /* while count is not 0 */
 };
 

@@ -313,7 +313,8 @@ static struct value eval_sort(const struct expr *e, struct frame *f)
     if (e->index != ORDER_REVERSE)
         merge_sort(values, spare, count, 1);
     struct object *sorted = list_new();
-    for (size_t i = 0; i < count; i++) /* downwards, those that are equal go in the reverse of their order, too */
+    for (size_t i = 0; i < count;
+         i++) /* downwards, those that are equal go in the reverse of their order, too */
         list_add(sorted, values[e->index == ORDER_DOWN ? count - 1 - i : i]);
     return expr_loose(f->env, sorted);
 }

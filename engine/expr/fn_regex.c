@@ -41,16 +41,16 @@ static struct value evaluate(const struct expr *e, struct frame *f, enum regex_h
 {
     struct text *input;
     size_t at = 0;
-    /* A missing text or place is no match, whatever the expression is; a missing expression fails first. */
+    /* A missing text is no match, whatever the expression is; a missing expression fails first. */
     if ((!e->config && !arg_text(e, f, 0)) || arg_text_or_null(e, f, 1, &input) <= 0)
-        return VALUE_NULL;
-    if (e->arg_count == 3 && is_null(arg(e, f, 2)))
         return VALUE_NULL;
     struct regex *r = arg_regex(e, f, 0);
     if (!r)
         return VALUE_NULL;
     if (e->arg_count == 3) {
         struct value start = arg(e, f, 2);
+        if (is_null(start))
+            return VALUE_NULL;
         if (start.type != TYPE_INT)
             return fail_operand(f, e, start, "an int");
         if (!text_offset(input, start.as.l, &at))

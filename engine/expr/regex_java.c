@@ -1,9 +1,9 @@
 /* regex_java.c - Java's pattern language in PCRE2's words.
  *
  * What differs, and what becomes of it: '.' and '$' know Java's line ends (\n \r \r\n U+0085 U+2028 U+2029);
- * \uhhhh; \p{Alpha} and its kin; back references to groups that aren't there never match; classes with nested
- * classes and && become alternatives and look-aheads; '{' that begins no count, and PCRE2's own constructs,
- * are wrong. Refused: (?U), \p{java...}, \p{In...}, \N{...}. */
+ * \b knows the letters of every script; \uhhhh; \p{Alpha} and its kin; back references to groups that aren't
+ * there never match; classes with nested classes and && become alternatives and look-aheads; '{' that begins
+ * no count, and PCRE2's own constructs, are wrong. Refused: (?U), \p{java...}, \p{In...}, \N{...}. */
 #include "engine/base/limits.h"
 #include "engine/base/utf8.h"
 #include "engine/expr/regex.h"
@@ -215,6 +215,9 @@ static bool quoted(struct translation *t) /* behind "\Q" */
     return true;
 }
 
+/* The letters of \b and \B are those of every script, though \w has ASCII's only. */
+#define WORD "[\\p{L}\\p{Nd}_]"
+
 /* at a backslash */
 static bool escape(struct translation *t, bool in_class)
 {
@@ -244,6 +247,13 @@ static bool escape(struct translation *t, bool in_class)
         if (t->at >= t->end)
             return fail(t, "\\c needs a character");
         put_code(t, (unsigned char)*t->at++ ^ 64u);
+        return true;
+    case 'b':
+    case 'B':
+        if (in_class)
+            break;
+        buf_add_str(t->out, c == 'b' ? "(?:(?<=" WORD ")(?!" WORD ")|(?<!" WORD ")(?=" WORD "))"
+                                     : "(?:(?<=" WORD ")(?=" WORD ")|(?<!" WORD ")(?!" WORD "))");
         return true;
     case 'k':
         buf_add_str(t->out, "\\k");

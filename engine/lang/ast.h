@@ -1,7 +1,9 @@
-/* ast.h - the tree of an app, as written (spec 01 section 2). Spelling only: no name is resolved, no type known.
+/* ast.h - the tree of an app, as written (spec 01 section 2). Spelling only: no name is resolved, no type
+ * known.
  *
- * Made by the parser in the arena of one compile; immutable afterwards; ends with the arena. Every node has its span in the text.
- * Lists are linked in text order. Names are as the language sees them (without backquotes). */
+ * Made by the parser in the arena of one compile; immutable afterwards; ends with the arena. Every node has
+ * its span in the text. Lists are linked in text order. Names are as the language sees them (without
+ * backquotes). */
 #ifndef WEIR_LANG_AST_H
 #define WEIR_LANG_AST_H
 
@@ -17,7 +19,8 @@ struct name {
 /* ---- annotations (spec 01 section 3) ---- */
 struct ast_element { /* [key =] 'value' */
     struct ast_element *next;
-    struct name key; /* key.text NULL: unnamed. 'a.b', 'a-b' and 'a:b' are joined as written, without blanks */
+    struct name
+        key; /* key.text NULL: unnamed. 'a.b', 'a-b' and 'a:b' are joined as written, without blanks */
     const char *value;
     struct span span; /* of the value */
 };
@@ -31,11 +34,12 @@ struct ast_annotation {
 
 /* ---- expressions ---- */
 enum ast_expr_kind {
-    AST_LITERAL,  /* value (text is arena memory, refs TEXT_SCRATCH) */
-    AST_ATTR,     /* [#|!] [source [ '[' index ']' ] .] name */
-    AST_CALL,     /* [namespace:]name(args) or (*) */
-    AST_IS_NULL,  /* left: an AST_ATTR or AST_CALL, or source[index] alone (AST_SOURCE) */
-    AST_SOURCE,   /* stream reference, only under AST_IS_NULL: 'e1[0] is null'. A bare name is AST_ATTR without source */
+    AST_LITERAL, /* value (text is arena memory, refs TEXT_SCRATCH) */
+    AST_ATTR,    /* [#|!] [source [ '[' index ']' ] .] name */
+    AST_CALL,    /* [namespace:]name(args) or (*) */
+    AST_IS_NULL, /* left: an AST_ATTR or AST_CALL, or source[index] alone (AST_SOURCE) */
+    AST_SOURCE,  /* stream reference, only under AST_IS_NULL: 'e1[0] is null'. A bare name is AST_ATTR without
+                    source */
     AST_NOT,
     AST_AND,
     AST_OR,
@@ -56,17 +60,17 @@ enum ast_index_kind { INDEX_NONE, INDEX_AT, INDEX_LAST }; /* e[2]; e[last - n] w
 
 struct ast_expr {
     enum ast_expr_kind kind;
-    int height;            /* 1 for a leaf; never above LIMIT_PARSE_HEIGHT of parse_in.h, so walks may recurse */
-    struct span span;      /* all of it */
-    struct span op_span;   /* the operator or the function's name */
+    int height;       /* 1 for a leaf; never above LIMIT_PARSE_HEIGHT of parse_in.h, so walks may recurse */
+    struct span span; /* all of it */
+    struct span op_span; /* the operator or the function's name */
     struct ast_expr *left, *right;
     struct ast_expr *next; /* in argument lists */
 
-    struct value literal;  /* AST_LITERAL */
-    bool is_time;          /* AST_LITERAL: written as 1 min 30 sec */
+    struct value literal; /* AST_LITERAL */
+    bool is_time;         /* AST_LITERAL: written as 1 min 30 sec */
 
-    struct name source;    /* AST_ATTR, AST_SOURCE: id, alias or event name; text NULL when unqualified */
-    char mark;             /* 0, '#' or '!' before source (or before name when unqualified) */
+    struct name source; /* AST_ATTR, AST_SOURCE: id, alias or event name; text NULL when unqualified */
+    char mark;          /* 0, '#' or '!' before source (or before name when unqualified) */
     enum ast_index_kind index_kind;
     int32_t index;
     struct name name; /* AST_ATTR: attribute; AST_CALL: function; AST_IN: table */
@@ -88,7 +92,7 @@ struct ast_handler {
 struct ast_source {
     char mark; /* 0, '#' (inner stream) or '!' (fault stream) */
     struct name id;
-    struct name alias; /* join: 'as x'; pattern: 'x=' */
+    struct name alias;            /* join: 'as x'; pattern: 'x=' */
     struct ast_handler *handlers; /* filters, functions and the window, in order */
     struct span span;
 };
@@ -98,7 +102,7 @@ struct ast_join {
     enum ast_join_kind kind;
     struct ast_source *left, *right;
     bool left_unidirectional, right_unidirectional;
-    struct ast_expr *on;                             /* or NULL */
+    struct ast_expr *on;                            /* or NULL */
     struct ast_expr *within_from, *within_to, *per; /* of aggregations; or NULL */
 };
 
@@ -110,17 +114,19 @@ enum ast_state_kind {
     STATE_AND,    /* left and right; each STATE_STREAM or STATE_ABSENT */
     STATE_OR,
     STATE_ABSENT, /* not source [for time]; for_ms -1 when there is no 'for' */
-    STATE_GROUP,  /* ( left ) in parentheses; kept because 'within' may stand behind it in some dialects and spans want it */
+    STATE_GROUP,  /* ( left ) in parentheses; kept because 'within' may stand behind it in some dialects and
+                     spans want it */
 };
 struct ast_state {
     enum ast_state_kind kind;
     struct span span;
     struct ast_source *source;
     struct ast_state *left, *right;
-    bool counted;         /* <n:m>, *, +, ? was written */
-    int32_t min, max;     /* max -1: no bound */
+    bool counted;     /* <n:m>, *, +, ? was written */
+    int32_t min, max; /* max -1: no bound */
     int64_t for_ms;
-    int every_count; /* STATE_EVERY of a sequence with absent elements: over how many elements; 0: what is below */
+    int every_count; /* STATE_EVERY of a sequence with absent elements: over how many elements; 0: what is
+                        below */
 };
 
 enum ast_input_kind { INPUT_SINGLE, INPUT_JOIN, INPUT_PATTERN, INPUT_SEQUENCE, INPUT_ANONYMOUS };
@@ -165,7 +171,7 @@ struct ast_assign {
 enum ast_output_kind { OUTPUT_INSERT, OUTPUT_DELETE, OUTPUT_UPDATE, OUTPUT_UPSERT, OUTPUT_RETURN };
 struct ast_output {
     enum ast_output_kind kind;
-    char mark;        /* before the target */
+    char mark; /* before the target */
     struct name target;
     enum ast_events events; /* insert [..] events into / delete .. for [..] events */
     struct ast_expr *on;
@@ -207,17 +213,32 @@ struct ast_partition {
     struct ast_element_list { /* queries in order */
         struct ast_element_list *next;
         struct ast_query *query;
-    } *queries;
+    } * queries;
     struct span span;
 };
 
-enum ast_definition_kind { DEFINE_STREAM, DEFINE_TABLE, DEFINE_WINDOW, DEFINE_TRIGGER, DEFINE_FUNCTION, DEFINE_AGGREGATION };
+enum ast_definition_kind {
+    DEFINE_STREAM,
+    DEFINE_TABLE,
+    DEFINE_WINDOW,
+    DEFINE_TRIGGER,
+    DEFINE_FUNCTION,
+    DEFINE_AGGREGATION
+};
 struct ast_attribute {
     struct ast_attribute *next;
     struct name name;
     enum type type;
 };
-enum duration { DURATION_SECONDS, DURATION_MINUTES, DURATION_HOURS, DURATION_DAYS, DURATION_WEEKS, DURATION_MONTHS, DURATION_YEARS };
+enum duration {
+    DURATION_SECONDS,
+    DURATION_MINUTES,
+    DURATION_HOURS,
+    DURATION_DAYS,
+    DURATION_WEEKS,
+    DURATION_MONTHS,
+    DURATION_YEARS
+};
 
 struct ast_definition {
     struct ast_definition *next;
@@ -230,8 +251,8 @@ struct ast_definition {
     enum ast_events window_output;    /* EVENTS_DEFAULT when not written */
 
     /* DEFINE_TRIGGER */
-    int64_t every_ms;  /* -1: at a string */
-    const char *at;    /* 'start' or cron, or NULL */
+    int64_t every_ms; /* -1: at a string */
+    const char *at;   /* 'start' or cron, or NULL */
     struct span at_span;
 
     /* DEFINE_FUNCTION */
@@ -247,7 +268,8 @@ struct ast_definition {
     enum duration durations[8];    /* in the order of the text */
     struct span duration_spans[8];
     int duration_count;
-    bool duration_range; /* written 'a ... b': durations[0], durations[1] are its ends, and check writes it out */
+    bool duration_range; /* written 'a ... b': durations[0], durations[1] are its ends, and check writes it
+                            out */
 };
 
 struct ast_item { /* a query or a partition, in text order */

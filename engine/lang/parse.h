@@ -1,6 +1,8 @@
-/* parse.h - text to tree (spec 01). Spelling errors go to diags, all that can be found (the parser resumes behind the next ';').
+/* parse.h - text to tree (spec 01). Spelling errors go to diags, all that can be found (the parser resumes
+ * behind the next ';').
  *
- * The tree, and all texts in it, live in arena. text must outlive the tree. Variables ${NAME} are put in before, by parse_substitute. */
+ * The tree, and all texts in it, live in arena. text must outlive the tree. Variables ${NAME} are put in
+ * before, by parse_substitute. */
 #ifndef WEIR_LANG_PARSE_H
 #define WEIR_LANG_PARSE_H
 
@@ -14,9 +16,10 @@ struct ast_expr *parse_expression(struct diags *diags, const char *text, size_t 
 /* '1 min', '10 sec', as annotations write times: milliseconds, or -1. */
 int64_t parse_time(const char *text);
 
-/* Replaces every ${NAME} (spec 01 section 1.6) by lookup(user, NAME); 0, or ERR_NOT_FOUND with the missing name and its place in e. *out is
- * arena memory. Without any ${ *out is text itself. */
-int parse_substitute(struct arena *arena, const char *text, size_t len, const char *(*lookup)(void *user, const char *name), void *user,
-                     const char **out, size_t *out_len, struct err *e);
+/* Replaces every ${NAME} (spec 01 section 1.6) by lookup(user, NAME); 0, or ERR_NOT_FOUND with the missing
+ * name and its place in e. *out is arena memory. Without any ${ *out is text itself. */
+int parse_substitute(struct arena *arena, const char *text, size_t len,
+                     const char *(*lookup)(void *user, const char *name), void *user, const char **out,
+                     size_t *out_len, struct err *e);
 
 #endif

@@ -182,100 +182,13 @@ static struct ast_state *parse_logical(struct parser *p, struct ast_source *firs
     return logical;
 }
 
-struct chain_rules {
-    enum token_kind
-        join;      /* TOKEN_ARROW, TOKEN_COMMA; TOKEN_END when the first element may still be of either */
-    bool no_every; /* within an every ( ... ) */
-};
-
-static struct ast_state *parse_chain(struct parser *p, struct chain_rules rules, struct ast_state *first,
-                                     uint32_t start);
-
-/* '(' chain ')' */
-static struct ast_state *parse_group(struct parser *p, struct chain_rules rules)
-{
-    uint32_t start = p->at;
-    struct ast_state *s = new_state(p, STATE_GROUP, start);
-    advance(p);
-    if (parse_enter(p)) {
-        if (rules.join == TOKEN_END)
-            rules.join = TOKEN_ARROW;
-        s->left = parse_chain(p, rules, NULL, p->at);
-        if (peek(p) == TOKEN_WITHIN)
-            syntax_error_hint(p, "')'", "'within' stands once, at the end of the whole pattern");
-        expect(p, TOKEN_CLOSE, rules.join == TOKEN_ARROW ? "'->' or ')'" : "',' or ')'");
-    }
-    parse_leave(p);
-    s->span = span_since(p, start);
-    return s;
-}
-
-/* Whether s ends with * + or ?, which sequences alone have. */
-static bool has_sign(const struct parser *p, const struct ast_state *s)
-{
-    if (s->kind == STATE_EVERY)
-        s = s->left;
-    return s->kind == STATE_STREAM && s->counted && s->span.len > 0 &&
-           p->text[s->span.at + s->span.len - 1] != '>';
-}
-
-/* element = [ EVERY ] logical | [ EVERY ] '(' chain ')' */
-static struct ast_state *parse_element(struct parser *p, struct chain_rules rules, struct ast_source *first,
-                                       uint32_t start)
-{
-    struct ast_state *s;
-    if (first || !at_word(p, TOKEN_EVERY)) {
-        s = !first && peek(p) == TOKEN_OPEN ? parse_group(p, rules) : parse_logical(p, first, start);
-    } else {
-        if (rules.no_every)
-            parse_stop(p, token_span(p, p->at), "'every' cannot stand inside every ( ... )", NULL);
-        if (rules.join == TOKEN_COMMA)
-            parse_stop(p, token_span(p, p->at), "in a sequence 'every' stands before the first element only",
-                       NULL);
-        s = new_state(p, STATE_EVERY, p->at);
-        advance(p);
-        struct chain_rules inner = {rules.join, true};
-        s->left = peek(p) == TOKEN_OPEN ? parse_group(p, inner) : parse_logical(p, NULL, p->at);
-        s->span = span_since(p, start);
-    }
-    if (rules.join == TOKEN_ARROW && !p->panic && has_sign(p, s))
-        parse_stop(p, s->span, "* + ? are for sequences; a pattern counts with <0:>, <1:>, <0:1>", NULL);
-    return s;
-}
-
-/* chain = element { '->' element } | element { ',' element }      first: its first element if that is already
- * read */
-static struct ast_state *parse_chain(struct parser *p, struct chain_rules rules, struct ast_state *first,
-                                     uint32_t start)
-{
-    struct ast_state *root = first ? first : parse_element(p, rules, NULL, start);
-    struct ast_state **slot = &root;
-    while (peek(p) == rules.join) {
-        advance(p);
-        struct ast_state *s = parse_element(p, rules, NULL, p->at);
-        struct ast_state *next = new_state(p, STATE_NEXT, start);
-        next->left = *slot;
-        next->right = s;
-        *slot = next;
-        slot = &next->right;
-    }
-    if (!p->panic && (peek(p) == TOKEN_COMMA || peek(p) == TOKEN_ARROW))
-        parse_stop(
-            p, token_span(p, p->at),
-            "'->' and ',' cannot be mixed: a pattern joins its elements with '->', a sequence with ','",
-            NULL);
-    uint32_t end = span_since(p, start).at + span_since(p, start).len;
-    for (struct ast_state *s = root; s->kind == STATE_NEXT; s = s->right)
-        s->span = (struct span){s->left->span.at, end > s->left->span.at ? end - s->left->span.at : 0};
-    return root;
-}
-
 /* ---- where absent elements may stand (spec 06 section 1) ----
  *
- * The items of a chain are written here as C (no absent element in it), N (an absent element), l and r (a group that is itself left, right):
- *   left  = ( C* ( N C+ | l ) N* )+        the first absent element has a present one behind it
- *   right = ( N* ( C+ N | r ) C* )+        the last absent element has a present one before it: left, read from the end
- * A pattern is: C+, N, left, or right. A sequence is: C+; or N, left or right and then C+; or C and then N, left or right. */
+ * The items of a chain are written here as C (no absent element in it), N (an absent element), l and r (a
+ * group that is itself left, right): left  = ( C* ( N C+ | l ) N* )+        the first absent element has a
+ * present one behind it right = ( N* ( C+ N | r ) C* )+        the last absent element has a present one
+ * before it: left, read from the end A pattern is: C+, N, left, or right. A sequence is: C+; or N, left or
+ * right and then C+; or C and then N, left or right. */
 enum item { ITEM_PRESENT = 1, ITEM_ABSENT = 2, ITEM_LEFT = 4, ITEM_RIGHT = 8 };
 
 static int chain_items(struct parser *p, const struct ast_state *chain, uint8_t **items);
@@ -316,7 +229,8 @@ static uint8_t chain_kind(const uint8_t *items, int count)
         return ITEM_PRESENT;
     if (count == 1)
         return items[0];
-    return (uint8_t)((is_left(items, count, false) ? ITEM_LEFT : 0) | (is_left(items, count, true) ? ITEM_RIGHT : 0));
+    return (uint8_t)((is_left(items, count, false) ? ITEM_LEFT : 0) |
+                     (is_left(items, count, true) ? ITEM_RIGHT : 0));
 }
 
 static uint8_t item_kind(struct parser *p, const struct ast_state *s)
@@ -360,11 +274,13 @@ static int count_elements(const struct ast_state *s)
     return 1;
 }
 
-/* How many items of a sequence stand before its last present ones: what an 'every' before the first covers. As much as can be, but a single
- * absent element before present ones stands alone. 0: there is no such part. */
+/* How many items of a sequence stand before its last present ones: what an 'every' before the first covers.
+ * As much as can be, but a single absent element or group before present ones stands alone. 0: there is no
+ * such part.
+ */
 static int sequence_head(const uint8_t *items, int count)
 {
-    if (items[0] & ITEM_ABSENT && is_present(items + 1, count - 1))
+    if (!(items[0] & ITEM_PRESENT) && is_present(items + 1, count - 1))
         return 1;
     for (int backwards = 0; backwards < 2; backwards++) {
         for (int head = count - 1; head > 0 && is_present(items + head, count - head); head--) {
@@ -392,9 +308,11 @@ static void stop_absent(struct parser *p, const struct ast_state *chain)
             break;
     }
     if (adjacent)
-        parse_stop(p, absent->span, "an element behind 'not' cannot follow another one at once", "join the two with 'and'");
+        parse_stop(p, absent->span, "an element behind 'not' cannot follow another one at once",
+                   "join the two with 'and'");
     else
-        parse_stop(p, absent->span, "an element behind 'not' cannot stand here", "put the rest into a query of its own");
+        parse_stop(p, absent->span, "an element behind 'not' cannot stand here",
+                   "put the rest into a query of its own");
 }
 
 /* Absent elements of the whole chain stand where they may; every_count of a sequence. */
@@ -418,19 +336,153 @@ static void check_absent(struct parser *p, struct ast_state *chain, bool is_sequ
         first->every_count += count_elements(s->kind == STATE_NEXT ? s->left : s);
 }
 
+struct chain_rules {
+    enum token_kind
+        join; /* TOKEN_ARROW, TOKEN_COMMA; TOKEN_END when the first element may still be of either */
+    uint32_t
+        *comma_at; /* with TOKEN_END: set to the first comma of a group that turned out to be a sequence's */
+};
+
+static struct ast_state *parse_chain(struct parser *p, struct chain_rules rules, struct ast_state *first,
+                                     uint32_t start);
+
+/* '(' chain ')' */
+static struct ast_state *parse_group(struct parser *p, struct chain_rules rules)
+{
+    uint32_t start = p->at;
+    struct ast_state *s = new_state(p, STATE_GROUP, start);
+    advance(p);
+    if (parse_enter(p)) {
+        s->left = parse_chain(p, rules, NULL, p->at);
+        if (peek(p) == TOKEN_WITHIN)
+            syntax_error_hint(p, "')'", "'within' stands once, at the end of the whole pattern");
+        expect(p, TOKEN_CLOSE, rules.join == TOKEN_COMMA ? "',' or ')'" : "'->' or ')'");
+    }
+    parse_leave(p);
+    s->span = span_since(p, start);
+    return s;
+}
+
+/* Whether s ends with * + or ?, which sequences alone have. */
+static bool has_sign(const struct parser *p, const struct ast_state *s)
+{
+    if (s->kind == STATE_EVERY)
+        s = s->left;
+    return s->kind == STATE_STREAM && s->counted && s->span.len > 0 &&
+           p->text[s->span.at + s->span.len - 1] != '>';
+}
+
+static void check_sign(struct parser *p, const struct ast_state *s)
+{
+    if (has_sign(p, s))
+        parse_stop(p, s->span, "* + ? are for sequences; a pattern counts with <0:>, <1:>, <0:1>", NULL);
+}
+
+static const struct ast_state *find_every(const struct ast_state *s)
+{
+    switch (s->kind) {
+    case STATE_EVERY:
+        return s;
+    case STATE_GROUP:
+        return find_every(s->left);
+    case STATE_NEXT: {
+        const struct ast_state *found = find_every(s->left);
+        return found ? found : find_every(s->right);
+    }
+    case STATE_STREAM:
+    case STATE_ABSENT:
+    case STATE_AND:
+    case STATE_OR:
+        break;
+    }
+    return NULL;
+}
+
+/* every ( ... ) holds no other 'every', but where an absent element stands beside it. */
+static void check_every(struct parser *p, const struct ast_state *every)
+{
+    const struct ast_state *inner = p->panic ? NULL : find_every(every->left);
+    if (inner && item_kind(p, every) == ITEM_PRESENT)
+        parse_stop(p, (struct span){inner->span.at, (uint32_t)strlen("every")},
+                   "'every' cannot stand inside every ( ... )", NULL);
+}
+
+/* element = [ EVERY ] logical | [ EVERY ] '(' chain ')' */
+static struct ast_state *parse_element(struct parser *p, struct chain_rules rules, struct ast_source *first,
+                                       uint32_t start)
+{
+    struct ast_state *s;
+    if (first || !at_word(p, TOKEN_EVERY)) {
+        s = !first && peek(p) == TOKEN_OPEN ? parse_group(p, rules) : parse_logical(p, first, start);
+    } else {
+        if (rules.join == TOKEN_COMMA)
+            parse_stop(p, token_span(p, p->at), "in a sequence 'every' stands before the first element only",
+                       NULL);
+        s = new_state(p, STATE_EVERY, p->at);
+        advance(p);
+        s->left = peek(p) == TOKEN_OPEN ? parse_group(p, rules) : parse_logical(p, NULL, p->at);
+        s->span = span_since(p, start);
+        check_every(p, s);
+    }
+    if (rules.join == TOKEN_ARROW && !p->panic)
+        check_sign(p, s);
+    return s;
+}
+
+/* chain = element { '->' element } | element { ',' element }      first: its first element if that is already
+ * read */
+static struct ast_state *parse_chain(struct parser *p, struct chain_rules rules, struct ast_state *first,
+                                     uint32_t start)
+{
+    struct ast_state *root = first ? first : parse_element(p, rules, NULL, start);
+    struct ast_state **slot = &root;
+    if (rules.join == TOKEN_END) {
+        rules.join = peek(p) == TOKEN_COMMA ? TOKEN_COMMA : TOKEN_ARROW;
+        if (rules.join == TOKEN_COMMA)
+            *rules.comma_at = p->at;
+        else if (!p->panic)
+            check_sign(p, root);
+    }
+    while (peek(p) == rules.join) {
+        advance(p);
+        struct ast_state *s = parse_element(p, rules, NULL, p->at);
+        struct ast_state *next = new_state(p, STATE_NEXT, start);
+        next->left = *slot;
+        next->right = s;
+        *slot = next;
+        slot = &next->right;
+    }
+    if (!p->panic && (peek(p) == TOKEN_COMMA || peek(p) == TOKEN_ARROW))
+        parse_stop(
+            p, token_span(p, p->at),
+            "'->' and ',' cannot be mixed: a pattern joins its elements with '->', a sequence with ','",
+            NULL);
+    uint32_t end = span_since(p, start).at + span_since(p, start).len;
+    for (struct ast_state *s = root; s->kind == STATE_NEXT; s = s->right)
+        s->span = (struct span){s->left->span.at, end > s->left->span.at ? end - s->left->span.at : 0};
+    return root;
+}
+
 /* pattern  = chain of '->' [ WITHIN time ]
  * sequence = [ EVERY ] logical ',' element { ',' element } [ WITHIN time ] */
 void parse_pattern(struct parser *p, struct ast_query *q, struct ast_source *first, uint32_t start)
 {
     p->elements = 0;
-    struct ast_state *s = parse_element(p, (struct chain_rules){TOKEN_END, false}, first, start);
+    uint32_t comma_at = 0;
+    struct ast_state *s = parse_element(p, (struct chain_rules){TOKEN_END, &comma_at}, first, start);
     struct ast_state *inner = s->kind == STATE_EVERY ? s->left : s;
-    struct chain_rules rules = {TOKEN_ARROW, false};
+    struct chain_rules rules = {TOKEN_ARROW, NULL};
     if (peek(p) == TOKEN_COMMA) {
         rules.join = TOKEN_COMMA;
-        if (inner->kind == STATE_GROUP)
+        if (!p->panic && inner->kind == STATE_GROUP &&
+            ((!comma_at && item_kind(p, inner) != ITEM_ABSENT) || item_kind(p, inner) == ITEM_PRESENT))
             parse_stop(p, inner->span, "a sequence cannot begin with a group in parentheses",
                        s->kind == STATE_EVERY ? "'every' of a sequence covers its first element only" : NULL);
+    } else if (!p->panic && comma_at) {
+        parse_stop(
+            p, token_span(p, comma_at),
+            "'->' and ',' cannot be mixed: a pattern joins its elements with '->', a sequence with ','",
+            NULL);
     } else if (!p->panic && has_sign(p, s)) {
         parse_stop(p, s->span,
                    peek(p) == TOKEN_ARROW ? "* + ? are for sequences; a pattern counts with <0:>, <1:>, <0:1>"

@@ -134,18 +134,29 @@ static void explain_window(const struct plan *p, const struct plan_element *e, s
 
 static void explain_aggregation(const struct plan_element *e, struct buf *out)
 {
-    static const char *const units[] = {"seconds", "minutes", "hours", "days", "weeks", "months", "years"};
-    const struct aggregate_plan *a = e->config;
-    buf_printf(out, "aggregation %s of %s [timer] [state: one open bucket a unit and group]\n", e->schema->id,
-               a->source->schema->id);
-    for (int i = 0; i < a->unit_count; i++) {
-        buf_printf(out, "  %s in table %s, ", units[a->units[i].unit], a->units[i].table->schema->id);
-        if (!a->purges || a->units[i].retention_ms == RETAIN_ALL)
-            buf_add_str(out, "kept for ever\n");
-        else
-            buf_printf(out, "kept for %" PRId64 " ms, looked at every %" PRId64 " ms\n",
-                       a->units[i].retention_ms, a->interval_ms);
+    const struct aggregate_plan *p = e->config;
+    const struct bucket_layout *l = &p->layout;
+    buf_add_str(out, "aggregation ");
+    explain_schema(e->schema, out);
+    buf_printf(out, "  from %s%s%s", p->source->schema->id,
+               p->by ? ", each event at its own time " : ", each event at the clock's time",
+               p->by ? p->by->name : "");
+    buf_add_str(out, p->loses_all ? "; none arrives\n" : "\n");
+    buf_add_str(out, "  a row for each");
+    for (int i = l->event_start >= 0 ? l->event_start : l->first_key; i < l->first_key + l->key_count; i++)
+        buf_printf(out, " %s", l->schema->attributes[i].name);
+    buf_printf(out, "%s bucket, %zu bytes [timer] [state]\n",
+               l->key_count || l->event_start >= 0 ? " and" : "", row_bytes(l->schema->count));
+    for (int i = 0; i < p->unit_count; i++) {
+        const struct aggregate_unit *u = &p->units[i];
+        buf_printf(out, "    %s in %s", unit_name(u->unit), u->table->schema->id);
+        if (p->purges && u->retention_ms != RETAIN_ALL && p->unit_count > 1)
+            buf_printf(out, ", forgotten after %lld ms%s", (long long)u->retention_ms,
+                       i + 1 == p->unit_count ? " when finer ones are" : "");
+        buf_add_str(out, "\n");
     }
+    if (p->purges)
+        buf_printf(out, "  looked through every %lld ms [timer]\n", (long long)p->interval_ms);
 }
 
 static void explain_definitions(const struct plan *p, struct buf *out)

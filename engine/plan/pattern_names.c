@@ -87,7 +87,8 @@ static bool is_later(const struct pattern_names *names, int node)
 static void report_later(struct expr_ctx *c, const struct name *name)
 {
     diag_error(c->diags, name->span, "'%s' comes later; its event is not there yet", name->text);
-    diag_hint(c->diags, "a condition sees its own event and those of earlier elements: put it at '%s'", name->text);
+    diag_hint(c->diags, "a condition sees its own event and those of earlier elements: put it at '%s'",
+              name->text);
 }
 
 static struct expr *attr_node(struct pattern_names *names, int node, const struct ast_expr *ref, int at)
@@ -138,11 +139,13 @@ static void report_unknown(struct expr_ctx *c, const struct ast_expr *ref)
         }
         return;
     }
-    diag_error(c->diags, ref->name.span, "'%s' is not an attribute of %s", text, own->ref ? own->ref : own->id);
+    diag_error(c->diags, ref->name.span, "'%s' is not an attribute of %s", text,
+               own->ref ? own->ref : own->id);
     for (int i = 0; i < names->own; i++) {
         const struct scope_source *s = &b->sources[i];
         if (schema_find(s->schema, text) >= 0) {
-            diag_hint(c->diags, "a name alone is of the event that comes; the earlier one is %s.%s", s->alias ? s->alias : s->id, text);
+            diag_hint(c->diags, "a name alone is of the event that comes; the earlier one is %s.%s",
+                      s->alias ? s->alias : s->id, text);
             return;
         }
     }
@@ -204,7 +207,8 @@ static bool looks_at_all(const struct ast_expr *e)
         return false;
     if (e->kind == AST_IN)
         return true;
-    if (e->kind == AST_CALL && (e->star || (e->arg_count && e->name.text && strcmp(e->name.text, "eventTimestamp") == 0)))
+    if (e->kind == AST_CALL &&
+        (e->star || (e->arg_count && e->name.text && strcmp(e->name.text, "eventTimestamp") == 0)))
         return true;
     for (const struct ast_expr *a = e->args; a; a = a->next) {
         if (looks_at_all(a))
@@ -213,7 +217,8 @@ static bool looks_at_all(const struct ast_expr *e)
     return looks_at_all(e->left) || looks_at_all(e->right);
 }
 
-struct expr *pattern_condition(struct pattern_build *b, struct pattern_names *names, const struct ast_expr *condition)
+struct expr *pattern_condition(struct pattern_build *b, struct pattern_names *names,
+                               const struct ast_expr *condition)
 {
     struct scope scope = pattern_scope(names);
     struct expr_ctx c = plan_expr_ctx(b->p, &scope, b->plan->nodes[names->own].aggs);
@@ -244,8 +249,10 @@ static int own_attribute(const struct pattern_build *b, int own, const struct as
     return schema_find(n->schema, ref->name.text);
 }
 
-/* An attribute of an event of an earlier element, there before a partial match comes to wait at own, and the same as long as it waits. */
-static bool earlier_attribute(const struct pattern_build *b, int own, const struct ast_expr *ref, struct pattern_key *key)
+/* An attribute of an event of an earlier element, there before a partial match comes to wait at own, and the
+ * same as long as it waits. */
+static bool earlier_attribute(const struct pattern_build *b, int own, const struct ast_expr *ref,
+                              struct pattern_key *key)
 {
     if (ref->kind != AST_ATTR || !ref->source.text || ref->index_kind == INDEX_LAST || ref->index < 0)
         return false;
@@ -267,7 +274,8 @@ static bool earlier_attribute(const struct pattern_build *b, int own, const stru
     return true;
 }
 
-static bool equality(const struct pattern_build *b, int own, const struct ast_expr *x, const struct ast_expr *y, struct pattern_key *key)
+static bool equality(const struct pattern_build *b, int own, const struct ast_expr *x,
+                     const struct ast_expr *y, struct pattern_key *key)
 {
     int at = own_attribute(b, own, x);
     if (at < 0 || !earlier_attribute(b, own, y, key))
@@ -279,7 +287,8 @@ static bool equality(const struct pattern_build *b, int own, const struct ast_ex
     return key->is_there;
 }
 
-/* Evaluating it changes nothing and cannot fail (but for values of another type than their column: the index gives way to a scan then). */
+/* Evaluating it changes nothing and cannot fail (but for values of another type than their column: the index
+ * gives way to a scan then). */
 static bool is_harmless(const struct ast_expr *e)
 {
     switch (e->kind) {
@@ -313,13 +322,15 @@ static bool is_harmless(const struct ast_expr *e)
 
 enum search { SEARCH_ON, SEARCH_FOUND, SEARCH_OVER };
 
-static enum search search_key(const struct pattern_build *b, int own, const struct ast_expr *e, struct pattern_key *key)
+static enum search search_key(const struct pattern_build *b, int own, const struct ast_expr *e,
+                              struct pattern_key *key)
 {
     if (e->kind == AST_AND) {
         enum search left = search_key(b, own, e->left, key);
         return left == SEARCH_ON ? search_key(b, own, e->right, key) : left;
     }
-    if (e->kind == AST_EQ && (equality(b, own, e->left, e->right, key) || equality(b, own, e->right, e->left, key)))
+    if (e->kind == AST_EQ &&
+        (equality(b, own, e->left, e->right, key) || equality(b, own, e->right, e->left, key)))
         return SEARCH_FOUND;
     return is_harmless(e) ? SEARCH_ON : SEARCH_OVER;
 }

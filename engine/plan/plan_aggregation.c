@@ -1,5 +1,5 @@
-/* plan_aggregation.c - define aggregation (spec 09 sections 1, 4, 5): the select list becomes columns of tables, one table a unit, and what reading
- * makes of them. */
+/* plan_aggregation.c - define aggregation (spec 09 sections 1, 4, 5): the select list becomes columns of
+ * tables, one table a unit, and what reading makes of them. */
 #include "engine/lang/parse.h"
 #include "engine/run/aggregate.h"
 #include <ctype.h>
@@ -26,11 +26,13 @@ static void fail(struct aggregation_build *b)
 
 /* ---- columns ---- */
 
-static int column_add(struct aggregation_build *b, enum column_kind kind, const char *name, enum type type, struct expr *from, struct span at)
+static int column_add(struct aggregation_build *b, enum column_kind kind, const char *name, enum type type,
+                      struct expr *from, struct span at)
 {
     for (int i = 0; i < b->column_count; i++) {
         if (strcmp(b->columns[i].name, name) == 0) {
-            diag_error(b->p->diags, at, "the tables of '%s' would have two columns named '%s'", b->def->id.text, name);
+            diag_error(b->p->diags, at, "the tables of '%s' would have two columns named '%s'",
+                       b->def->id.text, name);
             diag_hint(b->p->diags, "rename the attribute with 'as'");
             fail(b);
             return i;
@@ -50,12 +52,14 @@ static int column_find(const struct aggregation_build *b, enum column_kind kind,
     return -1;
 }
 
-static void output_add(struct aggregation_build *b, const struct name *name, enum type type, struct aggregate_output output)
+static void output_add(struct aggregation_build *b, const struct name *name, enum type type,
+                       struct aggregate_output output)
 {
     for (int i = 0; i < b->output_count; i++) {
         if (strcmp(b->attributes[i].name, name->text) == 0) {
             diag_error(b->p->diags, name->span, "the aggregation has two attributes named '%s'", name->text);
-            diag_hint(b->p->diags, i ? "rename one with 'as'" : "every aggregation has AGG_TIMESTAMP, the start of the bucket");
+            diag_hint(b->p->diags, i ? "rename one with 'as'"
+                                     : "every aggregation has AGG_TIMESTAMP, the start of the bucket");
             fail(b);
             return;
         }
@@ -123,7 +127,8 @@ static struct expr *plan_argument(struct aggregation_build *b, const struct ast_
 {
     const char *name = call->name.text;
     if (call->arg_count != 1 || call->star || call->args->kind != AST_ATTR) {
-        diag_error(b->p->diags, call->arg_count ? call->args->span : call->op_span, "'%s' takes one attribute in an aggregation", name);
+        diag_error(b->p->diags, call->arg_count ? call->args->span : call->op_span,
+                   "'%s' takes one attribute in an aggregation", name);
         diag_hint(b->p->diags, "calculate in a query before, and aggregate what it puts out");
         fail(b);
         return NULL;
@@ -133,7 +138,8 @@ static struct expr *plan_argument(struct aggregation_build *b, const struct ast_
     if (!e) {
         fail(b);
     } else if (numbers && !type_is_numeric(e->type)) {
-        diag_error(b->p->diags, call->args->span, "'%s' takes a number, '%s' is %s", name, call->args->name.text, type_name(e->type));
+        diag_error(b->p->diags, call->args->span, "'%s' takes a number, '%s' is %s", name,
+                   call->args->name.text, type_name(e->type));
         fail(b);
         return NULL;
     } else if (!numbers && e->type == TYPE_OBJECT) {
@@ -145,7 +151,8 @@ static struct expr *plan_argument(struct aggregation_build *b, const struct ast_
 }
 
 /* AGG_SUM_x and so on; shared by all that need it. */
-static int shared_column(struct aggregation_build *b, enum column_kind kind, const char *prefix, struct expr *e, const struct ast_expr *call)
+static int shared_column(struct aggregation_build *b, enum column_kind kind, const char *prefix,
+                         struct expr *e, const struct ast_expr *call)
 {
     enum type type = e ? e->type : TYPE_LONG;
     if (kind == COLUMN_SUM)
@@ -205,7 +212,8 @@ static void plan_item(struct aggregation_build *b, const struct ast_select_item 
     if (column < 0)
         column = column_find(b, COLUMN_LATEST, name->text);
     if (column >= 0)
-        output_add(b, name, b->columns[column].type, (struct aggregate_output){.column = column, .count = -1});
+        output_add(b, name, b->columns[column].type,
+                   (struct aggregate_output){.column = column, .count = -1});
 }
 
 static void plan_keys(struct aggregation_build *b)
@@ -242,8 +250,10 @@ static void plan_select_list(struct aggregation_build *b)
     l->event_start = l->latest_time = -1;
     column_add(b, COLUMN_START, start.text, TYPE_LONG, NULL, start.span);
     if (b->def->aggregate_by)
-        l->event_start = column_add(b, COLUMN_EVENT_START, "AGG_EVENT_TIMESTAMP", TYPE_LONG, NULL, start.span);
-    output_add(b, &start, TYPE_LONG, (struct aggregate_output){.column = l->event_start >= 0 ? l->event_start : 0, .count = -1});
+        l->event_start =
+            column_add(b, COLUMN_EVENT_START, "AGG_EVENT_TIMESTAMP", TYPE_LONG, NULL, start.span);
+    output_add(b, &start, TYPE_LONG,
+               (struct aggregate_output){.column = l->event_start >= 0 ? l->event_start : 0, .count = -1});
     l->first_key = b->column_count;
     plan_keys(b);
     bool has_latest = false;
@@ -251,9 +261,11 @@ static void plan_select_list(struct aggregation_build *b)
         plan_latest(b, i);
         has_latest = has_latest || (i->expr->kind != AST_CALL && key_of(b, i->expr) < 0);
     }
-    /* A function's value alone is that of the event that came last, whatever its time: the language looks at times for the others only. */
+    /* A function's value alone is that of the event that came last, whatever its time: the language looks at
+     * times for the others only. */
     if (b->def->aggregate_by && has_latest)
-        l->latest_time = column_add(b, COLUMN_LATEST_TIME, "AGG_LAST_EVENT_TIMESTAMP", TYPE_LONG, NULL, start.span);
+        l->latest_time =
+            column_add(b, COLUMN_LATEST_TIME, "AGG_LAST_EVENT_TIMESTAMP", TYPE_LONG, NULL, start.span);
     for (const struct ast_select_item *i = select->all ? NULL : select->items; i; i = i->next)
         plan_item(b, i);
 }
@@ -268,7 +280,8 @@ static bool plan_source(struct aggregation_build *b)
     if (!e)
         return false;
     if (e->kind != ELEMENT_STREAM) {
-        diag_error(p->diags, from->id.span, "'%s' is no stream; an aggregation reads a stream", from->id.text);
+        diag_error(p->diags, from->id.span, "'%s' is no stream; an aggregation reads a stream",
+                   from->id.text);
         diag_hint(p->diags, "let a query put it into a stream");
         return false;
     }
@@ -285,7 +298,9 @@ static bool plan_source(struct aggregation_build *b)
     }
     if (from->handlers) {
         b->plan->loses_all = true;
-        diag_warn(p->diags, from->handlers->span, "with a filter or function on its stream the aggregation '%s' gets no events", b->def->id.text);
+        diag_warn(p->diags, from->handlers->span,
+                  "with a filter or function on its stream the aggregation '%s' gets no events",
+                  b->def->id.text);
         diag_hint(p->diags, "put it into a query before, and aggregate what that puts out");
     }
     b->source.schema = schema;
@@ -305,7 +320,8 @@ static void plan_by(struct aggregation_build *b)
     if (!b->plan->by) {
         fail(b);
     } else if (b->plan->by->type != TYPE_LONG && b->plan->by->type != TYPE_STRING) {
-        diag_error(b->p->diags, by->span, "the time to aggregate by is long (milliseconds) or string, '%s' is %s", by->name.text,
+        diag_error(b->p->diags, by->span,
+                   "the time to aggregate by is long (milliseconds) or string, '%s' is %s", by->name.text,
                    type_name(b->plan->by->type));
         fail(b);
     }
@@ -338,8 +354,8 @@ static void plan_units(struct aggregation_build *b)
         return;
     }
     if (def->durations[0] > def->durations[1]) {
-        diag_error(b->p->diags, def->duration_spans[0], "the range begins with %s, coarser than its end %s", unit_name(def->durations[0]),
-                   unit_name(def->durations[1]));
+        diag_error(b->p->diags, def->duration_spans[0], "the range begins with %s, coarser than its end %s",
+                   unit_name(def->durations[0]), unit_name(def->durations[1]));
         diag_hint(b->p->diags, "every %s ... %s", unit_name(def->durations[1]), unit_name(def->durations[0]));
         fail(b);
         return;
@@ -355,8 +371,9 @@ static void plan_units(struct aggregation_build *b)
 static const struct {
     const char *retention, *least; /* by unit; NULL: all, none */
 } retentions[UNIT_COUNT] = {
-    [DURATION_SECONDS] = {"120 sec", "120 sec"}, [DURATION_MINUTES] = {"24 hours", "120 min"}, [DURATION_HOURS] = {"30 days", "25 hours"},
-    [DURATION_DAYS] = {"1 year", "32 days"},     [DURATION_MONTHS] = {NULL, "13 months"},
+    [DURATION_SECONDS] = {"120 sec", "120 sec"}, [DURATION_MINUTES] = {"24 hours", "120 min"},
+    [DURATION_HOURS] = {"30 days", "25 hours"},  [DURATION_DAYS] = {"1 year", "32 days"},
+    [DURATION_MONTHS] = {NULL, "13 months"},
 };
 
 static void plan_retention(struct aggregation_build *b, const struct ast_element *e)
@@ -364,7 +381,8 @@ static void plan_retention(struct aggregation_build *b, const struct ast_element
     enum duration unit;
     int64_t retention_ms = RETAIN_ALL;
     if (!e->key.text || unit_parse(e->key.text, strlen(e->key.text), &unit) < 0) {
-        diag_error(b->p->diags, e->key.text ? e->key.span : e->span, "@retentionPeriod takes units: sec='120 sec', min='24 hours'");
+        diag_error(b->p->diags, e->key.text ? e->key.span : e->span,
+                   "@retentionPeriod takes units: sec='120 sec', min='24 hours'");
         fail(b);
         return;
     }
@@ -372,7 +390,8 @@ static void plan_retention(struct aggregation_build *b, const struct ast_element
     while (at < b->plan->unit_count && b->plan->units[at].unit != unit)
         at++;
     if (at == b->plan->unit_count) {
-        diag_error(b->p->diags, e->key.span, "'%s' does not aggregate per %s", b->def->id.text, unit_name(unit));
+        diag_error(b->p->diags, e->key.span, "'%s' does not aggregate per %s", b->def->id.text,
+                   unit_name(unit));
         fail(b);
         return;
     }
@@ -383,7 +402,8 @@ static void plan_retention(struct aggregation_build *b, const struct ast_element
         diag_hint(b->p->diags, "write a number and a unit, or 'all'");
         fail(b);
     } else if (retentions[unit].least && retention_ms < parse_time(retentions[unit].least)) {
-        diag_error(b->p->diags, e->span, "%s are kept for at least '%s'", unit_name(unit), retentions[unit].least);
+        diag_error(b->p->diags, e->span, "%s are kept for at least '%s'", unit_name(unit),
+                   retentions[unit].least);
         fail(b);
     }
     b->plan->units[at].retention_ms = retention_ms;
@@ -395,7 +415,8 @@ static void plan_purge(struct aggregation_build *b)
     const struct ast_annotation *purge = ast_find_annotation(b->def->annotations, "purge");
     const struct ast_element *enable = purge ? ast_find_element(purge, "enable") : NULL;
     const struct ast_element *interval = purge ? ast_find_element(purge, "interval") : NULL;
-    const struct ast_annotation *periods = purge ? ast_find_annotation(purge->nested, "retentionPeriod") : NULL;
+    const struct ast_annotation *periods =
+        purge ? ast_find_annotation(purge->nested, "retentionPeriod") : NULL;
     plan->purges = !enable || strcasecmp(enable->value, "true") == 0;
     plan->interval_ms = parse_time("15 min");
     for (int i = 0; i < plan->unit_count; i++) {
@@ -403,7 +424,8 @@ static void plan_purge(struct aggregation_build *b)
         plan->units[i].retention_ms = retention ? parse_time(retention) : RETAIN_ALL;
     }
     if (enable && !plan->purges && strcasecmp(enable->value, "false") != 0) {
-        diag_error(b->p->diags, enable->span, "'enable' of @purge is 'true' or 'false', not '%s'", enable->value);
+        diag_error(b->p->diags, enable->span, "'enable' of @purge is 'true' or 'false', not '%s'",
+                   enable->value);
         fail(b);
     }
     if (!plan->purges)
@@ -460,7 +482,8 @@ static struct ast_expr *attr_ast(struct aggregation_build *b, const char *source
     return e;
 }
 
-static struct ast_expr *binary_ast(struct aggregation_build *b, enum ast_expr_kind kind, struct ast_expr *left, struct ast_expr *right)
+static struct ast_expr *binary_ast(struct aggregation_build *b, enum ast_expr_kind kind,
+                                   struct ast_expr *left, struct ast_expr *right)
 {
     struct ast_expr *e = arena_alloc(b->p->arena, sizeof(*e));
     e->kind = kind;
@@ -505,7 +528,8 @@ static struct plan_element *define_unit_table(struct aggregation_build *b, enum 
     struct ast_definition *def = arena_alloc(arena, sizeof(*def));
     struct ast_attribute **last = &def->attributes;
     def->kind = DEFINE_TABLE;
-    def->id = (struct name){arena_printf(arena, "%s_%s", b->def->id.text, unit_table_suffix(unit)), b->def->id.span};
+    def->id = (struct name){arena_printf(arena, "%s_%s", b->def->id.text, unit_table_suffix(unit)),
+                            b->def->id.span};
     def->span = b->def->span;
     def->annotations = table_annotations(b);
     for (int i = 0; i < b->column_count; i++) {
@@ -516,7 +540,8 @@ static struct plan_element *define_unit_table(struct aggregation_build *b, enum 
         last = &a->next;
     }
     if (plan_element_find(b->p, 0, def->id.text)) {
-        diag_error(b->p->diags, b->def->id.span, "'%s' is defined already; the aggregation '%s' needs a table of this name", def->id.text,
+        diag_error(b->p->diags, b->def->id.span,
+                   "'%s' is defined already; the aggregation '%s' needs a table of this name", def->id.text,
                    b->def->id.text);
         return NULL;
     }
@@ -538,7 +563,8 @@ static const struct table_query *plan_range(struct aggregation_build *b, const s
     sources[1] = (struct scope_source){.id = table->schema->id, .schema = table->schema, .slot = 1};
     struct scope *scope = arena_alloc(b->p->arena, sizeof(*scope));
     *scope = (struct scope){.sources = sources, .count = 2};
-    const char *id = table->schema->id, *time = b->columns[b->plan->layout.event_start >= 0 ? b->plan->layout.event_start : 0].name;
+    const char *id = table->schema->id,
+               *time = b->columns[b->plan->layout.event_start >= 0 ? b->plan->layout.event_start : 0].name;
     struct ast_expr *from = binary_ast(b, AST_GE, attr_ast(b, id, time), attr_ast(b, range->id, "START"));
     struct ast_expr *to = binary_ast(b, AST_LT, attr_ast(b, id, time), attr_ast(b, range->id, "END"));
     return plan_table_query(b->p, table, scope, 1, binary_ast(b, AST_AND, from, to));

@@ -1,4 +1,5 @@
-/* plan_aggregation_find.c - 'within .. per ..': what joins and on-demand queries ask an aggregation (spec 09 section 3). */
+/* plan_aggregation_find.c - 'within .. per ..': what joins and on-demand queries ask an aggregation (spec 09
+ * section 3). */
 #include "engine/run/aggregate.h"
 
 const struct schema *aggregation_lookup_schema(struct planner *p, const struct plan_element *aggregation)
@@ -13,10 +14,12 @@ static bool check_within(struct planner *p, const struct expr *e, const struct a
     if (e->type == TYPE_STRING || (!alone && e->type == TYPE_LONG))
         return true;
     if (alone) {
-        diag_error(p->diags, ast->span, "'within' with one value takes a string, this is %s", type_name(e->type));
+        diag_error(p->diags, ast->span, "'within' with one value takes a string, this is %s",
+                   type_name(e->type));
         diag_hint(p->diags, "\"2017-06-** **:**:**\", or a start and an end");
     } else {
-        diag_error(p->diags, ast->span, "'within' takes long (milliseconds) or string, this is %s", type_name(e->type));
+        diag_error(p->diags, ast->span, "'within' takes long (milliseconds) or string, this is %s",
+                   type_name(e->type));
         if (e->type == TYPE_INT)
             diag_hint(p->diags, "a long is written with L: 1496289950000L");
     }
@@ -31,7 +34,8 @@ static bool check_per(struct planner *p, const struct expr *e, const struct ast_
         diag_error(p->diags, ast->span, "'per' takes a string, this is %s", type_name(e->type));
         return false;
     }
-    if (!ast_is_constant(ast, &v) || v.type != TYPE_STRING || unit_parse(v.as.s->bytes, v.as.s->len, &unit) == 0)
+    if (!ast_is_constant(ast, &v) || v.type != TYPE_STRING ||
+        unit_parse(v.as.s->bytes, v.as.s->len, &unit) == 0)
         return true;
     diag_error(p->diags, ast->span, "'%s' is no granularity", v.as.s->bytes);
     diag_hint(p->diags, "\"seconds\", \"minutes\", \"hours\", \"days\", \"months\" or \"years\"");
@@ -39,8 +43,9 @@ static bool check_per(struct planner *p, const struct expr *e, const struct ast_
 }
 
 /* ---- what of 'on' is asked of the tables' rows ----
- * The language takes all of it that has no other attributes than those of the tables and of the other input. What is left out under 'and', and under 'or'
- * too, is as if it had not been written: so an 'or' may lose rows that the whole condition would keep. */
+ * The language takes all of it that has no other attributes than those of the tables and of the other input.
+ * What is left out under 'and', and under 'or' too, is as if it had not been written: so an 'or' may lose
+ * rows that the whole condition would keep. */
 
 struct reduce {
     struct planner *p;
@@ -95,8 +100,8 @@ static const struct ast_expr *reduce(const struct reduce *r, const struct ast_ex
     return copy;
 }
 
-static struct expr *compile_before(struct planner *p, const struct aggregate_plan *plan, const struct scope *scope, uint16_t slot,
-                                   const struct ast_expr *on)
+static struct expr *compile_before(struct planner *p, const struct aggregate_plan *plan,
+                                   const struct scope *scope, uint16_t slot, const struct ast_expr *on)
 {
     struct reduce r = {.p = p, .scope = scope, .slot = slot, .columns = plan->layout.schema};
     const struct ast_expr *left = reduce(&r, on);
@@ -114,12 +119,14 @@ static struct expr *compile_before(struct planner *p, const struct aggregate_pla
     return expr_compile(&c, left);
 }
 
-const struct lookup *aggregation_lookup(struct planner *p, const struct plan_element *aggregation, const struct scope *scope, uint16_t slot,
-                                        const struct ast_expr *on, const struct ast_expr *from, const struct ast_expr *to, const struct ast_expr *per,
-                                        struct span at)
+const struct lookup *aggregation_lookup(struct planner *p, const struct plan_element *aggregation,
+                                        const struct scope *scope, uint16_t slot, const struct ast_expr *on,
+                                        const struct ast_expr *from, const struct ast_expr *to,
+                                        const struct ast_expr *per, struct span at)
 {
     if (!from || !per) {
-        diag_error(p->diags, at, "reading the aggregation '%s' needs 'within' and 'per'", aggregation->schema->id);
+        diag_error(p->diags, at, "reading the aggregation '%s' needs 'within' and 'per'",
+                   aggregation->schema->id);
         diag_hint(p->diags, "within \"2017-06-** **:**:**\" per \"days\"");
         return NULL;
     }

@@ -1,4 +1,5 @@
-/* plan_ondemand.c - an on-demand query compiled (spec 08 section 6): the parts of a query's plan, over an app that runs.
+/* plan_ondemand.c - an on-demand query compiled (spec 08 section 6): the parts of a query's plan, over an app
+ * that runs.
  *
  * The planner gets a copy of the app's plan, so that the counters of operators it moves are not the app's. */
 #include "engine/base/limits.h"
@@ -18,7 +19,8 @@ static void ids_fill(struct plan *p)
     }
 }
 
-static struct op_plan *select_plan(struct planner *p, const struct ast_ondemand *ast, const struct scope_source *source)
+static struct op_plan *select_plan(struct planner *p, const struct ast_ondemand *ast,
+                                   const struct scope_source *source)
 {
     struct plan_from from = {.is_single = true};
     struct ast_query query = {.select = ast->select, .input_span = ast->span};
@@ -34,7 +36,8 @@ static int plan_within(struct planner *p, const struct ast_ondemand *ast)
     const struct ast_expr *e = ast->within_from ? ast->within_from : ast->per;
     if (!e)
         return 0;
-    diag_error(p->diags, e->span, "'within' and 'per' belong to an aggregation, and '%s' is none", ast->from.text);
+    diag_error(p->diags, e->span, "'within' and 'per' belong to an aggregation, and '%s' is none",
+               ast->from.text);
     return -1;
 }
 
@@ -42,7 +45,8 @@ static int plan_find(struct planner *p, const struct ast_ondemand *ast, struct o
 {
     const struct plan_element *e = plan_element_find(p, 0, ast->from.text);
     if (!e || e->kind == ELEMENT_STREAM) {
-        diag_error(p->diags, ast->from.span, "'%s' is neither a table, a window nor an aggregation", ast->from.text);
+        diag_error(p->diags, ast->from.span, "'%s' is neither a table, a window nor an aggregation",
+                   ast->from.text);
         return -1;
     }
     struct scope_source *source = arena_alloc(p->arena, sizeof(*source));
@@ -52,7 +56,8 @@ static int plan_find(struct planner *p, const struct ast_ondemand *ast, struct o
     if (e->kind == ELEMENT_AGGREGATION) {
         source->schema = aggregation_lookup_schema(p, e);
         if (source->schema)
-            q->lookup = aggregation_lookup(p, e, scope, 0, ast->on, ast->within_from, ast->within_to, ast->per, ast->from.span);
+            q->lookup = aggregation_lookup(p, e, scope, 0, ast->on, ast->within_from, ast->within_to,
+                                           ast->per, ast->from.span);
     } else if (plan_within(p, ast) < 0) {
         return -1;
     } else if (e->kind == ELEMENT_TABLE) {
@@ -120,8 +125,8 @@ static void report(const struct diags *d, struct err *e)
     }
     int line, column;
     diag_position(d, first->span.at, &line, &column);
-    err_set(e, first->kind == DIAG_UNSUPPORTED ? ERR_UNSUPPORTED : ERR_INVALID, "%d:%d: %s%s%s", line, column, first->message,
-            first->hint ? "; " : "", first->hint ? first->hint : "");
+    err_set(e, first->kind == DIAG_UNSUPPORTED ? ERR_UNSUPPORTED : ERR_INVALID, "%d:%d: %s%s%s", line, column,
+            first->message, first->hint ? "; " : "", first->hint ? first->hint : "");
 }
 
 struct ondemand_plan *plan_ondemand(const struct plan *plan, const char *text, size_t len, struct diags *out, struct err *e)

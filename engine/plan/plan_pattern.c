@@ -1,7 +1,9 @@
-/* plan_pattern.c - patterns and sequences: from the tree to nodes and their links (spec 06 section 4). Names in conditions: pattern_names.c.
+/* plan_pattern.c - patterns and sequences: from the tree to nodes and their links (spec 06 section 4). Names
+ * in conditions: pattern_names.c.
  *
- * Nodes are numbered left to right, and of 'L and R', 'L or R' the right operand first; an absent operand beside a present one is always
- * taken as the left one. A condition sees the nodes up to its own number. Every distinct stream becomes one input of the query. */
+ * Nodes are numbered left to right, and of 'L and R', 'L or R' the right operand first; an absent operand
+ * beside a present one is always taken as the left one. A condition sees the nodes up to its own number.
+ * Every distinct stream becomes one input of the query. */
 #include "engine/plan/plan_pattern.h"
 #include "engine/run/output.h"
 #include "engine/run/ratelimit.h"
@@ -113,7 +115,8 @@ static void flatten(struct flattening *f, const struct ast_state *s)
         break;
     case STATE_EVERY:
         flatten(f, s->left);
-        f->groups[f->group_count++] = (struct group){first, s->every_count ? first + s->every_count - 1 : f->element_count - 1};
+        f->groups[f->group_count++] =
+            (struct group){first, s->every_count ? first + s->every_count - 1 : f->element_count - 1};
         break;
     case STATE_STREAM:
     case STATE_AND:
@@ -133,14 +136,16 @@ static void link_groups(struct pattern_plan *plan, const struct flattening *f)
         const struct pattern_element_plan *last = &plan->elements[f->groups[g].last];
         plan->nodes[last->first].every = plan->nodes[last->last].every = first;
         for (int i = f->groups[g].first; i <= f->groups[g].last; i++)
-            plan->nodes[plan->elements[i].first].in_every = plan->nodes[plan->elements[i].last].in_every = first;
+            plan->nodes[plan->elements[i].first].in_every = plan->nodes[plan->elements[i].last].in_every =
+                first;
     }
 }
 
 static void link_nodes(struct pattern_plan *plan, const struct flattening *f)
 {
     for (int i = 0; i < plan->element_count; i++) {
-        struct pattern_node_plan *sides[2] = {&plan->nodes[plan->elements[i].first], &plan->nodes[plan->elements[i].last]};
+        struct pattern_node_plan *sides[2] = {&plan->nodes[plan->elements[i].first],
+                                              &plan->nodes[plan->elements[i].last]};
         for (int k = 0; k < 2; k++) {
             sides[k]->is_start = i == 0;
             sides[k]->is_last = i + 1 == plan->element_count;
@@ -149,7 +154,8 @@ static void link_nodes(struct pattern_plan *plan, const struct flattening *f)
         }
     }
     link_groups(plan, f);
-    const struct pattern_element_plan *first = &plan->elements[0], *last = &plan->elements[plan->element_count - 1];
+    const struct pattern_element_plan *first = &plan->elements[0],
+                                      *last = &plan->elements[plan->element_count - 1];
     plan->nodes[first->first].look = last->last;
     const struct pattern_node_plan *n = &plan->nodes[first->first];
     if (plan->is_sequence && plan->element_count > 1 && n->kind == NODE_COUNT && n->min == 0)
@@ -181,11 +187,13 @@ static void link_watchers(struct pattern_plan *plan)
     }
 }
 
-/* Before each event of a sequence these are reset, last to first, and promoted, first to last: one node for each element that stands by itself; of
- * a group under 'every' its first node only, the others are left alone. */
+/* Before each event of a sequence these are reset, last to first, and promoted, first to last: one node for
+ * each element that stands by itself; of a group under 'every' its first node only, the others are left
+ * alone. */
 static void link_resets(struct pattern_plan *plan, const struct flattening *f, struct arena *arena)
 {
-    int last_of_group = f->group_count ? f->groups[0].last : -1; /* 'every' stands before the first element alone */
+    int last_of_group =
+        f->group_count ? f->groups[0].last : -1; /* 'every' stands before the first element alone */
     plan->resets = arena_array(arena, (size_t)plan->element_count, sizeof(*plan->resets));
     if (!plan->is_sequence)
         return;
@@ -197,23 +205,30 @@ static void link_resets(struct pattern_plan *plan, const struct flattening *f, s
 
 /* ---- handlers ---- */
 
-static int plan_function(struct pattern_build *b, struct pattern_node_plan *n, const struct ast_handler *h, struct pattern_step *step)
+static int plan_function(struct pattern_build *b, struct pattern_node_plan *n, const struct ast_handler *h,
+                         struct pattern_step *step)
 {
     struct planner *p = b->p;
     struct ast_handler alone = *h;
     struct scope_source source = {.id = n->id, .alias = n->ref, .schema = n->schema};
-    struct window_ctx wc = {.arena = p->arena, .diags = p->diags, .source_id = n->id, .alias = n->ref, .in_partition = p->partition != NULL};
+    struct window_ctx wc = {.arena = p->arena,
+                            .diags = p->diags,
+                            .source_id = n->id,
+                            .alias = n->ref,
+                            .in_partition = p->partition != NULL};
     struct op_plan *first = NULL, *last = NULL, *window = NULL;
     const struct window_type *window_type;
     alone.next = NULL;
     if (plan_handlers(p, &alone, &source, &n->schema, &first, &last, &wc, &window, &window_type) < 0)
         return -1;
     if (window || first->type->due) {
-        diag_error(p->diags, h->span, "no %s can stand in a pattern", window ? "window" : "function that holds events back");
+        diag_error(p->diags, h->span, "no %s can stand in a pattern",
+                   window ? "window" : "function that holds events back");
         diag_hint(p->diags, "put it into a query of its own before the pattern");
         return -1;
     }
-    struct pattern_timer_plan *tap = (struct pattern_timer_plan *)op_plan_new(p, &op_pattern_tap, sizeof(*tap), h->span);
+    struct pattern_timer_plan *tap =
+        (struct pattern_timer_plan *)op_plan_new(p, &op_pattern_tap, sizeof(*tap), h->span);
     tap->pattern = b->plan;
     plan_add_op(p, &tap->op);
     last->next = &tap->op;
@@ -251,11 +266,12 @@ static void plan_timers(struct pattern_build *b)
     struct pattern_plan *plan = b->plan;
     for (int i = 0; i < plan->element_count; i++) {
         for (int k = 0; k < 2; k++) {
-            struct pattern_node_plan *n = &plan->nodes[k == 0 ? plan->elements[i].first : plan->elements[i].last];
+            struct pattern_node_plan *n =
+                &plan->nodes[k == 0 ? plan->elements[i].first : plan->elements[i].last];
             if (n->wait_ms == NODE_NO_WAIT || n->timer)
                 continue;
-            struct pattern_timer_plan *t =
-                (struct pattern_timer_plan *)op_plan_new(b->p, &op_pattern_timer, sizeof(*t), b->asts[n->number]->span);
+            struct pattern_timer_plan *t = (struct pattern_timer_plan *)op_plan_new(
+                b->p, &op_pattern_timer, sizeof(*t), b->asts[n->number]->span);
             t->pattern = plan;
             t->node = n->number;
             plan_add_op(b->p, &t->op);
@@ -267,7 +283,8 @@ static void plan_timers(struct pattern_build *b)
 static void plan_input_of(struct pattern_build *b, const struct plan_element *element, bool is_first)
 {
     struct pattern_plan *plan = b->plan;
-    struct pattern_input_plan *in = (struct pattern_input_plan *)op_plan_new(b->p, &op_pattern_input, sizeof(*in), plan->op.span);
+    struct pattern_input_plan *in =
+        (struct pattern_input_plan *)op_plan_new(b->p, &op_pattern_input, sizeof(*in), plan->op.span);
     in->pattern = plan;
     in->nodes = arena_array(b->p->arena, plan->node_count, sizeof(*in->nodes));
     for (int i = 0; i < plan->node_count; i++) {
@@ -298,7 +315,8 @@ static void plan_inputs(struct pattern_build *b)
 /* Whether the rate limit keeps rows for later pushes. */
 static bool rate_holds(const struct op_plan *rate)
 {
-    return rate->type != &op_rate_first_events && rate->type != &op_rate_last_events && rate->type != &op_rate_first_time;
+    return rate->type != &op_rate_first_events && rate->type != &op_rate_last_events &&
+           rate->type != &op_rate_first_time;
 }
 
 /* After the selector and the rate limit are planned and tied. */
@@ -312,7 +330,8 @@ static void pattern_finish(struct plan_from *from, struct op_plan *select)
     while (last->next && last->next->next)
         last = last->next;
     b->gather->is_limited = last != select && rate_holds(last);
-    b->gather->is_linked = !b->gather->is_limited && ((const struct select_plan *)(const void *)select)->key_count == 0;
+    b->gather->is_linked =
+        !b->gather->is_limited && ((const struct select_plan *)(const void *)select)->key_count == 0;
     /* The selector chose the kinds already; what expires between then and its output goes out as expired. */
     if (last->next->type == &op_output) {
         struct output_plan *output = (struct output_plan *)(void *)last->next;
@@ -328,10 +347,12 @@ static void plan_gather(struct pattern_build *b, struct span span)
 {
     bool needed = false;
     for (int i = 0; i < b->p->query->input_count; i++)
-        needed = needed || ((const struct pattern_input_plan *)(const void *)b->p->query->inputs[i].entry)->is_gathered;
+        needed = needed ||
+                 ((const struct pattern_input_plan *)(const void *)b->p->query->inputs[i].entry)->is_gathered;
     if (!needed)
         return;
-    b->gather = (struct pattern_gather_plan *)(void *)op_plan_new(b->p, &op_pattern_gather, sizeof(*b->gather), span);
+    b->gather =
+        (struct pattern_gather_plan *)(void *)op_plan_new(b->p, &op_pattern_gather, sizeof(*b->gather), span);
     b->gather->pattern = b->plan;
     b->plan->gather = &b->gather->op;
     plan_add_op(b->p, &b->gather->op);
@@ -340,7 +361,8 @@ static void plan_gather(struct pattern_build *b, struct span span)
 static struct pattern_build *build_new(struct planner *p, const struct ast_query *ast)
 {
     struct pattern_build *b = arena_alloc(p->arena, sizeof(*b));
-    struct pattern_plan *plan = (struct pattern_plan *)op_plan_new(p, &op_pattern, sizeof(*plan), ast->input_span);
+    struct pattern_plan *plan =
+        (struct pattern_plan *)op_plan_new(p, &op_pattern, sizeof(*plan), ast->input_span);
     size_t count = (size_t)count_nodes(ast->state);
     plan->is_sequence = ast->input_kind == INPUT_SEQUENCE;
     plan->within_ms = ast->within_ms;
@@ -370,7 +392,8 @@ int plan_pattern(struct planner *p, const struct ast_query *ast, struct plan_fro
     link_nodes(plan, &f);
     link_resets(plan, &f, p->arena);
     for (uint16_t i = 0; i < plan->node_count; i++)
-        b->sources[i] = (struct scope_source){.id = plan->nodes[i].id, .alias = plan->nodes[i].ref, .schema = plan->nodes[i].schema, .slot = i};
+        b->sources[i] = (struct scope_source){
+            .id = plan->nodes[i].id, .alias = plan->nodes[i].ref, .schema = plan->nodes[i].schema, .slot = i};
     plan_add_op(p, &plan->op);
     plan_timers(b);
     int rc = 0;

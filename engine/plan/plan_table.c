@@ -1,5 +1,5 @@
-/* plan_table.c - tables: their definition, what writes to them, what looks into them, and 'in' (spec 08). The way a condition is executed is decided here and
- * nowhere else: see search_of. */
+/* plan_table.c - tables: their definition, what writes to them, what looks into them, and 'in' (spec 08). The
+ * way a condition is executed is decided here and nowhere else: see search_of. */
 #include "engine/base/limits.h"
 #include "engine/base/utf8.h"
 #include "engine/plan/plan.h"
@@ -9,11 +9,13 @@
 
 /* ---- define table ---- */
 
-static bool key_column(struct planner *p, const struct schema *schema, const struct ast_element *e, const char *what, uint16_t *column)
+static bool key_column(struct planner *p, const struct schema *schema, const struct ast_element *e,
+                       const char *what, uint16_t *column)
 {
     int at = schema_find(schema, e->value);
     if (at < 0) {
-        diag_error(p->diags, e->span, "%s names '%s', which is not an attribute of '%s'", what, e->value, schema->id);
+        diag_error(p->diags, e->span, "%s names '%s', which is not an attribute of '%s'", what, e->value,
+                   schema->id);
         const char **names = arena_array(p->arena, schema->count + 1, sizeof(*names));
         for (uint32_t i = 0; i < schema->count; i++)
             names[i] = schema->attributes[i].name;
@@ -89,8 +91,8 @@ static void define_index(struct planner *p, struct table_plan *t, const struct a
     t->indexes = wider;
 }
 
-/* Indexes stand in the order of a Java hash map of their names: the first is what a scan without a primary key goes by, and a row that one of them refuses stays
- * in those before it. */
+/* Indexes stand in the order of a Java hash map of their names: the first is what a scan without a primary
+ * key goes by, and a row that one of them refuses stays in those before it. */
 static uint32_t java_bucket(const char *name, uint32_t buckets)
 {
     uint32_t h = (uint32_t)utf8_java_hash(name, strlen(name));
@@ -171,7 +173,8 @@ struct search_build {
     uint16_t slot;
 };
 
-/* The column of the table's row that e is, or -1. The whole condition was compiled before: nothing is reported here. */
+/* The column of the table's row that e is, or -1. The whole condition was compiled before: nothing is
+ * reported here. */
 static int column_of(struct search_build *b, const struct ast_expr *e)
 {
     if (e->kind != AST_ATTR)
@@ -195,7 +198,8 @@ static bool uses_row(struct search_build *b, const struct ast_expr *e)
         return e->star;
     case AST_IS_NULL:
         /* 'name is null' may speak of a whole input. */
-        return e->left->kind == AST_SOURCE || (e->left->kind == AST_ATTR && !e->left->source.text) || uses_row(b, e->left);
+        return e->left->kind == AST_SOURCE || (e->left->kind == AST_ATTR && !e->left->source.text) ||
+               uses_row(b, e->left);
     case AST_SOURCE:
     case AST_IN:
         return true;
@@ -221,18 +225,20 @@ static bool uses_row(struct search_build *b, const struct ast_expr *e)
 
 /* What a part of a condition can do for the search (spec 08 section 3). */
 enum part_kind {
-    PART_NONE,   /* it doesn't look at rows */
-    PART_ROWS,   /* a lookup: search is set */
-    PART_KEY,    /* some columns of a composite key by '==': values is set */
-    PART_SCAN,   /* nothing */
+    PART_NONE, /* it doesn't look at rows */
+    PART_ROWS, /* a lookup: search is set */
+    PART_KEY,  /* some columns of a composite key by '==': values is set */
+    PART_SCAN, /* nothing */
 };
 struct part {
     enum part_kind kind;
     struct table_search *search;
-    struct expr **values; /* by column of the key, NULL where missing */
+    struct expr **values; /* by column of the key, NULL where missing; of a lookup by all of it too */
+    const struct ast_expr *unequal; /* a comparison of a key's column by another operator */
 };
 
-static struct table_search *search_new(struct search_build *b, enum search_kind kind, const struct ast_expr *e)
+static struct table_search *search_new(struct search_build *b, enum search_kind kind,
+                                       const struct ast_expr *e)
 {
     struct table_search *s = arena_alloc(b->p->arena, sizeof(*s));
     s->kind = kind;
@@ -264,7 +270,8 @@ static enum ast_expr_kind turned(enum ast_expr_kind op)
 }
 
 /* 'column OP something without the row', either way round: the column, the operator and the other side. */
-static bool comparison(struct search_build *b, const struct ast_expr *e, int *column, enum ast_expr_kind *op, const struct ast_expr **value)
+static bool comparison(struct search_build *b, const struct ast_expr *e, int *column, enum ast_expr_kind *op,
+                       const struct ast_expr **value)
 {
     if (e->kind < AST_EQ || e->kind > AST_GE)
         return false;
@@ -292,7 +299,8 @@ static int index_on(const struct table_plan *t, int column)
     return TABLE_PRIMARY - 1;
 }
 
-static struct table_search *search_index(struct search_build *b, const struct ast_expr *e, int index, enum ast_expr_kind op, struct expr *value)
+static struct table_search *search_index(struct search_build *b, const struct ast_expr *e, int index,
+                                         enum ast_expr_kind op, struct expr *value)
 {
     struct table_search *s = search_new(b, SEARCH_INDEX, e);
     s->index = index;
@@ -315,10 +323,11 @@ static struct part part_compare(struct search_build *b, const struct ast_expr *e
     if (index >= TABLE_PRIMARY)
         return part_rows(search_index(b, e, index, op, expr_compile(&b->c, value)));
     struct part part = {.kind = PART_SCAN};
-    for (int i = 0; i < k->count && op == AST_EQ; i++) {
+    for (int i = 0; i < k->count; i++) {
         if (k->columns[i] != column)
             continue;
         part.kind = PART_KEY;
+        part.unequal = op == AST_EQ ? NULL : e;
         part.values = arena_array(b->p->arena, (size_t)k->count, sizeof(struct expr *));
         part.values[i] = expr_compile(&b->c, value);
     }
@@ -326,11 +335,17 @@ static struct part part_compare(struct search_build *b, const struct ast_expr *e
 }
 
 /* Two parts of a key: the whole of it is a lookup. */
-static struct part part_key(struct search_build *b, const struct ast_expr *e, const struct part *left, const struct part *right)
+static struct part part_key(struct search_build *b, const struct ast_expr *e, const struct part *left,
+                            const struct part *right)
 {
     const struct table_key *k = &b->table->primary;
     struct part part = *left;
     int count = 0;
+    part.kind = PART_KEY;
+    part.values = arena_array(b->p->arena, (size_t)k->count, sizeof(struct expr *));
+    memcpy(part.values, left->values, (size_t)k->count * sizeof(struct expr *));
+    if (!part.unequal)
+        part.unequal = right->unequal;
     for (int i = 0; i < k->count; i++) {
         if (!part.values[i])
             part.values[i] = right->values[i];
@@ -338,12 +353,20 @@ static struct part part_key(struct search_build *b, const struct ast_expr *e, co
     }
     if (count < k->count)
         return part;
+    if (part.unequal) {
+        diag_error(b->p->diags, part.unequal->op_span,
+                   "a condition on all attributes of the %s compares them by '==' only", k->label);
+        diag_hint(b->p->diags, "write 'not' of the opposite, or compare fewer of them");
+        return (struct part){.kind = PART_SCAN};
+    }
     struct table_search *s = search_new(b, SEARCH_KEY, e);
     s->index = TABLE_PRIMARY;
     s->op = AST_EQ;
     s->values = part.values;
     s->value_count = k->count;
-    return part_rows(s);
+    struct part whole = part_rows(s);
+    whole.values = part.values;
+    return whole;
 }
 
 static bool finds_one(const struct table_search *s)
@@ -354,7 +377,7 @@ static bool finds_one(const struct table_search *s)
 static struct part part_and(struct search_build *b, const struct ast_expr *e, bool under_both)
 {
     struct part left = part_of(b, e->left, under_both), right = part_of(b, e->right, under_both);
-    if (left.kind == PART_KEY && right.kind == PART_KEY)
+    if (left.values && right.values)
         return part_key(b, e, &left, &right);
     if (left.kind != PART_ROWS && right.kind != PART_ROWS)
         return (struct part){.kind = PART_SCAN};
@@ -363,7 +386,8 @@ static struct part part_and(struct search_build *b, const struct ast_expr *e, bo
         left = part_of(b, e->left, true);
         right = part_of(b, e->right, true);
     }
-    const struct part *rows = left.kind == PART_ROWS ? &left : &right, *other = left.kind == PART_ROWS ? &right : &left;
+    const struct part *rows = left.kind == PART_ROWS ? &left : &right,
+                      *other = left.kind == PART_ROWS ? &right : &left;
     enum search_kind kind = both ? SEARCH_BOTH : other->kind == PART_NONE ? SEARCH_GUARD : SEARCH_FILTER;
     struct table_search *s = search_new(b, kind, e);
     s->left = rows->search;
@@ -397,7 +421,8 @@ static struct part part_not(struct search_build *b, const struct ast_expr *e, bo
 }
 
 /* An attribute alone is looked up as 'true', 'is null' as null. */
-static struct part part_attribute(struct search_build *b, const struct ast_expr *e, const struct ast_expr *attribute)
+static struct part part_attribute(struct search_build *b, const struct ast_expr *e,
+                                  const struct ast_expr *attribute)
 {
     int column = column_of(b, attribute);
     int index = column < 0 ? TABLE_PRIMARY - 1 : index_on(b->table, column);
@@ -461,16 +486,19 @@ static const char *search_words(struct search_build *b, const struct table_searc
         return arena_printf(b->p->arena, "all but %s", search_words(b, s->left));
     case SEARCH_BOTH:
     case SEARCH_EITHER:
-        return arena_printf(b->p->arena, "%s %s %s", search_words(b, s->left), s->kind == SEARCH_BOTH ? "and" : "or", search_words(b, s->right));
+        return arena_printf(b->p->arena, "%s %s %s", search_words(b, s->left),
+                            s->kind == SEARCH_BOTH ? "and" : "or", search_words(b, s->right));
     }
     return label;
 }
 
-const struct table_query *plan_table_query(struct planner *p, const struct plan_element *table, const struct scope *scope, uint16_t slot,
+const struct table_query *plan_table_query(struct planner *p, const struct plan_element *table,
+                                           const struct scope *scope, uint16_t slot,
                                            const struct ast_expr *on)
 {
     struct table_query *q = arena_alloc(p->arena, sizeof(*q));
-    struct search_build b = {.p = p, .c = plan_expr_ctx(p, scope, NULL), .table = table->config, .slot = slot};
+    struct search_build b = {
+        .p = p, .c = plan_expr_ctx(p, scope, NULL), .table = table->config, .slot = slot};
     q->table = table;
     q->slot = slot;
     q->how = "scan";
@@ -489,8 +517,8 @@ const struct table_query *plan_table_query(struct planner *p, const struct plan_
 
 /* ---- joins ---- */
 
-const struct lookup *table_lookup(struct planner *p, const struct plan_element *table, const struct scope *scope, uint16_t slot,
-                                  const struct ast_expr *on)
+const struct lookup *table_lookup(struct planner *p, const struct plan_element *table,
+                                  const struct scope *scope, uint16_t slot, const struct ast_expr *on)
 {
     struct table_lookup *l = arena_alloc(p->arena, sizeof(*l));
     l->lookup.rows = table_lookup_rows;
@@ -545,22 +573,26 @@ struct expr *plan_in(struct expr_ctx *c, const struct ast_expr *in)
 
 /* ---- insert, update, delete, update or insert (spec 08 section 2) ---- */
 
-static void report_attribute(struct planner *p, const struct ast_output *o, const struct plan_element *t, const struct attribute *a)
+static void report_attribute(struct planner *p, const struct ast_output *o, const struct plan_element *t,
+                             const struct attribute *a)
 {
     int at = schema_find(t->schema, a->name);
     if (at < 0)
-        diag_error(p->diags, o->target.span, "'%s' has no attribute '%s', which the query puts out", o->target.text, a->name);
+        diag_error(p->diags, o->target.span, "'%s' has no attribute '%s', which the query puts out",
+                   o->target.text, a->name);
     else
-        diag_error(p->diags, o->target.span, "attribute '%s' of '%s' is %s, and the query puts out %s", a->name, o->target.text,
-                   type_name(t->schema->attributes[at].type), type_name(a->type));
+        diag_error(p->diags, o->target.span, "attribute '%s' of '%s' is %s, and the query puts out %s",
+                   a->name, o->target.text, type_name(t->schema->attributes[at].type), type_name(a->type));
     if (at < 0)
         diag_hint(p->diags, "select what the table has, or say what is set: 'set %s.x = y'", o->target.text);
     else
-        diag_hint(p->diags, "convert(%s, '%s') as %s", a->name, type_name(t->schema->attributes[at].type), a->name);
+        diag_hint(p->diags, "convert(%s, '%s') as %s", a->name, type_name(t->schema->attributes[at].type),
+                  a->name);
 }
 
 /* Without 'set' every attribute of the event goes into the column of its name. */
-static int assign_by_name(struct planner *p, const struct ast_output *o, const struct schema *out, struct table_statement *s)
+static int assign_by_name(struct planner *p, const struct ast_output *o, const struct schema *out,
+                          struct table_statement *s)
 {
     const struct schema *schema = s->table->schema;
     struct table_assign *assigns = arena_array(p->arena, out->count + 1, sizeof(*assigns));
@@ -586,7 +618,8 @@ static int assign_column(struct planner *p, const struct ast_assign *a, const st
 {
     const struct ast_expr *attr = a->attr;
     if (attr->source.text && strcmp(attr->source.text, schema->id) != 0) {
-        diag_error(p->diags, attr->source.span, "'set' changes '%s', not '%s'", schema->id, attr->source.text);
+        diag_error(p->diags, attr->source.span, "'set' changes '%s', not '%s'", schema->id,
+                   attr->source.text);
         return -1;
     }
     int at = schema_find(schema, attr->name.text);
@@ -596,7 +629,8 @@ static int assign_column(struct planner *p, const struct ast_assign *a, const st
 }
 
 /* In the order of the columns, whatever the order written. */
-static int assign_set(struct planner *p, const struct ast_output *o, const struct scope *scope, struct table_statement *s)
+static int assign_set(struct planner *p, const struct ast_output *o, const struct scope *scope,
+                      struct table_statement *s)
 {
     const struct schema *schema = s->table->schema;
     struct expr_ctx c = plan_expr_ctx(p, scope, NULL);
@@ -622,20 +656,23 @@ static int assign_set(struct planner *p, const struct ast_output *o, const struc
     return rc;
 }
 
-static int schema_must_fit(struct planner *p, const struct ast_output *o, const struct schema *want, const struct schema *out)
+static int schema_must_fit(struct planner *p, const struct ast_output *o, const struct schema *want,
+                           const struct schema *out)
 {
     if (schema_same(want, out))
         return 0;
     if (want->count != out->count) {
-        diag_error(p->diags, o->target.span, "'%s' has %u attributes, and the query puts out %u", o->target.text, want->count, out->count);
+        diag_error(p->diags, o->target.span, "'%s' has %u attributes, and the query puts out %u",
+                   o->target.text, want->count, out->count);
         return -1;
     }
     for (uint32_t i = 0; i < want->count; i++) {
         const struct attribute *a = &want->attributes[i], *b = &out->attributes[i];
         if (strcmp(a->name, b->name) == 0 && a->type == b->type)
             continue;
-        diag_error(p->diags, o->target.span, "attribute %u of '%s' is '%s %s', and the query puts out '%s %s'", i + 1, o->target.text, a->name,
-                   type_name(a->type), b->name, type_name(b->type));
+        diag_error(p->diags, o->target.span,
+                   "attribute %u of '%s' is '%s %s', and the query puts out '%s %s'", i + 1, o->target.text,
+                   a->name, type_name(a->type), b->name, type_name(b->type));
         if (strcmp(a->name, b->name) == 0)
             diag_hint(p->diags, "convert(%s, '%s') as %s", b->name, type_name(a->type), a->name);
         else
@@ -645,11 +682,27 @@ static int schema_must_fit(struct planner *p, const struct ast_output *o, const 
     return -1;
 }
 
-int plan_table_statement(struct planner *p, const struct ast_output *o, const struct schema *out, const struct plan_element *target,
-                         struct table_statement *s)
+/* Where the language loses rows, or keeps them, against what was written. */
+static void warn_of_delete(struct planner *p, const struct ast_output *o, const struct table_query *q)
+{
+    if (!q->search) {
+        diag_warn(p->diags, o->span,
+                  "when its last row is deleted and others stay, '%s' loses the rows inserted from then on",
+                  o->target.text);
+        diag_hint(p->diags, "a table with @PrimaryKey or @Index does not");
+    } else if (q->search->kind == SEARCH_FILTER) {
+        diag_warn(p->diags, o->on->span, "rows are found by %s, and then this 'delete' deletes none of them",
+                  q->how);
+        diag_hint(p->diags, "compare only what is looked up, or nothing that is");
+    }
+}
+
+int plan_table_statement(struct planner *p, const struct ast_output *o, const struct schema *out,
+                         const struct plan_element *target, struct table_statement *s)
 {
     *s = (struct table_statement){.kind = o->kind, .table = target};
-    if ((o->kind == OUTPUT_INSERT || o->kind == OUTPUT_UPSERT) && schema_must_fit(p, o, target->schema, out) < 0)
+    if ((o->kind == OUTPUT_INSERT || o->kind == OUTPUT_UPSERT) &&
+        schema_must_fit(p, o, target->schema, out) < 0)
         return -1;
     if (o->kind == OUTPUT_INSERT)
         return 0;
@@ -662,15 +715,19 @@ int plan_table_statement(struct planner *p, const struct ast_output *o, const st
     if (o->kind != OUTPUT_DELETE)
         rc = o->has_set ? assign_set(p, o, &scope, s) : assign_by_name(p, o, out, s);
     s->query = plan_table_query(p, target, &scope, 1, o->on);
+    if (s->query && o->kind == OUTPUT_DELETE)
+        warn_of_delete(p, o, s->query);
     return s->query ? rc : -1;
 }
 
-struct op_plan *plan_output_table(struct planner *p, const struct ast_query *ast, const struct schema *out, struct plan_element *target)
+struct op_plan *plan_output_table(struct planner *p, const struct ast_query *ast, const struct schema *out,
+                                  struct plan_element *target)
 {
     const struct ast_output *o = &ast->output;
     if (!plan_table_need(p, target, &o->target))
         return NULL;
-    struct table_output_plan *op = (struct table_output_plan *)op_plan_new(p, &op_table_output, sizeof(*op), o->span);
+    struct table_output_plan *op =
+        (struct table_output_plan *)op_plan_new(p, &op_table_output, sizeof(*op), o->span);
     if (plan_table_statement(p, o, out, target, &op->statement) < 0)
         return NULL;
     plan_events_wanted(ast, &op->current_wanted, &op->expired_wanted);

@@ -1,7 +1,8 @@
 /* aggregate.c - see aggregate.h. Events in, buckets out, state.
  *
- * The language's own timer ends the finest bucket again and again, empty or not. Here the timer stands at the end of the finest bucket
- * with something in it, and there is none when all are empty: what an empty bucket does at its end can't be seen later. */
+ * The language's own timer ends the finest bucket again and again, empty or not. Here the timer stands at the
+ * end of the finest bucket with something in it, and there is none when all are empty: what an empty bucket
+ * does at its end can't be seen later. */
 #include "engine/run/aggregate.h"
 
 /* ---- buckets end ---- */
@@ -22,7 +23,9 @@ static void open_at(struct aggregation *a, int unit, int64_t at_ms)
 static int64_t row_event_start(const struct aggregation *a, int unit, const struct row *row)
 {
     const struct bucket_layout *l = &a->plan->layout;
-    return l->event_start < 0 ? 0 : unit_start(a->plan->units[unit].unit, row_get(row, (size_t)l->event_start).as.l);
+    return l->event_start < 0
+               ? 0
+               : unit_start(a->plan->units[unit].unit, row_get(row, (size_t)l->event_start).as.l);
 }
 
 /* Rows of a finer unit come in; a bucket that has ended by at_ms was closed before. */
@@ -109,7 +112,8 @@ static struct value sum_value(struct frame *f, const struct aggregate_column *c,
         return expr_fail(f->env, "sum and avg take numbers; '%s' is %s", c->from->name, type_name(v.type));
     if (c->type == TYPE_DOUBLE)
         return value_double(value_to_double(v));
-    return v.type == TYPE_LONG || v.type == TYPE_INT ? value_long(v.as.l) : value_long((int64_t)value_to_double(v));
+    return v.type == TYPE_LONG || v.type == TYPE_INT ? value_long(v.as.l)
+                                                     : value_long((int64_t)value_to_double(v));
 }
 
 static struct value column_value(struct frame *f, const struct aggregate_column *c, int64_t event_ms)
@@ -147,17 +151,25 @@ static int64_t event_time(struct frame *f, const struct expr *by, bool *missing)
     if (v.type != TYPE_STRING) {
         expr_fail(f->env, "'aggregate by %s': the time is %s", by->name, type_name(v.type));
     } else if (moment_parse(v.as.s->bytes, v.as.s->len, &at_ms) < 0) {
-        expr_fail(f->env, "'aggregate by %s': '%.60s' is no time; write yyyy-MM-dd HH:mm:ss, with +hh:mm behind it when it is not GMT",
+        expr_fail(f->env,
+                  "'aggregate by %s': '%.60s' is no time; write yyyy-MM-dd HH:mm:ss, with +hh:mm behind it "
+                  "when it is not GMT",
                   by->name, v.as.s->bytes);
     }
     return at_ms;
 }
 
 /* values: one a column. ERR_EVENT. */
-static int event_values(struct aggregation *a, const struct event *e, struct value *values, int64_t *event_ms, bool *missing)
+static int event_values(struct aggregation *a, const struct event *e, struct value *values, int64_t *event_ms,
+                        bool *missing)
 {
     const struct aggregate_plan *p = a->plan;
-    struct frame f = {.env = a->op.env, .rows = &e->row, .agg = a->running, .at_ms = e->at_ms, .kind = e->kind, .user = &a->op};
+    struct frame f = {.env = a->op.env,
+                      .rows = &e->row,
+                      .agg = a->running,
+                      .at_ms = e->at_ms,
+                      .kind = e->kind,
+                      .user = &a->op};
     *event_ms = p->by ? event_time(&f, p->by, missing) : 0;
     for (uint32_t i = 0; i < p->layout.schema->count && !f.env->failed; i++)
         values[i] = column_value(&f, &p->columns[i], *event_ms);
@@ -171,8 +183,8 @@ static void add_event(struct aggregation *a, const struct value *values, int64_t
     bucket_add_event(&a->open[0].bucket, a->open[0].start_ms, event_start_ms, values);
 }
 
-/* A failing event takes its whole chunk with it: nothing is added before all were looked at. That a long time is missing is seen later: what
- * stands before it in the chunk is added. */
+/* A failing event takes its whole chunk with it: nothing is added before all were looked at. That a long time
+ * is missing is seen later: what stands before it in the chunk is added. */
 static int aggregate_push(struct op *op, const struct batch *in)
 {
     struct aggregation *a = (struct aggregation *)op;

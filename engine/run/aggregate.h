@@ -1,13 +1,15 @@
-/* aggregate.h - incremental aggregations (spec 09): what a plan knows of one, and what its files share. Private to engine/plan and
- * engine/run.
+/* aggregate.h - incremental aggregations (spec 09): what a plan knows of one, and what its files share.
+ * Private to engine/plan and engine/run.
  *
- * aggregate.c takes events and lets buckets end; aggregate_find.c answers joins and on-demand queries; aggregate_purge.c forgets old rows;
- * bucket.c is the state of one open bucket; granularity.c knows units and moments. Ended buckets are rows of ordinary tables, one a unit,
- * named Agg_SECONDS to Agg_YEARS: the plan of the aggregation defines them.
+ * aggregate.c takes events and lets buckets end; aggregate_find.c answers joins and on-demand queries;
+ * aggregate_purge.c forgets old rows; bucket.c is the state of one open bucket; granularity.c knows units and
+ * moments. Ended buckets are rows of ordinary tables, one a unit, named Agg_SECONDS to Agg_YEARS: the plan of
+ * the aggregation defines them.
  *
- * Laws: (1) a bucket ends by the clock, also with 'aggregate by', where several of the events' own buckets are open in one; (2) what ends
- * goes to the table of its unit and into the open bucket of the next coarser one, at once; (3) a coarser bucket ends when a finer one
- * did; (4) an event's time without 'aggregate by' is the clock's. */
+ * Laws: (1) a bucket ends by the clock, also with 'aggregate by', where several of the events' own buckets
+ * are open in one; (2) what ends goes to the table of its unit and into the open bucket of the next coarser
+ * one, at once; (3) a coarser bucket ends when a finer one did; (4) an event's time without 'aggregate by' is
+ * the clock's. */
 #ifndef WEIR_RUN_AGGREGATE_H
 #define WEIR_RUN_AGGREGATE_H
 
@@ -46,8 +48,9 @@ struct aggregate_plan {
     struct expr *by; /* own time of events: long or text; or NULL */
     struct bucket_layout layout;
     const struct aggregate_column *columns; /* layout.schema->count of them */
-    struct agg_layout running; /* aggregators inside of other expressions: they run over all events (spec 09 section 1) */
-    const struct schema *out;  /* of rows that are read: AGG_TIMESTAMP and the select list */
+    struct agg_layout
+        running; /* aggregators inside of other expressions: they run over all events (spec 09 section 1) */
+    const struct schema *out;               /* of rows that are read: AGG_TIMESTAMP and the select list */
     const struct aggregate_output *outputs; /* out->count of them */
     struct aggregate_unit *units;           /* finest first */
     int unit_count;
@@ -73,23 +76,28 @@ struct aggregation {
     struct op *purge;
 };
 
-/* A compiled reading. 'within', 'per' and on may name the aggregation itself; for the first two it has no row. */
+/* A compiled reading. 'within', 'per' and on may name the aggregation itself; for the first two it has no
+ * row. */
 struct aggregate_lookup {
     struct lookup lookup;
     const struct plan_element *element;
     uint16_t slot;
     int slot_count;
-    struct expr *on;        /* or NULL */
-    struct expr *before;    /* the part of on that columns of the tables answer: asked of their rows before those of memory come to them; or NULL */
+    struct expr *on;     /* or NULL */
+    struct expr *before; /* the part of on that columns of the tables answer: asked of their rows before those
+                            of memory come to them; or NULL */
     struct expr *from, *to; /* to NULL: from is text with '**' */
     struct expr *per;
 };
-int aggregate_lookup_rows(const struct lookup *l, struct app *app, struct frame *f, struct row ***rows, uint32_t *count);
+int aggregate_lookup_rows(const struct lookup *l, struct app *app, struct frame *f, struct row ***rows,
+                          uint32_t *count);
 
 /* The table of a unit, at work. */
 struct table *aggregation_table(const struct aggregation *a, int unit);
-/* aggregate_find.c: rows of a unit's table whose time (the events' own with 'aggregate by') is in start_ms <= t < end_ms. ERR_EVENT. */
-int aggregation_stored(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms, struct table_rows *rows);
+/* aggregate_find.c: rows of a unit's table whose time (the events' own with 'aggregate by') is in start_ms <=
+ * t < end_ms. ERR_EVENT. */
+int aggregation_stored(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms,
+                       struct table_rows *rows);
 /* Takes those rows out of the table. */
 int aggregation_forget(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms);
 /* aggregate_purge.c */

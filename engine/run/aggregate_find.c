@@ -1,9 +1,10 @@
-/* aggregate_find.c - reading an aggregation, for joins and on-demand queries (spec 09 section 3): rows of the unit's table, and what is still open in
- * this unit and the finer ones, merged by group.
+/* aggregate_find.c - reading an aggregation, for joins and on-demand queries (spec 09 section 3): rows of the
+ * unit's table, and what is still open in this unit and the finer ones, merged by group.
  *
- * Laws: (1) a row belongs to the range by the start of its bucket, not by its events; (2) table first, then memory; with 'aggregate by' both are merged;
- * (3) memory is not looked at when the range ends before what is open, unless 'aggregate by' may have put anything anywhere; (4) what is
- * handed out lies in scratch and shares texts with rows that outlive the lookup. */
+ * Laws: (1) a row belongs to the range by the start of its bucket, not by its events; (2) table first, then
+ * memory; with 'aggregate by' both are merged; (3) memory is not looked at when the range ends before what is
+ * open, unless 'aggregate by' may have put anything anywhere; (4) what is handed out lies in scratch and
+ * shares texts with rows that outlive the lookup. */
 #include "engine/run/aggregate.h"
 
 /* Rows on their way. */
@@ -44,14 +45,16 @@ static void scratch_set(struct row *row, size_t i, struct value v)
 
 /* ---- what is asked: unit and range ---- */
 
-static int ask_unit(const struct aggregate_lookup *l, const struct aggregate_plan *p, struct frame *f, int *unit)
+static int ask_unit(const struct aggregate_lookup *l, const struct aggregate_plan *p, struct frame *f,
+                    int *unit)
 {
     struct value v = expr_eval(l->per, f);
     enum duration u;
     if (f->env->failed)
         return ERR_EVENT;
     if (v.type != TYPE_STRING || unit_parse(v.as.s->bytes, v.as.s->len, &u) < 0) {
-        expr_fail(f->env, "'per': '%.40s' is no granularity", v.type == TYPE_STRING ? v.as.s->bytes : type_name(v.type));
+        expr_fail(f->env, "'per': '%.40s' is no granularity",
+                  v.type == TYPE_STRING ? v.as.s->bytes : type_name(v.type));
         return ERR_EVENT;
     }
     for (*unit = 0; *unit < p->unit_count; ++*unit) {
@@ -73,7 +76,9 @@ static int ask_moment(const struct expr *e, struct frame *f, int64_t *at_ms)
     }
     if (v.type == TYPE_STRING && moment_parse(v.as.s->bytes, v.as.s->len, at_ms) == 0)
         return 0;
-    expr_fail(f->env, "'within': '%.60s' is no time; it is milliseconds or yyyy-MM-dd HH:mm:ss, with +hh:mm behind it when it is not GMT",
+    expr_fail(f->env,
+              "'within': '%.60s' is no time; it is milliseconds or yyyy-MM-dd HH:mm:ss, with +hh:mm behind "
+              "it when it is not GMT",
               v.type == TYPE_STRING ? v.as.s->bytes : type_name(v.type));
     return ERR_EVENT;
 }
@@ -86,15 +91,18 @@ static int ask_range(const struct aggregate_lookup *l, struct frame *f, int64_t 
             return ERR_EVENT;
         if (v.type == TYPE_STRING && moment_range_parse(v.as.s->bytes, v.as.s->len, start_ms, end_ms) == 0)
             return 0;
-        expr_fail(f->env, "'within': '%.60s' is no range; it is yyyy-MM-dd HH:mm:ss with '**' for fields from the right on",
-                  v.type == TYPE_STRING ? v.as.s->bytes : type_name(v.type));
+        expr_fail(
+            f->env,
+            "'within': '%.60s' is no range; it is yyyy-MM-dd HH:mm:ss with '**' for fields from the right on",
+            v.type == TYPE_STRING ? v.as.s->bytes : type_name(v.type));
         return ERR_EVENT;
     }
     if (ask_moment(l->from, f, start_ms) < 0 || ask_moment(l->to, f, end_ms) < 0)
         return ERR_EVENT;
     if (*start_ms < *end_ms)
         return 0;
-    expr_fail(f->env, "'within': the start %lld is not before the end %lld", (long long)*start_ms, (long long)*end_ms);
+    expr_fail(f->env, "'within': the start %lld is not before the end %lld", (long long)*start_ms,
+              (long long)*end_ms);
     return ERR_EVENT;
 }
 
@@ -116,7 +124,8 @@ static struct frame range_frame(struct aggregation *a, int64_t start_ms, int64_t
     return (struct frame){.env = a->op.env, .rows = rows, .at_ms = op_now(&a->op), .user = &a->op};
 }
 
-int aggregation_stored(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms, struct table_rows *rows)
+int aggregation_stored(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms,
+                       struct table_rows *rows)
 {
     struct frame f = range_frame(a, start_ms, end_ms);
     struct table *t = aggregation_table(a, unit);
@@ -130,7 +139,8 @@ int aggregation_forget(struct aggregation *a, int unit, int64_t start_ms, int64_
     return t->plan->type->remove(t, a->plan->units[unit].range, &f);
 }
 
-/* Start of what is open in unit or, before that one had anything, in a finer one. False: nothing ever came. */
+/* Start of what is open in unit or, before that one had anything, in a finer one. False: nothing ever came.
+ */
 static bool open_since(const struct aggregation *a, int unit, int64_t *start_ms)
 {
     int64_t now_ms = op_now(&a->op);
@@ -139,14 +149,16 @@ static bool open_since(const struct aggregation *a, int unit, int64_t *start_ms)
         if (!o->started)
             continue;
         /* The end of an empty bucket goes unnoticed. */
-        *start_ms = now_ms >= o->end_ms && o->bucket.count == 0 ? unit_start(a->plan->units[i].unit, now_ms) : o->start_ms;
+        *start_ms = now_ms >= o->end_ms && o->bucket.count == 0 ? unit_start(a->plan->units[i].unit, now_ms)
+                                                                : o->start_ms;
         return true;
     }
     return false;
 }
 
-/* All that is open up to unit, merged by group; memory is the caller's to end. With 'aggregate by' rows of different units stay apart, each with the
- * start that its own bucket has: by that they lie in the range or not. */
+/* All that is open up to unit, merged by group; memory is the caller's to end. With 'aggregate by' rows of
+ * different units stay apart, each with the start that its own bucket has: by that they lie in the range or
+ * not. */
 static void merge_open(const struct aggregation *a, int unit, int64_t since_ms, struct bucket *memory)
 {
     const struct aggregate_plan *p = a->plan;
@@ -159,8 +171,8 @@ static void merge_open(const struct aggregation *a, int unit, int64_t since_ms, 
     }
 }
 
-/* A mean of whole numbers is a long in a column of doubles, and the size of a set is an int in one of longs: the language's comparisons and sums
- * fail on them. */
+/* A mean of whole numbers is a long in a column of doubles, and the size of a set is an int in one of longs:
+ * the language's comparisons and sums fail on them. */
 static struct row *output_row(const struct aggregation *a, const struct row *row)
 {
     const struct aggregate_plan *p = a->plan;
@@ -199,7 +211,8 @@ static void found_merged(const struct aggregation *a, int unit, const struct fou
 }
 
 /* Adds the rows of memory that lie in the range. */
-static void found_memory(const struct aggregation *a, const struct bucket *memory, int64_t start_ms, int64_t end_ms, struct found *in)
+static void found_memory(const struct aggregation *a, const struct bucket *memory, int64_t start_ms,
+                         int64_t end_ms, struct found *in)
 {
     const struct aggregate_plan *p = a->plan;
     struct row **rows = bucket_rows(memory, a->op.env->scratch);
@@ -208,7 +221,8 @@ static void found_memory(const struct aggregation *a, const struct bucket *memor
         if (at_ms >= start_ms && at_ms < end_ms)
             found_add(in, rows[i]);
     }
-    /* The language keeps one row where there are no groups, and shows it as it is, also when nothing came: with 0 for a time. */
+    /* The language keeps one row where there are no groups, and shows it as it is, also when nothing came:
+     * with 0 for a time. */
     if (!p->by && p->layout.key_count == 0 && memory->count == 0 && start_ms <= 0 && end_ms > 0) {
         struct row *empty = scratch_row(a->op.env->scratch, p->layout.schema->count);
         scratch_set(empty, 0, value_long(0));
@@ -226,7 +240,8 @@ static int find_stored(struct aggregation *a, int unit, int64_t start_ms, int64_
     return rc;
 }
 
-static void find_open(const struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms, struct bucket *memory, struct found *in)
+static void find_open(const struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms,
+                      struct bucket *memory, struct found *in)
 {
     int64_t since_ms;
     if (!open_since(a, unit, &since_ms) || (!a->plan->by && end_ms <= since_ms))
@@ -248,7 +263,8 @@ static void make_output(const struct aggregation *a, int unit, const struct foun
 /* ---- the lookup ---- */
 
 /* Keeps the rows for which the condition is true; NULL: all. rows are the slots of f. */
-static int found_filter(const struct aggregate_lookup *l, const struct expr *condition, struct frame *f, struct row **slots, struct found *found)
+static int found_filter(const struct aggregate_lookup *l, const struct expr *condition, struct frame *f,
+                        struct row **slots, struct found *found)
 {
     uint32_t kept = 0;
     if (!condition)
@@ -263,7 +279,8 @@ static int found_filter(const struct aggregate_lookup *l, const struct expr *con
     return f->env->failed ? ERR_EVENT : 0;
 }
 
-int aggregate_lookup_rows(const struct lookup *lookup, struct app *app, struct frame *f, struct row ***rows, uint32_t *count)
+int aggregate_lookup_rows(const struct lookup *lookup, struct app *app, struct frame *f, struct row ***rows,
+                          uint32_t *count)
 {
     const struct aggregate_lookup *l = (const struct aggregate_lookup *)(const void *)lookup;
     struct aggregation *a = app->aggregations[l->element->number];

@@ -1,11 +1,13 @@
-/* aggregate_purge.c - rows of ended buckets are forgotten when they are older than their unit keeps them (spec 09 section 4).
+/* aggregate_purge.c - rows of ended buckets are forgotten when they are older than their unit keeps them
+ * (spec 09 section 4).
  *
- * Laws: (1) a row goes when its time is before now - retention; (2) before that, the next coarser table must hold a row for the time of the
- * newest row that would go: else forgetting stops for good, for what it stands for would be lost. The time is that of the next coarser unit there is in
- * the calendar, so with 'every sec, hour' it stops soon; (3) rows of the coarsest
- * unit go only when, at the same time, some of the next finer one do. */
-#include "engine/run/aggregate.h"
+ * Laws: (1) a row goes when its time is before now - retention; (2) before that, the next coarser table must
+ * hold a row for the time of the newest row that would go: else forgetting stops for good, for what it stands
+ * for would be lost. The time is that of the next coarser unit there is in the calendar, so with 'every sec,
+ * hour' it stops soon; (3) rows of the coarsest unit go only when, at the same time, some of the next finer
+ * one do. */
 #include "engine/base/log.h"
+#include "engine/run/aggregate.h"
 
 struct aggregate_purge {
     struct op op;
@@ -58,7 +60,8 @@ static int is_safe(struct aggregation *a, int unit, const struct table_rows *old
     }
     enum duration coarser = calendar_next(a->plan->units[unit].unit);
     struct table_rows found = {.scratch = a->op.env->scratch};
-    int rc = aggregation_stored(a, unit + 1, unit_start(coarser, newest_ms), unit_end(coarser, newest_ms), &found);
+    int rc =
+        aggregation_stored(a, unit + 1, unit_start(coarser, newest_ms), unit_end(coarser, newest_ms), &found);
     return rc < 0 ? rc : found.count > 0;
 }
 
@@ -66,24 +69,28 @@ static int purge_unit(struct aggregate_purge *p, int unit, int64_t now_ms, bool 
 {
     struct aggregation *a = p->of;
     const struct aggregate_unit *u = &a->plan->units[unit];
+    int64_t until_ms = now_ms - u->retention_ms;
     struct table_rows old = {.scratch = a->op.env->scratch};
     if (u->retention_ms == RETAIN_ALL)
         return 0;
-    int rc = aggregation_stored(a, unit, INT64_MIN, now_ms - u->retention_ms, &old);
-    if (rc == 0 && unit + 1 < a->plan->unit_count)
+    /* What is looked at before is one moment more than what goes. */
+    int rc = aggregation_stored(a, unit, INT64_MIN, until_ms + 1, &old);
+    bool is_coarsest = unit + 1 == a->plan->unit_count;
+    if (rc == 0 && !is_coarsest)
         *goes = old.count > 0;
     if (rc < 0 || !*goes || old.count == 0)
         return rc;
-    int safe = unit + 1 < a->plan->unit_count ? is_safe(a, unit, &old) : 1;
+    int safe = is_coarsest ? 1 : is_safe(a, unit, &old);
     if (safe < 0)
         return safe;
     if (!safe) {
         p->halted = true;
         log_write(LOG_WARN, "aggregate", "%s: rows of %s are not in %s yet; nothing is forgotten any more",
-                  a->plan->element->schema->id, u->table->schema->id, a->plan->units[unit + 1].table->schema->id);
+                  a->plan->element->schema->id, u->table->schema->id,
+                  a->plan->units[unit + 1].table->schema->id);
         return 0;
     }
-    return aggregation_forget(a, unit, INT64_MIN, now_ms - u->retention_ms);
+    return aggregation_forget(a, unit, INT64_MIN, until_ms);
 }
 
 static int purge_due(struct op *op, int64_t due_ms)

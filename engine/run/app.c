@@ -2,7 +2,9 @@
 #include "engine/run/app.h"
 #include "engine/expr/script.h"
 #include "engine/run/partition.h"
+#include "engine/base/hash.h"
 #include "engine/base/log.h"
+#include "engine/lang/print.h"
 #include <inttypes.h>
 
 enum { SCRATCH_BLOCK = 16 * 1024, STATE_FORMAT = 1 };
@@ -160,6 +162,11 @@ const struct plan *app_plan(const struct app *app)
     return app->plan;
 }
 
+const char *plan_text(const struct plan *p)
+{
+    return p->text;
+}
+
 const char *app_name(const struct app *app)
 {
     return app->name;
@@ -250,6 +257,8 @@ void app_send(struct app *app, uint32_t stream, const struct event *events, uint
 struct part_of {
     enum { PART_HEAD, PART_TABLE, PART_OP, PART_AGGREGATION, PART_PARTITION, PART_TIMERS } kind;
     void *thing;
+    const struct ast_item *item; /* the query or partition it stands in */
+    const struct ast_definition *definition;
 };
 /* Called for each part under its name, in the order in which they are saved and loaded. */
 typedef int (*part_fn)(struct app *app, const char *name, const struct part_of *what, void *user);
@@ -257,12 +266,13 @@ typedef int (*part_fn)(struct app *app, const char *name, const struct part_of *
 static int query_parts(struct app *app, const struct query *q, part_fn fn, void *user)
 {
     int rc = 0;
+    struct ast_item item = {.query = (struct ast_query *)(uintptr_t)q->plan->ast};
     char name[512];
     for (int i = 0; i < q->plan->op_count && rc == 0; i++) {
         if (!q->ops[i]->type->save)
             continue;
         snprintf(name, sizeof name, "query %s %d %s", q->plan->name, i, q->ops[i]->type->name);
-        rc = fn(app, name, &(struct part_of){PART_OP, q->ops[i]}, user);
+        rc = fn(app, name, &(struct part_of){.kind = PART_OP, .thing = q->ops[i], .item = &item}, user);
     }
     return rc;
 }
@@ -271,34 +281,66 @@ static int each_part(struct app *app, part_fn fn, void *user)
 {
     char name[512];
     const struct plan *plan = app->plan;
-    int rc = fn(app, "head", &(struct part_of){PART_HEAD, NULL}, user);
+    int rc = fn(app, "head", &(struct part_of){.kind = PART_HEAD}, user);
     for (int i = 0; i < plan->table_count && rc == 0; i++) {
         snprintf(name, sizeof name, "table %s", plan->tables[i]->schema->id);
-        rc = fn(app, name, &(struct part_of){PART_TABLE, app->tables[i]}, user);
+        rc = fn(app, name, &(struct part_of){.kind = PART_TABLE, .thing = app->tables[i], .definition = plan->tables[i]->definition}, user);
     }
     for (int i = 0; i < plan->window_count && rc == 0; i++) {
         snprintf(name, sizeof name, "window %s %s", plan->windows[i]->schema->id, app->windows[i]->type->name);
         if (app->windows[i]->type->save)
-            rc = fn(app, name, &(struct part_of){PART_OP, app->windows[i]}, user);
+            rc = fn(app, name, &(struct part_of){.kind = PART_OP, .thing = app->windows[i], .definition = plan->windows[i]->definition}, user);
     }
     for (int i = 0; i < plan->aggregation_count && rc == 0; i++) {
         snprintf(name, sizeof name, "aggregation %s", plan->aggregations[i]->schema->id);
-        rc = fn(app, name, &(struct part_of){PART_AGGREGATION, app->aggregations[i]}, user);
+        rc = fn(app, name, &(struct part_of){.kind = PART_AGGREGATION, .thing = app->aggregations[i], .definition = plan->aggregations[i]->definition}, user);
     }
     for (int i = 0; i < app->query_count && rc == 0; i++)
         rc = query_parts(app, app->queries[i], fn, user);
     int number = 0;
-    for (const struct plan_item *i = plan->items; i && rc == 0; i = i->next) {
+    const struct ast_item *written = plan->ast->items;
+    for (const struct plan_item *i = plan->items; i && rc == 0; i = i->next, written = written->next) {
         if (!i->partition)
             continue;
+        struct ast_item item = {.partition = written->partition};
         snprintf(name, sizeof name, "partition %s", i->partition->name);
-        rc = fn(app, name, &(struct part_of){PART_PARTITION, app->partitions[number++]}, user);
+        rc = fn(app, name, &(struct part_of){.kind = PART_PARTITION, .thing = app->partitions[number++], .item = &item}, user);
     }
     for (int i = 0; i < app->trigger_count && rc == 0; i++) {
         snprintf(name, sizeof name, "trigger %d", i);
-        rc = fn(app, name, &(struct part_of){PART_OP, app->triggers[i]}, user);
+        rc = fn(app, name, &(struct part_of){.kind = PART_OP, .thing = app->triggers[i]}, user);
     }
-    return rc == 0 ? fn(app, "timers", &(struct part_of){PART_TIMERS, NULL}, user) : rc;
+    return rc == 0 ? fn(app, "timers", &(struct part_of){.kind = PART_TIMERS}, user) : rc;
+}
+
+static void schema_words(const struct schema *s, struct buf *out)
+{
+    for (uint32_t i = 0; s && i < s->count; i++)
+        buf_printf(out, "%s %s,", s->attributes[i].name, type_name(s->attributes[i].type));
+}
+
+/* Two parts of one name whose shapes are equal understand each other's state: how it is written, and over which attributes. A window's is its own call,
+ * whatever the rest of its query does. */
+static uint64_t shape_of(const struct part_of *what)
+{
+    struct buf words;
+    const struct op *op = what->kind == PART_OP ? what->thing : NULL;
+    buf_init(&words, SIZE_MAX);
+    if (op)
+        schema_words(op->plan->in, &words);
+    if (what->definition) {
+        struct ast_definition alone = *what->definition;
+        alone.next = NULL;
+        print_app(&(struct ast_app){.definitions = &alone}, &words);
+    } else if (op && op->type->explain && strncmp(op->type->name, "window.", 7) == 0) {
+        buf_add_str(&words, op->type->name);
+        op->type->explain(op->plan, &words);
+    } else if (what->item) {
+        print_app(&(struct ast_app){.items = (struct ast_item *)(uintptr_t)what->item}, &words);
+    }
+    uint64_t shape = hash_bytes(words.bytes ? words.bytes : "", words.len, 2);
+    buf_fini(&words);
+    return shape;
 }
 
 static int save_part(struct app *app, const char *name, const struct part_of *what, void *user)
@@ -307,6 +349,7 @@ static int save_part(struct app *app, const char *name, const struct part_of *wh
     buf_clear(&w->out);
     write_u8(w, STATE_FORMAT);
     write_tag(w, name);
+    write_i64(w, (int64_t)shape_of(what));
     switch (what->kind) {
     case PART_HEAD:
         expr_env_save(&app->env, w);
@@ -345,7 +388,14 @@ uint64_t app_checkpoint(struct app *app, const struct state_home *home)
 
 struct loading {
     struct err *e;
+    struct app_upgrade *upgrade;
 };
+
+static int begins_anew(struct loading *l, const char *name)
+{
+    buf_printf(&l->upgrade->fresh, "%s%s", l->upgrade->fresh_count++ ? ", " : "", name);
+    return 0;
+}
 
 static int load_body(struct app *app, const struct part_of *what, struct reader *r)
 {
@@ -370,14 +420,23 @@ static int load_part(struct app *app, const char *name, const struct part_of *wh
 {
     struct loading *l = user;
     struct reader r;
+    if (l->upgrade && what->kind == PART_TIMERS)
+        return 0; /* the order of what came due at one moment: other operators, another order */
     int rc = state_read(app->state, name, &r, l->e);
+    if (rc == ERR_NOT_FOUND && l->upgrade)
+        return begins_anew(l, name);
     if (rc < 0)
         return rc;
     if (read_u8(&r) != STATE_FORMAT)
         return err_set(l->e, ERR_STATE, "the saved state of '%s' has another format; this program reads %d", name, STATE_FORMAT);
     if (!read_tag(&r, name))
         return err_set(l->e, ERR_STATE, "the saved state of '%s' is another's", name);
+    if ((uint64_t)read_i64(&r) != shape_of(what))
+        return l->upgrade ? begins_anew(l, name)
+                          : err_set(l->e, ERR_STATE, "the saved state of '%s' is of another text of the app", name);
     rc = load_body(app, what, &r);
+    if (l->upgrade)
+        l->upgrade->kept_count += what->kind != PART_HEAD;
     if (state_failed(app->state))
         return err_set(l->e, ERR_STATE, "'%s': %s", name, state_words(app->state));
     if (rc < 0 || r.failed || r.at != r.end)
@@ -385,11 +444,13 @@ static int load_part(struct app *app, const char *name, const struct part_of *wh
     return 0;
 }
 
-int app_restore(struct app *app, const struct state_home *home, struct err *e)
+int app_restore(struct app *app, const struct state_home *home, struct app_upgrade *upgrade, struct err *e)
 {
-    struct loading l = {.e = e};
+    struct loading l = {.e = e, .upgrade = upgrade};
     state_open(app->state, home);
     int rc = each_part(app, load_part, &l);
     state_shut(app->state);
+    if (rc == 0 && upgrade)
+        rc = ops_start(app, e); /* those that begin anew; the others go on */
     return rc;
 }

@@ -1,5 +1,6 @@
-/* btree.c - see btree.h. Leaves are linked both ways. In an inner node, item i's key is a bound: all below child i are not before it (that of child 0 is not
- * looked at). A leaf that is full at its right end, with a new greatest item, stays full: keys that come in ascending order fill their nodes. */
+/* btree.c - see btree.h. Leaves are linked both ways. In an inner node, item i's key is a bound: all below
+ * child i are not before it (that of child 0 is not looked at). A leaf that is full at its right end, with a
+ * new greatest item, stays full: keys that come in ascending order fill their nodes. */
 #include "engine/run/btree.h"
 #include "engine/base/err.h"
 #include "engine/base/mem.h"

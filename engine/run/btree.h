@@ -1,7 +1,9 @@
-/* btree.h - an ordered index: (key, order) -> pointer, ascending. Tables keep numeric primary keys and secondary indexes in it.
+/* btree.h - an ordered index: (key, order) -> pointer, ascending. Tables keep numeric primary keys and
+ * secondary indexes in it.
  *
- * The key is the value as 64 bits that sort as the value does (or its hash, where only equality is asked); order tells equal keys apart. Pointers are the caller's. Nodes of 40 places; a node that is empty goes, others are
- * not merged. Any change ends a walk under way. On the worker only. */
+ * The key is the value as 64 bits that sort as the value does (or its hash, where only equality is asked);
+ * order tells equal keys apart. Pointers are the caller's. Nodes of 40 places; a node that is empty goes,
+ * others are not merged. Any change ends a walk under way. On the worker only. */
 #ifndef WEIR_RUN_BTREE_H
 #define WEIR_RUN_BTREE_H
 

@@ -40,7 +40,8 @@ static uint32_t key_hash(const struct bucket_layout *l, int64_t event_start_ms, 
     return (uint32_t)(h >> 32);
 }
 
-static bool key_same(const struct bucket_layout *l, const struct row *row, int64_t event_start_ms, const struct value *keys)
+static bool key_same(const struct bucket_layout *l, const struct row *row, int64_t event_start_ms,
+                     const struct value *keys)
 {
     if (l->event_start >= 0 && row_get(row, (size_t)l->event_start).as.l != event_start_ms)
         return false;
@@ -82,12 +83,14 @@ static void bucket_put(struct bucket *b, struct row *row, uint32_t hash)
 }
 
 /* The row of the group, made when it is new. */
-static struct row *bucket_need(struct bucket *b, int64_t start_ms, int64_t event_start_ms, const struct value *keys, bool *fresh)
+static struct row *bucket_need(struct bucket *b, int64_t start_ms, int64_t event_start_ms,
+                               const struct value *keys, bool *fresh)
 {
     const struct bucket_layout *l = b->layout;
     uint32_t hash = key_hash(l, event_start_ms, keys);
     *fresh = false;
-    for (uint32_t at = hash & (b->slot_count - 1); b->slot_count && b->slots[at]; at = (at + 1) & (b->slot_count - 1)) {
+    for (uint32_t at = hash & (b->slot_count - 1); b->slot_count && b->slots[at];
+         at = (at + 1) & (b->slot_count - 1)) {
         uint32_t place = b->slots[at] - 1;
         if (b->hashes[place] == hash && key_same(l, b->rows[place], event_start_ms, keys))
             return b->rows[place];
@@ -250,7 +253,8 @@ void bucket_add_row(struct bucket *b, int64_t start_ms, int64_t event_start_ms, 
     }
 }
 
-/* ---- order: that of a hash map keyed by the group's text, which grew to hold them all (spec 08 section 3) ---- */
+/* ---- order: that of a hash map keyed by the group's text, which grew to hold them all (spec 08 section 3)
+ * ---- */
 
 static uint32_t java_spread(const struct bucket_layout *l, const struct row *row)
 {
@@ -319,7 +323,8 @@ static bool row_fits(const struct bucket_layout *l, const struct row *row)
         struct value v = row_get(row, i);
         if (l->kinds[i] < COLUMN_LATEST_TIME || is_null(v))
             continue;
-        bool fits = l->kinds[i] == COLUMN_SET ? v.type == TYPE_OBJECT && object_is_set(v.as.o) : type_is_numeric(v.type);
+        bool fits = l->kinds[i] == COLUMN_SET ? v.type == TYPE_OBJECT && object_is_set(v.as.o)
+                                              : type_is_numeric(v.type);
         if (!fits)
             return false;
     }
@@ -340,7 +345,8 @@ int bucket_load(struct bucket *b, struct reader *r)
         }
         for (int k = 0; k < l->key_count; k++)
             keys[k] = row_get(row, (size_t)(l->first_key + k));
-        bucket_put(b, row, key_hash(l, l->event_start >= 0 ? row_get(row, (size_t)l->event_start).as.l : 0, keys));
+        bucket_put(b, row,
+                   key_hash(l, l->event_start >= 0 ? row_get(row, (size_t)l->event_start).as.l : 0, keys));
     }
     return r->failed ? ERR_STATE : 0;
 }

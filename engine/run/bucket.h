@@ -1,8 +1,10 @@
-/* bucket.h - the open bucket of an aggregation: one row a group, which grows with what is put into it (spec 09 section 2).
+/* bucket.h - the open bucket of an aggregation: one row a group, which grows with what is put into it (spec
+ * 09 section 2).
  *
- * Laws: (1) a row has the columns of the unit's table, so that a bucket that ends is handed to the table as it is; (2) it is changed only
- * while the bucket holds it alone: bucket_take_rows gives all rows away; (3) sets inside may be shared and are copied before they
- * change. Also the place where rows of finer units, of a table and of memory are merged by group. */
+ * Laws: (1) a row has the columns of the unit's table, so that a bucket that ends is handed to the table as
+ * it is; (2) it is changed only while the bucket holds it alone: bucket_take_rows gives all rows away; (3)
+ * sets inside may be shared and are copied before they change. Also the place where rows of finer units, of a
+ * table and of memory are merged by group. */
 #ifndef WEIR_RUN_BUCKET_H
 #define WEIR_RUN_BUCKET_H
 
@@ -43,8 +45,9 @@ struct bucket {
 
 void bucket_init(struct bucket *b, const struct bucket_layout *layout);
 void bucket_fini(struct bucket *b);
-/* One event: a value a column, those of sums long or double as the column is, that of a set an element; those of the two starts are not looked at. Values
- * are borrowed. start_ms is stamped into a new group; event_start_ms is part of the key where there is one. */
+/* One event: a value a column, those of sums long or double as the column is, that of a set an element; those
+ * of the two starts are not looked at. Values are borrowed. start_ms is stamped into a new group;
+ * event_start_ms is part of the key where there is one. */
 void bucket_add_event(struct bucket *b, int64_t start_ms, int64_t event_start_ms, const struct value *values);
 /* A whole row of a finer unit, or of the same one; borrowed. */
 void bucket_add_row(struct bucket *b, int64_t start_ms, int64_t event_start_ms, const struct row *row);

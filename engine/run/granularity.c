@@ -179,7 +179,8 @@ static bool offset_parse(const char *at, const char *end, int64_t *offset_ms)
 }
 
 /* The fields, -1 for stars, which may only stand for all from some field on; *known counts those before. */
-static bool fields_parse(const char *text, size_t len, int fields[FIELD_COUNT], int *known, int64_t *offset_ms)
+static bool fields_parse(const char *text, size_t len, int fields[FIELD_COUNT], int *known,
+                         int64_t *offset_ms)
 {
     static const char before[FIELD_COUNT] = {0, '-', '-', ' ', ':', ':'};
     trim(&text, &len);
@@ -199,13 +200,15 @@ static bool fields_parse(const char *text, size_t len, int fields[FIELD_COUNT], 
     return offset_parse(at, end, offset_ms);
 }
 
-/* Fields that no calendar has are refused: 31 February, 24 o'clock. */
+/* Fields that no calendar has are refused: 31 February, 25 o'clock. 24:00:00 is the end of the day. */
 static bool moment_of(const int fields[FIELD_COUNT], int64_t *local_ms)
 {
     int64_t year = fields[FIELD_YEAR];
     int month = fields[FIELD_MONTH], day = fields[FIELD_DAY];
-    if (month < 1 || month > 12 || day < 1 || fields[FIELD_HOUR] > 23 || fields[FIELD_MINUTE] > 59 ||
+    if (month < 1 || month > 12 || day < 1 || fields[FIELD_HOUR] > 24 || fields[FIELD_MINUTE] > 59 ||
         fields[FIELD_SECOND] > 59)
+        return false;
+    if (fields[FIELD_HOUR] == 24 && (fields[FIELD_MINUTE] || fields[FIELD_SECOND]))
         return false;
     int64_t start_ms = month_start(year, month);
     if (day > (month_start(year, month + 1) - start_ms) / DAY_MS)
@@ -219,7 +222,8 @@ int moment_parse(const char *text, size_t len, int64_t *at_ms)
 {
     int fields[FIELD_COUNT], known;
     int64_t offset_ms, local_ms;
-    if (!fields_parse(text, len, fields, &known, &offset_ms) || known < FIELD_COUNT || !moment_of(fields, &local_ms))
+    if (!fields_parse(text, len, fields, &known, &offset_ms) || known < FIELD_COUNT ||
+        !moment_of(fields, &local_ms))
         return ERR_INVALID;
     *at_ms = local_ms - offset_ms;
     return 0;

@@ -1,10 +1,10 @@
-/* ondemand.c - on-demand queries at work (spec 08 section 6). The newest of them are kept compiled, by their text; an operator is made for each
- * execution, so that no state lasts from one to the next. */
+/* ondemand.c - on-demand queries at work (spec 08 section 6). The newest of them are kept compiled, by their
+ * text; an operator is made for each execution, so that no state lasts from one to the next. */
 #include "engine/run/ondemand.h"
 #include "engine/run/app.h"
 
 enum { COMPILED_MAX = 50 };
-static const int64_t RESULT_AT_MS = -1; /* the timestamp of rows that are shown */
+static const int64_t RESULT_AT_MS = -1; /* the timestamp of what is shown and of what is written */
 
 struct compiled {
     char *text;
@@ -13,7 +13,7 @@ struct compiled {
 };
 struct ondemand {
     struct compiled compiled[COMPILED_MAX];
-    int newest; /* the next to be written over */
+    int newest;        /* the next to be written over */
     struct row **rows; /* of the last answer, refs 1 each */
     uint32_t row_count, row_cap;
 };
@@ -120,16 +120,17 @@ static void add_found(struct batch *b, struct row *row)
     batch_add(b, row, RESULT_AT_MS, EVENT_CURRENT);
 }
 
-static int find_in_window(struct app *app, const struct ondemand_plan *q, struct frame *f, struct row **slot, struct batch *found)
+static int find_in_window(struct app *app, const struct ondemand_plan *q, struct frame *f, struct row **slot,
+                          struct batch *found)
 {
     struct op *window = app->windows[q->window->number];
     struct queue *queue = window->type->content(window);
     for (uint32_t i = 0; queue && i < queue->count; i++) {
         *slot = queue_at(queue, i);
-        bool pass = !q->on || expr_is_true(q->on, f);
-        if (app->env.failed)
-            return ERR_EVENT;
-        if (pass)
+        int rc = q->on ? table_meets(q->on, f) : 1;
+        if (rc < 0)
+            return rc;
+        if (rc)
             add_found(found, *slot);
     }
     if (queue)
@@ -158,16 +159,16 @@ static int run_find(struct app *app, const struct ondemand_plan *q)
 
 static int run_change(struct app *app, const struct ondemand_plan *q)
 {
-    struct row *nothing = row_new(q->select ? 0 : q->statement.table->schema->count, app->env.now_ms);
+    struct row *nothing = row_new(q->select ? 0 : q->statement.table->schema->count, RESULT_AT_MS);
     struct batch events;
     int rc = 0;
     batch_init(&events, &app->scratch, 1);
-    batch_add(&events, nothing, app->env.now_ms, EVENT_CURRENT);
+    batch_add(&events, nothing, RESULT_AT_MS, EVENT_CURRENT);
     if (q->select) {
         rc = run_select(app, q->select, &events);
         events.count = 0;
         for (uint32_t i = 0; i < app->ondemand->row_count; i++)
-            batch_add(&events, app->ondemand->rows[i], app->env.now_ms, EVENT_CURRENT);
+            batch_add(&events, app->ondemand->rows[i], RESULT_AT_MS, EVENT_CURRENT);
     }
     if (rc == 0 && events.count)
         rc = table_run(&q->statement, app->tables[q->statement.table->number], &events);

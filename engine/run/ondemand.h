@@ -1,6 +1,8 @@
-/* ondemand.h - an on-demand query compiled (spec 08 section 6): immutable, in an arena of its own, over the plan of one app.
+/* ondemand.h - an on-demand query compiled (spec 08 section 6): immutable, in an arena of its own, over the
+ * plan of one app.
  *
- * It is made by plan_ondemand.c from the text and kept by ondemand.c, which asks it. Nothing of it stands in the app's plan: the plan must outlive it. */
+ * It is made by plan_ondemand.c from the text and kept by ondemand.c, which asks it. Nothing of it stands in
+ * the app's plan: the plan must outlive it. */
 #ifndef WEIR_RUN_ONDEMAND_H
 #define WEIR_RUN_ONDEMAND_H
 
@@ -14,7 +16,8 @@ struct ondemand_plan {
     const struct lookup *lookup;       /* in a table or an aggregation */
     const struct plan_element *window; /* in a named window */
     struct expr *on;                   /* the window's condition, or NULL */
-    /* find: the selector over what was found. Changes: over nothing, its row is the statement's event; NULL: no 'select', an event of nulls */
+    /* find: the selector over what was found. Changes: over nothing, its row is the statement's event; NULL:
+     * no 'select', an event of nulls */
     struct op_plan *select;
     bool is_ordered;
     bool calls_script; /* whose globals are state */

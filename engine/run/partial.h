@@ -1,14 +1,16 @@
-/* partial.h - partial matches of a pattern, and the lists they wait in. Knows nothing of how a pattern moves: pattern.h.
+/* partial.h - partial matches of a pattern, and the lists they wait in. Knows nothing of how a pattern moves:
+ * pattern.h.
  *
- * A partial match (struct partial) holds the events it has for each element. It is counted: by every place it waits in (struct wait) and by
- * whoever is working on it; it ends with the last of them. One partial may wait at two nodes (a counted element and the next; both sides of
- * 'and'), and its copies share what they have in common: rows, and the chains of counted elements, which grow and shrink for all of them.
+ * A partial match (struct partial) holds the events it has for each element. It is counted: by every place it
+ * waits in (struct wait) and by whoever is working on it; it ends with the last of them. One partial may wait
+ * at two nodes (a counted element and the next; both sides of 'and'), and its copies share what they have in
+ * common: rows, and the chains of counted elements, which grow and shrink for all of them.
  *
  * A wait_list is a list in order of arrival. Two helpers stand beside it, each found by what it is for:
- *   wait_index: waits of one list by the hash of a key, so that 'k == a.k' need not try them all: open addressing, one slot for each hash, from
- *               which its waits hang in list order. The hash may lie (two keys, one hash); the condition itself decides.
- *   wait_heap:  waits of one list by the time of their first event, so that 'within' finds the expired ones.
- * All in pool memory. On the app's worker only. */
+ *   wait_index: waits of one list by the hash of a key, so that 'k == a.k' need not try them all: open
+ * addressing, one slot for each hash, from which its waits hang in list order. The hash may lie (two keys,
+ * one hash); the condition itself decides. wait_heap:  waits of one list by the time of their first event, so
+ * that 'within' finds the expired ones. All in pool memory. On the app's worker only. */
 #ifndef WEIR_RUN_PARTIAL_H
 #define WEIR_RUN_PARTIAL_H
 
@@ -33,11 +35,13 @@ struct partial {
     uint32_t is_dead : 1; /* expired once ('within'); what it completes is an expired event */
     uint32_t out_at : 31; /* place of its newest output row, while a push collects them (pattern_emit.c) */
     int64_t ts_ms;
-    struct partial *next; /* ref'd, or NULL: the one behind it in the last chunk it was part of (pattern_emit.c) */
+    struct partial
+        *next; /* ref'd, or NULL: the one behind it in the last chunk it was part of (pattern_emit.c) */
     union slot slots[]; /* by number of node */
 };
 
-/* Complete ones on their way out, linked by their next. Both ends are ref'd: links may be cut while a chunk is made. */
+/* Complete ones on their way out, linked by their next. Both ends are ref'd: links may be cut while a chunk
+ * is made. */
 struct partial_chunk {
     struct partial *first, *last;
 };
@@ -48,7 +52,8 @@ struct wait {
     struct wait *prev, *next; /* in its list */
     struct partial *partial;
     /* Only at nodes with a key: */
-    struct wait *hash_prev, *hash_next; /* those of its hash (the first one's prev is the last), or among the stale */
+    struct wait *hash_prev,
+        *hash_next; /* those of its hash (the first one's prev is the last), or among the stale */
     uint32_t hash;
     uint8_t place; /* enum wait_place */
     bool is_odd;   /* its key is of another type than declared: the index can't answer */
@@ -75,7 +80,7 @@ struct wait_heap {
         int64_t start_ms;
         uint64_t order; /* place in the list */
         struct wait *wait;
-    } *items;
+    } * items;
     uint32_t count, cap;
     uint64_t order;
 };
@@ -103,7 +108,7 @@ void wait_list_sort(struct wait_list *l);
 /* All of from behind l; from is empty then. */
 void wait_list_splice(struct wait_list *l, struct wait_list *from);
 
-void wait_index_add(struct wait_index *ix, struct wait *w); /* by w->hash; w->is_odd is set */
+void wait_index_add(struct wait_index *ix, struct wait *w);   /* by w->hash; w->is_odd is set */
 void wait_index_stale(struct wait_index *ix, struct wait *w); /* from the index, or loose, to the stale */
 void wait_index_remove(struct wait_index *ix, struct wait *w);
 void wait_index_fini(struct wait_index *ix);

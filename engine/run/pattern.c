@@ -1,11 +1,14 @@
-/* pattern.c - a pattern or sequence at work: its streams, its frame, what it emits (pattern.h; nodes and transitions: pattern_node.c).
+/* pattern.c - a pattern or sequence at work: its streams, its frame, what it emits (pattern.h; nodes and
+ * transitions: pattern_node.c).
  *
  * An event of stream S (spec 06 section 4), one after the other also in a batch:
  *   1. expire every node ('within');
- *   2. pattern: promote the nodes that listen to S. Sequence: reset all elements, last to first, then promote all, first to last;
- *   3. process the nodes that listen to S, last to first: an event fills one element of a partial match at most.
- * What a node returns goes to the selector after it; where one node alone listens to S, after the whole batch. What the query puts out comes after the
- * batch (pattern_emit.c). Inserting into a stream that the pattern reads comes back here at once: no list is walked while something is put out. */
+ *   2. pattern: promote the nodes that listen to S. Sequence: reset all elements, last to first, then promote
+ * all, first to last;
+ *   3. process the nodes that listen to S, last to first: an event fills one element of a partial match at
+ * most. What a node returns goes to the selector after it; where one node alone listens to S, after the whole
+ * batch. What the query puts out comes after the batch (pattern_emit.c). Inserting into a stream that the
+ * pattern reads comes back here at once: no list is walked while something is put out. */
 #include "engine/run/pattern.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
@@ -15,7 +18,8 @@ enum { DROP_AT_ONCE = LIMIT_PATTERN_WAITS / 256 };
 
 /* ---- the frame ---- */
 
-static struct row *view_row(const struct pattern_plan *plan, const struct partial *p, const struct pattern_view *v)
+static struct row *view_row(const struct pattern_plan *plan, const struct partial *p,
+                            const struct pattern_view *v)
 {
     if (!plan->is_chain[v->node])
         return v->index == 0 ? p->slots[v->node].row : NULL;
@@ -88,8 +92,9 @@ void pattern_limit(struct pattern *m)
     }
     if (m->dropped < m->told)
         return;
-    log_write(LOG_WARN, m->op.env->app_name, "query %s: more than %d partial matches; the oldest go (%llu so far)",
-              m->op.query->plan->name, LIMIT_PATTERN_WAITS, (unsigned long long)m->dropped);
+    log_write(LOG_WARN, m->op.env->app_name,
+              "query %s: more than %d partial matches; the oldest go (%llu so far)", m->op.query->plan->name,
+              LIMIT_PATTERN_WAITS, (unsigned long long)m->dropped);
     m->told = m->dropped * 2;
 }
 
@@ -124,7 +129,8 @@ static void arrive(struct pattern *m, const struct pattern_input_plan *in, int64
         node_promote(m, &m->nodes[plan->resets[i]]);
 }
 
-/* The event's row as node n keeps it: with the event's own time, and the columns of its functions. The caller's to unref. */
+/* The event's row as node n keeps it: with the event's own time, and the columns of its functions. The
+ * caller's to unref. */
 static struct row *node_row(const struct pattern_node *n, const struct event *e)
 {
     uint32_t count = n->plan->schema->count;
@@ -217,7 +223,8 @@ static int timer_due(struct op *op, int64_t due_ms)
     return rc;
 }
 
-const struct op_type op_pattern_timer = {.name = "pattern timer", .size = sizeof(struct op), .push = timer_push, .due = timer_due};
+const struct op_type op_pattern_timer = {
+    .name = "pattern timer", .size = sizeof(struct op), .push = timer_push, .due = timer_due};
 
 static int tap_push(struct op *op, const struct batch *in)
 {
@@ -242,7 +249,8 @@ static void pattern_open(struct op *op)
         n->plan = &plan->nodes[i];
         n->agg = agg_block_new(n->plan->aggs);
         n->is_active = true;
-        n->pending.is_keyed = n->fresh.is_keyed = n->plan->key.is_there; /* waits move from one to the other */
+        n->pending.is_keyed = n->fresh.is_keyed =
+            n->plan->key.is_there; /* waits move from one to the other */
     }
 }
 
@@ -297,7 +305,8 @@ static void pattern_close(struct op *op)
 static void explain_node(const struct pattern_plan *plan, const struct pattern_node_plan *n, struct buf *out)
 {
     static const char *const kinds[] = {"", " counted", "", " absent", " absent"};
-    buf_printf(out, "\n      state %d:%s %s%s%s", n->number, kinds[n->kind], n->ref ? n->ref : "", n->ref ? "=" : "", n->id);
+    buf_printf(out, "\n      state %d:%s %s%s%s", n->number, kinds[n->kind], n->ref ? n->ref : "",
+               n->ref ? "=" : "", n->id);
     if (n->kind == NODE_COUNT && n->max == INT32_MAX)
         buf_printf(out, " %d or more", n->min);
     else if (n->kind == NODE_COUNT)
@@ -311,8 +320,8 @@ static void explain_node(const struct pattern_plan *plan, const struct pattern_n
     if (n->steps)
         buf_add_str(out, ", filtered");
     if (n->key.is_there)
-        buf_printf(out, ", found by key %s == state %d %s", n->schema->attributes[n->key.own_at].name, n->key.of_node,
-                   plan->nodes[n->key.of_node].schema->attributes[n->key.of_at].name);
+        buf_printf(out, ", found by key %s == state %d %s", n->schema->attributes[n->key.own_at].name,
+                   n->key.of_node, plan->nodes[n->key.of_node].schema->attributes[n->key.of_at].name);
 }
 
 static void pattern_explain(const struct op_plan *plan, struct buf *out)

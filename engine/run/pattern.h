@@ -1,12 +1,15 @@
-/* pattern.h - patterns and sequences at work (spec 06). Plans: made by plan_pattern.c. Machine: pattern.c; what comes out: pattern_emit.c; its timers: pattern_absent.c; its state
- * as bytes: pattern_state.c; what it holds: partial.h.
+/* pattern.h - patterns and sequences at work (spec 06). Plans: made by plan_pattern.c. Machine: pattern.c;
+ * what comes out: pattern_emit.c; its timers: pattern_absent.c; its state as bytes: pattern_state.c; what it
+ * holds: partial.h.
  *
- * One op_pattern for each running copy of the query holds all state. An op_pattern_input stands before it for each stream it reads, an op_pattern_timer beside it
- * for each absent element that waits for a time: they hold nothing. What is complete goes to the selector, one match a batch, its rows in the frame below.
+ * One op_pattern for each running copy of the query holds all state. An op_pattern_input stands before it for
+ * each stream it reads, an op_pattern_timer beside it for each absent element that waits for a time: they
+ * hold nothing. What is complete goes to the selector, one match a batch, its rows in the frame below.
  *
- * Frame of a query (event.rows): one row for each node by number (of a counted element the first); then PATTERN_EXTRA_CURRENT, the event a
- * filter looks at; PATTERN_EXTRA_NOTHING, always NULL; then one for each other view that some expression asked for: e1[2], e1[last], or the whole list of a
- * counted element, where a struct chain pointer stands in place of the row (only its own node of expression reads it). */
+ * Frame of a query (event.rows): one row for each node by number (of a counted element the first); then
+ * PATTERN_EXTRA_CURRENT, the event a filter looks at; PATTERN_EXTRA_NOTHING, always NULL; then one for each
+ * other view that some expression asked for: e1[2], e1[last], or the whole list of a counted element, where a
+ * struct chain pointer stands in place of the row (only its own node of expression reads it). */
 #ifndef WEIR_RUN_PATTERN_H
 #define WEIR_RUN_PATTERN_H
 
@@ -24,14 +27,16 @@ struct pattern_view {
     uint32_t index; /* from the first, or back from the last */
 };
 
-/* A handler of an element: a condition, or a stream function (its output columns are null in patterns: spec 06 section 2). */
+/* A handler of an element: a condition, or a stream function (its output columns are null in patterns: spec
+ * 06 section 2). */
 struct pattern_step {
     struct pattern_step *next;
-    struct expr *condition; /* or NULL */
+    struct expr *condition;         /* or NULL */
     const struct op_plan *function; /* ends in an op_pattern_tap */
 };
 
-/* 'own == of': attribute own_at of the event that comes, attribute of_at of an event the partial match has had all along. */
+/* 'own == of': attribute own_at of the event that comes, attribute of_at of an event the partial match has
+ * had all along. */
 struct pattern_key {
     bool is_there;
     uint16_t own_at, of_at, of_node;
@@ -52,11 +57,11 @@ struct pattern_node_plan {
     const struct schema *schema; /* with the columns of its functions */
     const char *id, *ref;        /* ref or NULL */
     struct pattern_step *steps;
-    struct agg_layout *aggs;     /* of its conditions */
-    uint16_t *uses;              /* frame rows its conditions look at */
+    struct agg_layout *aggs; /* of its conditions */
+    uint16_t *uses;          /* frame rows its conditions look at */
     int use_count;
     struct pattern_key key;
-    int16_t watchers[3];         /* keyed nodes for which a wait is stale once this slot is filled */
+    int16_t watchers[3]; /* keyed nodes for which a wait is stale once this slot is filled */
     int watcher_count;
     const struct op_plan *timer; /* absent with wait_ms */
 };
@@ -93,7 +98,7 @@ struct pattern_plan {
     bool *is_chain; /* by slot: counted */
     struct pattern_element_plan *elements;
     int element_count;
-    uint16_t *resets;   /* sequence: nodes that are reset and promoted before each event */
+    uint16_t *resets; /* sequence: nodes that are reset and promoted before each event */
     int reset_count;
     uint16_t starts[2]; /* nodes of the first element */
     int start_count;
@@ -108,12 +113,14 @@ static inline int pattern_frame_count(const struct pattern_plan *p)
 
 extern const struct op_type op_pattern, op_pattern_input, op_pattern_timer, op_pattern_tap, op_pattern_gather;
 
-/* What a running pattern holds, and what its bounds made of it. Bounds (limits.h): LIMIT_PATTERN_WAITS waits, the oldest of the longest list go;
- * LIMIT_PATTERN_CHAIN events of one counted element, the partial match goes; LIMIT_PATTERN_WAITS timers under way at one node, those asked for
- * beyond are not set, and what waits fires with the next timer after its time. 'within' ends them earlier. */
+/* What a running pattern holds, and what its bounds made of it. Bounds (limits.h): LIMIT_PATTERN_WAITS waits,
+ * the oldest of the longest list go; LIMIT_PATTERN_CHAIN events of one counted element, the partial match
+ * goes; LIMIT_PATTERN_WAITS timers under way at one node, those asked for beyond are not set, and what waits
+ * fires with the next timer after its time. 'within' ends them earlier. */
 struct pattern_stats {
     uint32_t waits;   /* partial matches, by the elements they wait for */
-    uint64_t dropped; /* partial matches that were dropped by a bound, since the start of the app or the state it was loaded from */
+    uint64_t dropped; /* partial matches that were dropped by a bound, since the start of the app or the state
+                         it was loaded from */
     uint64_t late;    /* timers that were not set */
 };
 /* op: an instance of op_pattern. On the app's worker. */
@@ -142,29 +149,31 @@ struct pattern_node {
     int64_t due_ms, last_arrival_ms;
     struct due_item *dues; /* ring of timer requests under way, oldest first */
     uint32_t due_head, due_count, due_cap;
-    /* pending is in order of ts_ms and of first event: a timer need not look behind the first that is not due */
+    /* pending is in order of ts_ms and of first event: a timer need not look behind the first that is not due
+     */
     bool is_ordered;
     int64_t tail_ts_ms, tail_start_ms;
 };
-/* The flag that a node's partial is complete, by number of the node: one for all keys of a partition, as the language has it. A flag that nobody
- * looked at stays raised, and the next node that looks takes it for its own, of whatever key (spec 06 section 9, Q2). */
+/* The flag that a node's partial is complete, by number of the node: one for all keys of a partition, as the
+ * language has it. A flag that nobody looked at stays raised, and the next node that looks takes it for its
+ * own, of whatever key (spec 06 section 9, Q2). */
 struct pattern_flags {
     bool emit[PATTERN_NODES_MAX];
 };
 struct pattern {
-    struct op op; /* op.shared: struct pattern_flags */
+    struct op op;               /* op.shared: struct pattern_flags */
     struct pattern_node *nodes; /* by number */
     struct row **frame;         /* of the filter being asked */
     bool is_started;
-    bool is_irregular;     /* a partial got a first event while it waited: heaps don't know, lists are scanned */
-    bool is_tapped;        /* the stream function let the event through */
-    int64_t newest_ms;     /* the latest time of any event */
+    bool is_irregular; /* a partial got a first event while it waited: heaps don't know, lists are scanned */
+    bool is_tapped;    /* the stream function let the event through */
+    int64_t newest_ms; /* the latest time of any event */
     uint64_t due_order;
-    uint32_t wait_count;   /* over all lists */
-    uint32_t link_count;   /* partials with one behind them: keys don't answer then, lists are scanned */
-    uint64_t dropped;      /* by the limits */
-    uint64_t late;         /* timers not set, likewise */
-    uint64_t told;         /* the log speaks again when so many were dropped */
+    uint32_t wait_count; /* over all lists */
+    uint32_t link_count; /* partials with one behind them: keys don't answer then, lists are scanned */
+    uint64_t dropped;    /* by the limits */
+    uint64_t late;       /* timers not set, likewise */
+    uint64_t told;       /* the log speaks again when so many were dropped */
 };
 static inline const struct pattern_plan *pattern_plan_of(const struct pattern *m)
 {
@@ -185,14 +194,18 @@ static inline bool node_is_absent(const struct pattern_node *n)
 
 /* pattern_emit.c */
 void partial_unref(struct pattern *m, struct partial *p);
-void partial_link(struct pattern *m, struct partial *p, struct partial *next); /* next or NULL: behind p from now on */
+void partial_link(struct pattern *m, struct partial *p,
+                  struct partial *next); /* next or NULL: behind p from now on */
 void chunk_add(struct pattern *m, struct partial_chunk *c, struct partial *p); /* with all that is behind p */
-struct partial *chunk_take(struct pattern *m, struct partial_chunk *c);        /* the first, the caller's; NULL: empty */
-void chunk_drop(struct pattern *m, struct partial_chunk *c);                   /* links stay */
-/* Each by itself through the selector, unless rc is an error already; the chunk is empty then. Returns rc or the first error. */
+struct partial *chunk_take(struct pattern *m,
+                           struct partial_chunk *c);         /* the first, the caller's; NULL: empty */
+void chunk_drop(struct pattern *m, struct partial_chunk *c); /* links stay */
+/* Each by itself through the selector, unless rc is an error already; the chunk is empty then. Returns rc or
+ * the first error. */
 int chunk_emit(struct pattern *m, struct partial_chunk *c, int rc);
 int pattern_emit_one(struct pattern *m, struct partial *p);
-/* The same for a stream that feeds several nodes: begin, one gather_chunk for each event and node, end hands on. */
+/* The same for a stream that feeds several nodes: begin, one gather_chunk for each event and node, end hands
+ * on. */
 void gather_begin(struct pattern *m);
 int gather_chunk(struct pattern *m, struct partial_chunk *c, int rc);
 int gather_end(struct pattern *m, int rc);
@@ -221,7 +234,8 @@ void node_fresh(struct pattern *m, struct pattern_node *n, struct partial *p); /
 void node_pend(struct pattern *m, struct pattern_node *n, struct wait_list *from);
 /* The slot of n in p is filled for good: p has become stale for the watchers. */
 void node_filled(struct pattern *m, struct pattern_node *n, struct partial *p);
-/* Notes the key of a wait for the index: at nodes with a key, before it is pending. It can't change while the wait is there. */
+/* Notes the key of a wait for the index: at nodes with a key, before it is pending. It can't change while the
+ * wait is there. */
 void node_note_key(const struct pattern *m, const struct pattern_node *n, struct wait *w);
 void node_heap_rebuild(struct pattern *m, struct pattern_node *n);
 

@@ -1,11 +1,13 @@
 /* pattern_absent.c - 'not S for T': what happens when nothing came (spec 06 section 8).
  *
- * Each partial match that comes to wait for an absence asks for a timer of its own, due T after its newest event; a first element asks at the
- * start, too. A timer looks at all that wait at its node, for what it was asked for may be gone and others may be due: in order of time, so
- * that it stops at the first that is not due yet; where an order could not be kept (is_ordered), at every one.
+ * Each partial match that comes to wait for an absence asks for a timer of its own, due T after its newest
+ * event; a first element asks at the start, too. A timer looks at all that wait at its node, for what it was
+ * asked for may be gone and others may be due: in order of time, so that it stops at the first that is not
+ * due yet; where an order could not be kept (is_ordered), at every one.
  *
- * Laws: (1) dues holds each request under way, in the order they were made: what a restart asks for again. (2) What is due leaves pending before any
- * of it is emitted, for what is emitted may come back as an event. */
+ * Laws: (1) dues holds each request under way, in the order they were made: what a restart asks for again.
+ * (2) What is due leaves pending before any of it is emitted, for what is emitted may come back as an event.
+ */
 #include "engine/base/limits.h"
 #include "engine/run/app.h"
 #include "engine/run/pattern.h"

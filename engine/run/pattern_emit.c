@@ -1,18 +1,21 @@
 /* pattern_emit.c - complete partial matches on their way out (pattern.h).
  *
- * What a node returns is a chunk: a list whose links stand in the partials themselves (partial.next), as the language has it, and this can be
- * seen. A partial that was returned but still waits somewhere ('look' of spec 06 section 4, counted elements) keeps the link to the one that stood
- * behind it; when it comes up again, the whole tail comes with it: conditions are asked for each and take out those that fail, the first that is left
- * moves on, and all of the tail are put out again with what they hold by then.
+ * What a node returns is a chunk: a list whose links stand in the partials themselves (partial.next), as the
+ * language has it, and this can be seen. A partial that was returned but still waits somewhere ('look' of
+ * spec 06 section 4, counted elements) keeps the link to the one that stood behind it; when it comes up
+ * again, the whole tail comes with it: conditions are asked for each and take out those that fail, the first
+ * that is left moves on, and all of the tail are put out again with what they hold by then.
  *
- * A stream that feeds one node: each returned partial goes through selector, rate limit and output by itself, after the whole batch.
- * A stream that feeds several: each goes through selector and rate limit by itself, and what comes out stops at op_pattern_gather. After the whole
- * batch, all that came from one event at one node goes on as one chunk, node after node.
+ * A stream that feeds one node: each returned partial goes through selector, rate limit and output by itself,
+ * after the whole batch. A stream that feeds several: each goes through selector and rate limit by itself,
+ * and what comes out stops at op_pattern_gather. After the whole batch, all that came from one event at one
+ * node goes on as one chunk, node after node.
  *
  * Laws
- * (1) Links make no circle: the only new link of a chunk leads to what is added, and chunk_add cuts a circle through it.
- * (2) A row stands for its partial until it is handed on: when the partial is selected again before that, both places show the newer row, time and kind.
- *     Grouped rows and rows behind a rate limit are not linked. */
+ * (1) Links make no circle: the only new link of a chunk leads to what is added, and chunk_add cuts a circle
+ * through it. (2) A row stands for its partial until it is handed on: when the partial is selected again
+ * before that, both places show the newer row, time and kind. Grouped rows and rows behind a rate limit are
+ * not linked. */
 #include "engine/base/limits.h"
 #include "engine/run/app.h"
 #include "engine/run/pattern.h"
@@ -69,7 +72,8 @@ void chunk_add(struct pattern *m, struct partial_chunk *c, struct partial *p)
         partial_unref(m, before);
 }
 
-/* Takes the first out, its reference goes to the caller; it is behind nothing and before nothing then. NULL: empty. */
+/* Takes the first out, its reference goes to the caller; it is behind nothing and before nothing then. NULL:
+ * empty. */
 struct partial *chunk_take(struct pattern *m, struct partial_chunk *c)
 {
     struct partial *p = c->first;
@@ -238,7 +242,8 @@ int gather_chunk(struct pattern *m, struct partial_chunk *c, int rc)
     return rc;
 }
 
-/* The newest row of p, if it has one in this push. What was handed on as an expired event is current from then on. */
+/* The newest row of p, if it has one in this push. What was handed on as an expired event is current from
+ * then on. */
 static void add_newest(struct gather *g, struct batch *out, struct partial *p)
 {
     if (p->out_at >= g->row_count || g->rows[p->out_at].partial != p)

@@ -1,11 +1,12 @@
 /* pattern_node.c - one node of a pattern: what comes in, what waits, what moves on (spec 06 section 4, 7).
  *
- * A node is what can hold an event: an element, or one operand of 'and', 'or'. A partial match waits at a node first in `fresh`, where events don't
- * see it, and from the next event of the node's stream on in `pending`. Transitions, by function:
+ * A node is what can hold an event: an element, or one operand of 'and', 'or'. A partial match waits at a
+ * node first in `fresh`, where events don't see it, and from the next event of the node's stream on in
+ * `pending`. Transitions, by function:
  *
- *   node_init        -> fresh   a new, empty partial at a first node; once, or again under 'every' and in sequences
- *   node_promote     fresh -> pending, oldest event first
- *   try_*            pending -> (filled) -> fresh of the next node; fresh of the first node of its 'every' (a copy); returned when it is complete
+ *   node_init        -> fresh   a new, empty partial at a first node; once, or again under 'every' and in
+ * sequences node_promote     fresh -> pending, oldest event first try_*            pending -> (filled) ->
+ * fresh of the next node; fresh of the first node of its 'every' (a copy); returned when it is complete
  *   node_reset       pending -> nothing (sequences: what did not move on with the last event)
  *   node_expire      pending, fresh -> nothing ('within'), and a copy to the first node of the 'every' around
  *   node_timer       pending -> as try_*, when nothing came (pattern_absent.c)
@@ -13,10 +14,11 @@
  * Laws
  * (1) A wait holds its partial; whoever works on a partial whose wait may go holds it too.
  * (2) try_* removes from its own pending no wait but the one it was given, so a walk may go on with the next.
- * (3) With a key, waits that the event's key does not find would have failed the condition, and trying them changes nothing, save that a wait whose
- *     partial has moved on already would be dropped: node_filled tells of those, and they go first (index.stale). So results and their order
- *     are those of a scan.
- * (4) In patterns with 'within', each wait in fresh whose partial has a first event is in heap; is_irregular tells that one is missing. */
+ * (3) With a key, waits that the event's key does not find would have failed the condition, and trying them
+ * changes nothing, save that a wait whose partial has moved on already would be dropped: node_filled tells of
+ * those, and they go first (index.stale). So results and their order are those of a scan. (4) In patterns
+ * with 'within', each wait in fresh whose partial has a first event is in heap; is_irregular tells that one
+ * is missing. */
 #include "engine/base/limits.h"
 #include "engine/run/app.h"
 #include "engine/run/pattern.h"
@@ -62,7 +64,8 @@ static uint32_t key_hash(struct value v)
     return h ^ (h >> 15);
 }
 
-static struct value partial_key(const struct pattern_plan *plan, const struct pattern_key *key, const struct partial *p)
+static struct value partial_key(const struct pattern_plan *plan, const struct pattern_key *key,
+                                const struct partial *p)
 {
     const struct row *row = NULL;
     if (!plan->is_chain[key->of_node]) {
@@ -177,7 +180,8 @@ static void note_order(struct pattern *m, struct pattern_node *n, const struct p
 {
     int64_t start_ms = INT64_MIN;
     partial_start(pattern_plan_of(m), p, &start_ms);
-    if (p->ts_ms == PARTIAL_NEW_MS || slot_is_filled(p, n->plan->number) || p->ts_ms < n->tail_ts_ms || start_ms < n->tail_start_ms)
+    if (p->ts_ms == PARTIAL_NEW_MS || slot_is_filled(p, n->plan->number) || p->ts_ms < n->tail_ts_ms ||
+        start_ms < n->tail_start_ms)
         n->is_ordered = false;
     n->tail_ts_ms = p->ts_ms;
     n->tail_start_ms = start_ms;
@@ -208,7 +212,8 @@ void node_init(struct pattern *m, struct pattern_node *n)
 {
     const struct pattern_node_plan *plan = n->plan;
     const struct pattern_node *next = pattern_node_at(m, plan->next);
-    bool again = plan->every != NODE_NONE || (pattern_plan_of(m)->is_sequence && next && node_is_absent(next));
+    bool again =
+        plan->every != NODE_NONE || (pattern_plan_of(m)->is_sequence && next && node_is_absent(next));
     if (!plan->is_start || (n->is_inited && !again))
         return;
     struct partial *p = partial_new(pattern_plan_of(m)->node_count);
@@ -295,7 +300,8 @@ void node_add_every(struct pattern *m, struct pattern_node *n, const struct part
     const struct pattern_plan *plan = pattern_plan_of(m);
     const struct pattern_node_plan *np = n->plan;
     bool absent_operand = np->kind == NODE_LOGICAL_ABSENT;
-    struct partial *copy = partial_copy(p, plan->is_chain, absent_operand ? plan->node_count : np->number, plan->node_count);
+    struct partial *copy =
+        partial_copy(p, plan->is_chain, absent_operand ? plan->node_count : np->number, plan->node_count);
     if (absent_operand) {
         if (slot_is_filled(copy, np->number))
             copy->ts_ms = slot_first_ms(plan, copy, np->number);
@@ -333,7 +339,8 @@ void node_promote(struct pattern *m, struct pattern_node *n)
         promote_fresh(m, &m->nodes[n->plan->partner]);
 }
 
-/* n: the node of its element; of a logical one either (the same, but for what begins anew at an absent operand that is over). */
+/* n: the node of its element; of a logical one either (the same, but for what begins anew at an absent
+ * operand that is over). */
 void node_reset(struct pattern *m, struct pattern_node *n)
 {
     const struct pattern_node_plan *plan = n->plan;
@@ -387,7 +394,8 @@ static void expired_note(struct pattern *m, struct expired *x, struct partial *p
     x->order = order;
 }
 
-static void expire_fresh(struct pattern *m, struct pattern_node *n, int64_t at_ms, bool scan, struct expired *x)
+static void expire_fresh(struct pattern *m, struct pattern_node *n, int64_t at_ms, bool scan,
+                         struct expired *x)
 {
     if (!scan) {
         int64_t within_ms = pattern_plan_of(m)->within_ms;
@@ -450,8 +458,8 @@ static int function_passes(struct pattern *m, const struct pattern_step *step, s
 }
 
 /* Whether p passes one handler of n: the event it has newest there, NULL: none. */
-static int step_passes(struct pattern *m, const struct pattern_node *n, const struct pattern_step *step, const struct partial *p,
-                       struct row *row, bool *pass)
+static int step_passes(struct pattern *m, const struct pattern_node *n, const struct pattern_step *step,
+                       const struct partial *p, struct row *row, bool *pass)
 {
     const struct pattern_plan *plan = pattern_plan_of(m);
     const struct pattern_node_plan *np = n->plan;
@@ -477,7 +485,8 @@ static struct row *newest_at(const struct pattern *m, const struct pattern_node 
 }
 
 /* Takes those that fail one handler out of the chunk: its first is *first, held by the caller's reference. */
-static int step_sieve(struct pattern *m, const struct pattern_node *n, const struct pattern_step *step, struct partial **first)
+static int step_sieve(struct pattern *m, const struct pattern_node *n, const struct pattern_step *step,
+                      struct partial **first)
 {
     struct partial *before = NULL, *p = *first;
     while (p) {
@@ -505,9 +514,11 @@ static int step_sieve(struct pattern *m, const struct pattern_node *n, const str
     return 0;
 }
 
-/* Asks the handlers of n for p, which has the event in its slot already, and for the tail behind it. The first that is left after all goes on:
- * *winner, the caller's to unref; NULL: none. Nearly always there is no tail. */
-static int node_passes(struct pattern *m, const struct pattern_node *n, struct partial *p, struct row *row, struct partial **winner)
+/* Asks the handlers of n for p, which has the event in its slot already, and for the tail behind it. The
+ * first that is left after all goes on: *winner, the caller's to unref; NULL: none. Nearly always there is no
+ * tail. */
+static int node_passes(struct pattern *m, const struct pattern_node *n, struct partial *p, struct row *row,
+                       struct partial **winner)
 {
     bool pass = true;
     int rc = 0;
@@ -548,7 +559,8 @@ static void node_post(struct pattern *m, struct pattern_node *n, struct partial 
         m->nodes[plan->callback].restart = true;
 }
 
-/* Puts the event into the slot of a node of single events, as a guest: slot_stay or slot_restore follows. Returns what was there. */
+/* Puts the event into the slot of a node of single events, as a guest: slot_stay or slot_restore follows.
+ * Returns what was there. */
 static struct row *slot_lend(struct partial *p, int number, struct row *row)
 {
     struct row *before = p->slots[number].row;
@@ -585,7 +597,8 @@ static void try_end(struct pattern *m, struct pattern_node *n, struct wait *w, s
         node_remove(m, n, w);
 }
 
-static int try_plain(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct partial_chunk *out)
+static int try_plain(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row,
+                     struct partial_chunk *out)
 {
     struct partial *p = w->partial, *winner;
     int number = n->plan->number;
@@ -622,7 +635,8 @@ static void logical_post(struct pattern *m, struct pattern_node *n, struct parti
     }
 }
 
-static int try_logical(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct partial_chunk *out)
+static int try_logical(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row,
+                       struct partial_chunk *out)
 {
     struct partial *p = w->partial, *winner;
     int number = n->plan->number;
@@ -674,7 +688,8 @@ static void count_more(struct pattern *m, struct pattern_node *n, struct partial
         n->is_changed = true;
 }
 
-static int try_count(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct partial_chunk *out)
+static int try_count(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row,
+                     struct partial_chunk *out)
 {
     struct partial *p = w->partial;
     union slot *slot = &p->slots[n->plan->number];
@@ -715,7 +730,8 @@ static int try_count(struct pattern *m, struct pattern_node *n, struct wait *w, 
 }
 
 /* 'not S for T': an event that passes ends the partial match. */
-static int try_absent(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct partial_chunk *out)
+static int try_absent(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row,
+                      struct partial_chunk *out)
 {
     const struct pattern_node_plan *plan = n->plan;
     struct partial *p = w->partial, *winner;
@@ -758,7 +774,8 @@ static void remove_partial(struct pattern *m, struct pattern_node *n, const stru
 }
 
 /* 'not S' beside 'and', 'or': an event that passes takes the partial match from this side. */
-static int try_logical_absent(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct partial_chunk *out)
+static int try_logical_absent(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row,
+                              struct partial_chunk *out)
 {
     const struct pattern_node_plan *plan = n->plan;
     struct partial *p = w->partial, *winner;
@@ -802,15 +819,20 @@ static int try_logical_absent(struct pattern *m, struct pattern_node *n, struct 
     return 0;
 }
 
-typedef int (*try_fn)(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row, struct partial_chunk *out);
+typedef int (*try_fn)(struct pattern *m, struct pattern_node *n, struct wait *w, struct row *row,
+                      struct partial_chunk *out);
 static const try_fn tries[] = {
-    [NODE_PLAIN] = try_plain,   [NODE_COUNT] = try_count,
-    [NODE_LOGICAL] = try_logical, [NODE_ABSENT] = try_absent,
+    [NODE_PLAIN] = try_plain,
+    [NODE_COUNT] = try_count,
+    [NODE_LOGICAL] = try_logical,
+    [NODE_ABSENT] = try_absent,
     [NODE_LOGICAL_ABSENT] = try_logical_absent,
 };
 
-/* Whether the index may answer; no candidates at all: *hash is not set and *none is. A raised flag would have gone to the first wait of all. */
-static bool key_answers(struct pattern *m, const struct pattern_node *n, const struct row *row, uint32_t *hash, bool *none)
+/* Whether the index may answer; no candidates at all: *hash is not set and *none is. A raised flag would have
+ * gone to the first wait of all. */
+static bool key_answers(struct pattern *m, const struct pattern_node *n, const struct row *row,
+                        uint32_t *hash, bool *none)
 {
     const struct pattern_key *key = &n->plan->key;
     if (n->index.odd_count || m->link_count || *node_emit(m, n->plan->look))

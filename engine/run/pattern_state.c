@@ -1,13 +1,14 @@
 /* pattern_state.c - a running pattern as bytes.
  *
- * What is shared is written once and counted again when it is loaded: rows, chains and partials have numbers in order of first sight. Indexes and heaps are made anew;
- * timers are requested in the order they were requested before.
+ * What is shared is written once and counted again when it is loaded: rows, chains and partials have numbers
+ * in order of first sight. Indexes and heaps are made anew; timers are requested in the order they were
+ * requested before.
  *
  *   pattern = flags, counters, rows, chains, partials, nodes, timers
  *   row     = a row                            chain = count, numbers of rows
- *   partial = time, dead, number + 1 of the row or chain in each slot; after all of them, number + 1 of the one behind each
- *   node    = flags, due, last arrival, aggregators, pending, fresh (numbers of partials)
- *   timer   = node, due */
+ *   partial = time, dead, number + 1 of the row or chain in each slot; after all of them, number + 1 of the
+ * one behind each node    = flags, due, last arrival, aggregators, pending, fresh (numbers of partials) timer
+ * = node, due */
 #include "engine/run/app.h"
 #include "engine/run/pattern.h"
 
@@ -187,7 +188,8 @@ void pattern_save(const struct op *op, struct writer *w)
     save_things(&s, w);
     for (int i = 0; i < count; i++) {
         const struct pattern_node *n = &m->nodes[i];
-        write_u8(w, (uint8_t)(n->is_inited | *node_emit((struct pattern *)(uintptr_t)m, i) << 1 | n->restart << 2 | n->is_active << 3));
+        write_u8(w, (uint8_t)(n->is_inited | *node_emit((struct pattern *)(uintptr_t)m, i) << 1 |
+                              n->restart << 2 | n->is_active << 3));
         write_i64(w, n->due_ms);
         write_i64(w, n->last_arrival_ms);
         agg_block_save(n->plan->aggs, n->agg, w);

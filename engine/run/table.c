@@ -1,4 +1,5 @@
-/* table.c - tables at work: what the statements do (spec 08 section 2), and the operator that ends a query with one. See table.h. */
+/* table.c - tables at work: what the statements do (spec 08 section 2), and the operator that ends a query
+ * with one. See table.h. */
 #include "engine/run/table.h"
 #include "engine/run/app.h"
 #include "engine/run/output.h"
@@ -63,7 +64,8 @@ void table_report(struct table *t, const char *what)
 {
     struct app *app = t->app;
     char words[256];
-    snprintf(words, sizeof(words), "table '%s': %s, for its %s is there already", t->plan->element->schema->id, what, t->plan->primary.label);
+    snprintf(words, sizeof(words), "table '%s': %s, for its %s is there already",
+             t->plan->element->schema->id, what, t->plan->primary.label);
     if (app->host.failure)
         app->host.failure(app->host.user, UINT32_MAX, words);
 }
@@ -89,7 +91,8 @@ int table_assign(const struct table_statement *s, struct frame *f, struct row *s
     return 0;
 }
 
-/* Does the event fit rows of its own chunk that are going to be added? They are updated then, and it is done with (spec 08 section 2). */
+/* Does the event fit rows of its own chunk that are going to be added? They are updated then, and it is done
+ * with (spec 08 section 2). */
 static int update_pending(struct statement *s, bool *done)
 {
     for (uint32_t i = 0; i < s->pending_count; i++) {
@@ -183,7 +186,8 @@ int table_run(const struct table_statement *plan, struct table *t, const struct 
 
 /* ---- for joins, on-demand queries and expressions ---- */
 
-int table_lookup_rows(const struct lookup *l, struct app *app, struct frame *f, struct row ***rows, uint32_t *count)
+int table_lookup_rows(const struct lookup *l, struct app *app, struct frame *f, struct row ***rows,
+                      uint32_t *count)
 {
     const struct table_query *q = ((const struct table_lookup *)l)->query;
     struct table *t = app->tables[q->table->number];
@@ -220,7 +224,10 @@ static int table_output_push(struct op *op, const struct batch *in)
 
 static void table_output_explain(const struct op_plan *plan, struct buf *out)
 {
-    static const char *const words[] = {[OUTPUT_INSERT] = "insert", [OUTPUT_DELETE] = "delete", [OUTPUT_UPDATE] = "update", [OUTPUT_UPSERT] = "update or insert"};
+    static const char *const words[] = {[OUTPUT_INSERT] = "insert",
+                                        [OUTPUT_DELETE] = "delete",
+                                        [OUTPUT_UPDATE] = "update",
+                                        [OUTPUT_UPSERT] = "update or insert"};
     const struct table_output_plan *p = (const struct table_output_plan *)plan;
     buf_printf(out, " %s: %s", p->statement.table->schema->id, words[p->statement.kind]);
     if (p->statement.query)

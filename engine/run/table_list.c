@@ -1,7 +1,8 @@
 /* table_list.c - a table without key and index: rows in insertion order (spec 08 section 3).
  *
- * Law: when the last row is deleted while others stay, the language forgets where the list ends: rows inserted from then on are lost until the table is
- * empty once more or its last row is updated (tables/7/5 and 7/42 of the cases). plan_table.c warns of it. */
+ * Law: when the last row is deleted while others stay, the language forgets where the list ends: rows
+ * inserted from then on are lost until the table is empty once more or its last row is updated (tables/7/5
+ * and 7/42 of the cases). plan_table.c warns of it. */
 #include "engine/run/app.h"
 #include "engine/run/table.h"
 
@@ -57,8 +58,7 @@ static int meets(const struct table_query *q, struct frame *f, struct row **slot
     if (!q->on)
         return 1;
     *slot = row;
-    bool pass = expr_is_true(q->on, f);
-    return UNLIKELY(f->env->failed) ? ERR_EVENT : pass;
+    return table_meets(q->on, f);
 }
 
 static int rows_find(struct table *t, const struct table_query *q, struct frame *f, struct table_rows *out)

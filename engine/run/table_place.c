@@ -1,10 +1,12 @@
 /* table_place.c - see table_place.h.
  *
- * The primary key: one number: a btree; anything else: buckets walked as a Java hash map is (16 of them, doubled when more than three quarters are taken, never
- * fewer again; in a bucket the order of coming). A composite key compares as text.
+ * The primary key: one number: a btree; anything else: buckets walked as a Java hash map is (16 of them,
+ * doubled when more than three quarters are taken, never fewer again; in a bucket the order of coming). A
+ * composite key compares as text.
  *
- * Laws: (1) an ordered key or an index takes no null and no value of another type: the event fails, and what was done for it before stays; (2) a set holds no two
- * items that were equal in timestamp and values when the second came; (3) an item lives while it stands somewhere. */
+ * Laws: (1) an ordered key or an index takes no null and no value of another type: the event fails, and what
+ * was done for it before stays; (2) a set holds no two items that were equal in timestamp and values when the
+ * second came; (3) an item lives while it stands somewhere. */
 #include "engine/run/table_place.h"
 #include "engine/base/limits.h"
 #include "engine/base/utf8.h"
@@ -12,23 +14,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { FIRST_BUCKETS = 16, LAST_BUCKETS = 1 << 27 };
-
-/* An item under its primary key in a bucket. It may stand under two keys: the language adds what it could not take out. */
-struct bucket_slot {
-    struct bucket_slot *next;
-    struct item *item;
-    struct row *keyed; /* the row whose columns are the key: the item's, or what it was when it came */
-    struct text *text; /* of keyed, when the key is one column and text; else NULL */
-    uint32_t hash;
-};
-
-/* An item in a set of an index. Those with the same value and hash are chained. */
-struct place {
-    struct place *next;
-    struct item *item;
-    struct value value; /* the set's */
-};
+enum { FIRST_BUCKETS = 16 };
 
 void items_grow(struct items *i)
 {
@@ -50,8 +36,9 @@ void item_unref(struct item *item)
 
 /* ---- keys ---- */
 
-/* 64 bits that sort as Java compares the numbers: NaN above all, -0.0 below 0.0. Of text and bool the hash. */
-static uint64_t index_key(struct value v)
+/* 64 bits that sort as Java compares the numbers: NaN above all, -0.0 below 0.0. Of text and bool the hash.
+ */
+uint64_t place_index_key(struct value v)
 {
     uint64_t bits;
     double d;
@@ -167,8 +154,8 @@ static int key_check(const struct keyed *k, int index, struct value v)
     const struct table_key *key = key_of(k, index);
     if (v.type == key->type)
         return 0;
-    expr_fail(&k->table.app->env, "table '%s': its %s takes %s, and this is %s", place_plan(k)->element->schema->id, key->label, type_name(key->type),
-              type_name(v.type));
+    expr_fail(&k->table.app->env, "table '%s': its %s takes %s, and this is %s",
+              place_plan(k)->element->schema->id, key->label, type_name(key->type), type_name(v.type));
     return ERR_EVENT;
 }
 
@@ -199,7 +186,8 @@ struct item *place_get_one(const struct keyed *k, struct value key)
     const struct text *want = key.as.s;
     uint32_t hash = spread((uint32_t)utf8_java_hash(want->bytes, want->len));
     for (struct bucket_slot *s = k->buckets[hash & (k->bucket_count - 1)]; s; s = s->next) {
-        if (s->hash == hash && s->text && s->text->len == want->len && memcmp(s->text->bytes, want->bytes, want->len) == 0)
+        if (s->hash == hash && s->text && s->text->len == want->len &&
+            memcmp(s->text->bytes, want->bytes, want->len) == 0)
             return s->item;
     }
     return NULL;
@@ -224,7 +212,7 @@ static void bucket_link(struct keyed *k, struct bucket_slot *s)
 }
 
 /* Halves of a bucket keep their order. */
-static void buckets_widen(struct keyed *k, uint32_t wider)
+void place_buckets_widen(struct keyed *k, uint32_t wider)
 {
     struct bucket_slot **was = k->buckets;
     uint32_t was_count = k->bucket_count;
@@ -240,7 +228,7 @@ static void buckets_widen(struct keyed *k, uint32_t wider)
 }
 
 /* Takes the item's and keyed's references. */
-static void bucket_add(struct keyed *k, struct item *e, struct row *keyed)
+void place_bucket_add(struct keyed *k, struct item *e, struct row *keyed)
 {
     struct value key[LIMIT_TABLE_KEY];
     struct bucket_slot *s = mem_pool_alloc(sizeof(*s));
@@ -268,21 +256,11 @@ static struct item *bucket_drop(struct keyed *k, struct bucket_slot *s)
 
 /* ---- the primary key ---- */
 
-static bool has_primary(const struct keyed *k)
-{
-    return place_plan(k)->primary.count > 0;
-}
-
-static bool is_ordered(const struct keyed *k)
-{
-    return place_plan(k)->primary.is_ordered;
-}
-
 static struct item *primary_get(const struct keyed *k, const struct value *key)
 {
-    if (!is_ordered(k))
+    if (!place_is_ordered(k))
         return place_get(k, key);
-    void **slot = btree_slot(&k->ordered, index_key(key[0]), 0);
+    void **slot = btree_slot(&k->ordered, place_index_key(key[0]), 0);
     return slot ? *slot : NULL;
 }
 
@@ -295,29 +273,29 @@ static void primary_add(struct keyed *k, struct item *e)
 {
     e->refs++;
     k->count++;
-    if (is_ordered(k)) {
-        btree_add(&k->ordered, index_key(row_get(e->row, place_plan(k)->primary.columns[0])), 0, e);
+    if (place_is_ordered(k)) {
+        btree_add(&k->ordered, place_index_key(row_get(e->row, place_plan(k)->primary.columns[0])), 0, e);
         return;
     }
     if (k->bucket_count == 0)
-        buckets_widen(k, FIRST_BUCKETS);
-    bucket_add(k, e, row_ref(e->row));
-    if (k->count > k->bucket_count / 4 * 3 && k->bucket_count < LAST_BUCKETS)
-        buckets_widen(k, k->bucket_count * 2);
+        place_buckets_widen(k, FIRST_BUCKETS);
+    place_bucket_add(k, e, row_ref(e->row));
+    if (k->count > k->bucket_count / 4 * 3 && k->bucket_count < PLACE_BUCKETS_MOST)
+        place_buckets_widen(k, k->bucket_count * 2);
 }
 
 /* Takes out what stands under the key, with its reference; NULL: nothing. */
 static struct item *primary_take(struct keyed *k, const struct value *key)
 {
-    if (!is_ordered(k)) {
+    if (!place_is_ordered(k)) {
         struct bucket_slot *s = bucket_find(k, key);
         k->count -= s != NULL;
         return s ? bucket_drop(k, s) : NULL;
     }
-    void **slot = btree_slot(&k->ordered, index_key(key[0]), 0);
+    void **slot = btree_slot(&k->ordered, place_index_key(key[0]), 0);
     struct item *e = slot ? *slot : NULL;
     if (e) {
-        btree_remove(&k->ordered, index_key(key[0]), 0);
+        btree_remove(&k->ordered, place_index_key(key[0]), 0);
         k->count--;
     }
     return e;
@@ -335,7 +313,7 @@ static int index_add(struct keyed *k, int index, struct item *e)
     struct value v = index_value(k, index, e->row);
     if (key_check(k, index, v) < 0)
         return ERR_EVENT;
-    uint64_t key = index_key(v), hash = row_hash(e->row);
+    uint64_t key = place_index_key(v), hash = row_hash(e->row);
     void **slot = btree_slot(&k->indexes[index], key, hash);
     for (const struct place *p = slot ? *slot : NULL; p; p = p->next) {
         if (p->item == e || rows_same(p->item->row, e->row))
@@ -353,7 +331,7 @@ static int index_add(struct keyed *k, int index, struct item *e)
     return 0;
 }
 
-static void place_free(struct place *p)
+void place_free(struct place *p)
 {
     item_unref(p->item);
     value_drop(p->value);
@@ -363,7 +341,7 @@ static void place_free(struct place *p)
 /* Takes the item, or one that equals it, out of the set of v, if its hash leads there. */
 static void index_remove(struct keyed *k, int index, struct value v, const struct item *e)
 {
-    uint64_t key = index_key(v), hash = row_hash(e->row);
+    uint64_t key = place_index_key(v), hash = row_hash(e->row);
     void **slot = btree_slot(&k->indexes[index], key, hash);
     if (!slot)
         return;
@@ -384,7 +362,7 @@ static void index_remove(struct keyed *k, int index, struct value v, const struc
 /* Is there a set of v? */
 static bool index_has(const struct keyed *k, int index, struct value v)
 {
-    uint64_t key = index_key(v), found;
+    uint64_t key = place_index_key(v), found;
     struct btree_at at = btree_seek(&k->indexes[index], key, 0);
     for (const struct place *p; (p = btree_next(&at, &found)) != NULL && found == key;) {
         for (; p; p = p->next) {
@@ -433,9 +411,9 @@ static int by_moment(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static int by_address(const void *a, const void *b)
+int items_by_address(const void *a, const void *b)
 {
-    uintptr_t x = (uintptr_t)*(struct item *const *)a, y = (uintptr_t)*(struct item *const *)b;
+    uintptr_t x = (uintptr_t) * (struct item *const *)a, y = (uintptr_t) * (struct item *const *)b;
     return x < y ? -1 : x > y;
 }
 
@@ -449,7 +427,7 @@ static void find_range(struct keyed *k, int index, enum ast_expr_kind op, struct
 {
     const struct btree *tree = index < 0 ? &k->ordered : &k->indexes[index];
     bool up = op == AST_LT || op == AST_LE; /* from the first one */
-    uint64_t want = index_key(v), key;
+    uint64_t want = place_index_key(v), key;
     struct btree_at at = btree_seek(tree, up ? 0 : want, 0);
     for (void *what; (what = btree_next(&at, &key)) != NULL;) {
         if (up ? key > want : op == AST_EQ && key != want)
@@ -467,6 +445,43 @@ static void find_range(struct keyed *k, int index, enum ast_expr_kind op, struct
     }
 }
 
+struct hashed {
+    uint64_t hash;
+    uint32_t at;
+};
+
+static int by_hash(const void *a, const void *b)
+{
+    const struct hashed *x = a, *y = b;
+    if (x->hash != y->hash)
+        return x->hash < y->hash ? -1 : 1;
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* What an index gives is a set: of rows that are equal now, the first stays. */
+static void equal_once(const struct keyed *k, struct items *items, uint32_t from)
+{
+    uint32_t count = items->count - from, kept = from;
+    if (!k->has_updated || count < 2)
+        return;
+    struct hashed *order = arena_raw(items->scratch, count * sizeof(*order));
+    for (uint32_t i = 0; i < count; i++)
+        order[i] = (struct hashed){row_hash(items->at[from + i]->row), from + i};
+    qsort(order, count, sizeof(*order), by_hash);
+    for (uint32_t i = 1, first = 0; i < count; i++) {
+        if (order[i].hash == order[first].hash &&
+            rows_same(items->at[order[i].at]->row, items->at[order[first].at]->row))
+            items->at[order[i].at] = NULL;
+        else
+            first = i;
+    }
+    for (uint32_t i = from; i < items->count; i++) {
+        if (items->at[i])
+            items->at[kept++] = items->at[i];
+    }
+    items->count = kept;
+}
+
 static bool is_empty(const struct keyed *k, int index)
 {
     return index < 0 ? k->count == 0 : k->indexes[index].count == 0;
@@ -474,7 +489,7 @@ static bool is_empty(const struct keyed *k, int index)
 
 int place_find(struct keyed *k, int index, enum ast_expr_kind op, struct value v, struct items *out)
 {
-    if (index < 0 && !is_ordered(k)) {
+    if (index < 0 && !place_is_ordered(k)) {
         struct item *e = place_get_one(k, v);
         if (e)
             items_add(out, e);
@@ -484,8 +499,10 @@ int place_find(struct keyed *k, int index, enum ast_expr_kind op, struct value v
         return ERR_EVENT;
     uint32_t from = out->count;
     find_range(k, index, op, v, out);
-    if (index >= 0)
+    if (index >= 0) {
         sort_items(out, from);
+        equal_once(k, out, from);
+    }
     return 0;
 }
 
@@ -507,20 +524,21 @@ static bool has_several(const struct keyed *k, int index)
 
 int place_contains(struct keyed *k, int index, enum ast_expr_kind op, struct value v, bool *found)
 {
-    bool by_tree = index >= 0 || is_ordered(k);
+    bool by_tree = index >= 0 || place_is_ordered(k);
     *found = false;
     if (op == AST_NE) {
         *found = has_several(k, index);
         return 0;
     }
-    if (by_tree && (op == AST_EQ ? is_null(v) || !is_empty(k, index) : !is_empty(k, index)) && key_check(k, index, v) < 0)
+    if (by_tree && (op == AST_EQ ? is_null(v) || !is_empty(k, index) : !is_empty(k, index)) &&
+        key_check(k, index, v) < 0)
         return ERR_EVENT;
     if (op == AST_EQ) {
         *found = index < 0 ? primary_get(k, &v) != NULL : index_has(k, index, v);
         return 0;
     }
     const struct btree *tree = index < 0 ? &k->ordered : &k->indexes[index];
-    uint64_t want = index_key(v), key;
+    uint64_t want = place_index_key(v), key;
     struct btree_at first = btree_seek(tree, 0, 0), at = btree_seek(tree, want, 0);
     if (op == AST_LT || op == AST_GE) {
         bool any = btree_next(&first, &key) != NULL;
@@ -545,18 +563,17 @@ static int scan_index(struct keyed *k, int (*visit)(void *user, struct item *ite
             items_add(&all, p->item);
     }
     sort_items(&all, 0);
+    equal_once(k, &all, 0);
     int rc = 0;
-    for (uint32_t i = 0; i < all.count && rc == 0; i++) {
-        if (i == 0 || all.at[i] != all.at[i - 1])
-            rc = visit(user, all.at[i]);
-    }
+    for (uint32_t i = 0; i < all.count && rc == 0; i++)
+        rc = visit(user, all.at[i]);
     return rc;
 }
 
 int place_scan(struct keyed *k, int (*visit)(void *user, struct item *item), void *user)
 {
     int rc = 0;
-    if (!has_primary(k))
+    if (!place_has_key(k))
         return scan_index(k, visit, user);
     struct btree_at at = btree_seek(&k->ordered, 0, 0);
     for (struct item *e; rc == 0 && (e = btree_next(&at, NULL)) != NULL;)
@@ -574,9 +591,9 @@ int place_add(struct keyed *k, struct item *e)
 {
     struct value key[LIMIT_TABLE_KEY];
     int rc = 0;
-    if (has_primary(k)) {
+    if (place_has_key(k)) {
         row_key(k, e->row, key);
-        if (is_ordered(k) && key_check(k, TABLE_PRIMARY, key[0]) < 0)
+        if (place_is_ordered(k) && key_check(k, TABLE_PRIMARY, key[0]) < 0)
             return ERR_EVENT;
         if (primary_get(k, key))
             table_report(&k->table, "a row was not inserted");
@@ -593,7 +610,8 @@ void place_set_row(struct keyed *k, struct item *e, struct row *row)
     struct value key[LIMIT_TABLE_KEY];
     struct row *was = e->row;
     e->row = row;
-    if (has_primary(k) && !is_ordered(k)) {
+    k->has_updated = true;
+    if (place_has_key(k) && !place_is_ordered(k)) {
         /* The old row need not stay for its key when the new one has it too. */
         row_key(k, row, key);
         struct bucket_slot *s = bucket_find(k, key);
@@ -631,8 +649,8 @@ static struct item *primary_put(struct keyed *k, struct item *e, const struct va
     }
     e->refs++;
     e->moment = old->moment;
-    if (is_ordered(k)) {
-        *btree_slot(&k->ordered, index_key(key[0]), 0) = e;
+    if (place_is_ordered(k)) {
+        *btree_slot(&k->ordered, place_index_key(key[0]), 0) = e;
         return old;
     }
     struct bucket_slot *s = bucket_find(k, key);
@@ -642,7 +660,8 @@ static struct item *primary_put(struct keyed *k, struct item *e, const struct va
     return old;
 }
 
-/* The sets of the new row's values are where the old row is looked for; one that isn't there fails the event. */
+/* The sets of the new row's values are where the old row is looked for; one that isn't there fails the event.
+ */
 static int indexes_overwrite(struct keyed *k, struct item *old, struct item *e)
 {
     for (int i = 0; i < place_plan(k)->index_count; i++) {
@@ -650,8 +669,9 @@ static int indexes_overwrite(struct keyed *k, struct item *old, struct item *e)
         if (key_check(k, i, v) < 0)
             return ERR_EVENT;
         if (old && !index_has(k, i, v)) {
-            expr_fail(&k->table.app->env, "table '%s': its %s has no such value yet, and 'update or insert' can't bring it", place_plan(k)->element->schema->id,
-                      key_of(k, i)->label);
+            expr_fail(&k->table.app->env,
+                      "table '%s': its %s has no such value yet, and 'update or insert' can't bring it",
+                      place_plan(k)->element->schema->id, key_of(k, i)->label);
             return ERR_EVENT;
         }
         if (old)
@@ -666,7 +686,7 @@ int place_overwrite(struct keyed *k, struct row *row)
 {
     struct value key[LIMIT_TABLE_KEY];
     row_key(k, row, key);
-    if (is_ordered(k) && key_check(k, TABLE_PRIMARY, key[0]) < 0)
+    if (place_is_ordered(k) && key_check(k, TABLE_PRIMARY, key[0]) < 0)
         return ERR_EVENT;
     struct item *e = item_new(k, row), *old = primary_put(k, e, key);
     int rc = indexes_overwrite(k, old, e);
@@ -710,7 +730,7 @@ int place_delete_items(struct keyed *k, const struct items *items)
     int rc = 0;
     for (uint32_t i = 0; i < items->count && rc == 0; i++) {
         struct item *e = items->at[i];
-        if (!has_primary(k)) {
+        if (!place_has_key(k)) {
             rc = indexes_remove(k, e, -1);
             continue;
         }
@@ -720,8 +740,8 @@ int place_delete_items(struct keyed *k, const struct items *items)
             rc = indexes_remove(k, taken, -1);
             item_unref(taken);
         } else if (place_plan(k)->index_count) {
-            expr_fail(&k->table.app->env, "table '%s': a row to delete isn't where its %s leads", place_plan(k)->element->schema->id,
-                      place_plan(k)->primary.label);
+            expr_fail(&k->table.app->env, "table '%s': a row to delete isn't where its %s leads",
+                      place_plan(k)->element->schema->id, place_plan(k)->primary.label);
             rc = ERR_EVENT;
         }
     }
@@ -748,7 +768,8 @@ static int delete_others(struct keyed *k, int index, struct value v)
         stay.at[i]->refs++;
     place_delete_all(k);
     if (index >= 0 && stay.count == 0) {
-        expr_fail(&k->table.app->env, "table '%s': no row stays by its %s", place_plan(k)->element->schema->id, key_of(k, index)->label);
+        expr_fail(&k->table.app->env, "table '%s': no row stays by its %s",
+                  place_plan(k)->element->schema->id, key_of(k, index)->label);
         rc = ERR_EVENT;
     }
     for (uint32_t i = 0; i < stay.count; i++) {
@@ -767,17 +788,19 @@ static struct btree_at range_start(const struct btree *tree, enum ast_expr_kind 
     return btree_seek(tree, want, op == AST_GT ? UINT64_MAX : 0);
 }
 
-/* Sets as a whole leave the index; their items leave the primary key by what they say now, and the other indexes. */
-static int delete_sets(struct keyed *k, int index, const struct items *found, struct value v, enum ast_expr_kind op)
+/* Sets as a whole leave the index; their items leave the primary key by what they say now, and the other
+ * indexes. */
+static int delete_sets(struct keyed *k, int index, const struct items *found, struct value v,
+                       enum ast_expr_kind op)
 {
     struct btree *tree = &k->indexes[index];
     struct value key[LIMIT_TABLE_KEY];
-    uint64_t want = index_key(v), at_key;
+    uint64_t want = place_index_key(v), at_key;
     int rc = 0;
     for (uint32_t i = 0; i < found->count && rc == 0; i++) {
         struct item *taken = NULL;
         row_key(k, found->at[i]->row, key);
-        if (has_primary(k))
+        if (place_has_key(k))
             taken = primary_take(k, key);
         if (taken)
             item_unref(taken);
@@ -800,7 +823,7 @@ static int delete_sets(struct keyed *k, int index, const struct items *found, st
 
 static int delete_ordered(struct keyed *k, enum ast_expr_kind op, struct value v)
 {
-    uint64_t want = index_key(v), key;
+    uint64_t want = place_index_key(v), key;
     int rc = 0;
     while (rc == 0) {
         struct btree_at at = range_start(&k->ordered, op, want);
@@ -819,7 +842,7 @@ int place_delete(struct keyed *k, int index, enum ast_expr_kind op, struct value
 {
     if (op == AST_NE)
         return delete_others(k, index, v);
-    if (index < 0 && !is_ordered(k)) {
+    if (index < 0 && !place_is_ordered(k)) {
         place_delete_key(k, &v);
         return 0;
     }
@@ -837,7 +860,7 @@ int place_delete(struct keyed *k, int index, enum ast_expr_kind op, struct value
     return rc;
 }
 
-/* ---- life and state ---- */
+/* ---- life ---- */
 
 static void place_open(struct table *t)
 {
@@ -851,193 +874,6 @@ static void place_close(struct table *t)
     place_delete_all(k);
     mem_free(k->indexes);
     mem_free(k->buckets);
-}
-
-/* Every item once, in the order of insertion, with all places it stands in; buckets in their order, for that is state too. */
-static void collect_items(struct keyed *k, struct items *all)
-{
-    struct btree_at at = btree_seek(&k->ordered, 0, 0);
-    for (struct item *e; (e = btree_next(&at, NULL)) != NULL;)
-        items_add(all, e);
-    for (uint32_t i = 0; i < k->bucket_count; i++) {
-        for (struct bucket_slot *s = k->buckets[i]; s; s = s->next)
-            items_add(all, s->item);
-    }
-    for (int i = 0; i < place_plan(k)->index_count; i++) {
-        at = btree_seek(&k->indexes[i], 0, 0);
-        for (const struct place *p; (p = btree_next(&at, NULL)) != NULL;) {
-            for (; p; p = p->next)
-                items_add(all, p->item);
-        }
-    }
-    if (all->count)
-        qsort(all->at, all->count, sizeof(*all->at), by_address);
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < all->count; i++) {
-        if (count == 0 || all->at[count - 1] != all->at[i])
-            all->at[count++] = all->at[i];
-    }
-    all->count = count;
-}
-
-static uint32_t number_of(const struct items *all, const struct item *e)
-{
-    struct item *const *at = bsearch(&e, all->at, all->count, sizeof(*all->at), by_address);
-    ASSERT(at);
-    return (uint32_t)(at - all->at);
-}
-
-static void save_index(const struct keyed *k, int index, const struct items *all, struct writer *w)
-{
-    struct btree_at at = btree_seek(&k->indexes[index], 0, 0);
-    write_count(w, k->indexes[index].count);
-    for (const struct place *p; (p = btree_next(&at, NULL)) != NULL;) {
-        write_i64(w, (int64_t)btree_order(&at));
-        size_t chain = 0;
-        for (const struct place *c = p; c; c = c->next)
-            chain++;
-        write_count(w, chain);
-        for (; p; p = p->next) {
-            write_value(w, p->value);
-            write_count(w, number_of(all, p->item));
-        }
-    }
-}
-
-static void place_save(struct table *t, struct writer *w)
-{
-    struct keyed *k = (struct keyed *)t;
-    struct arena_mark mark = arena_mark(t->app->env.scratch);
-    struct items all = {.scratch = t->app->env.scratch};
-    collect_items(k, &all);
-    write_i64(w, (int64_t)k->moment);
-    write_u32(w, k->bucket_count);
-    write_count(w, all.count);
-    for (uint32_t i = 0; i < all.count; i++) {
-        write_i64(w, (int64_t)all.at[i]->moment);
-        write_row(w, all.at[i]->row);
-    }
-    write_count(w, k->count);
-    uint64_t key;
-    struct btree_at at = btree_seek(&k->ordered, 0, 0);
-    for (struct item *e; (e = btree_next(&at, &key)) != NULL;) {
-        write_count(w, number_of(&all, e));
-        write_i64(w, (int64_t)key);
-    }
-    for (uint32_t i = 0; i < k->bucket_count; i++) {
-        for (struct bucket_slot *s = k->buckets[i]; s; s = s->next) {
-            write_count(w, number_of(&all, s->item));
-            write_row(w, s->keyed == s->item->row ? NULL : s->keyed);
-        }
-    }
-    for (int i = 0; i < place_plan(k)->index_count; i++)
-        save_index(k, i, &all, w);
-    arena_reset(t->app->env.scratch, mark);
-}
-
-static struct item *load_item(const struct items *all, struct reader *r)
-{
-    size_t at = read_count(r, UINT32_MAX);
-    if (at >= all->count)
-        r->failed = true;
-    return r->failed ? NULL : all->at[at];
-}
-
-static void load_primary(struct keyed *k, const struct items *all, struct reader *r)
-{
-    size_t count = read_count(r, UINT32_MAX);
-    for (size_t i = 0; i < count && !r->failed; i++) {
-        struct item *e = load_item(all, r);
-        if (!e)
-            return;
-        if (is_ordered(k)) {
-            uint64_t at = (uint64_t)read_i64(r);
-            if (r->failed || btree_slot(&k->ordered, at, 0)) {
-                r->failed = true;
-                return;
-            }
-            btree_add(&k->ordered, at, 0, e);
-        } else {
-            struct row *keyed = read_row(r);
-            if (r->failed || k->bucket_count == 0 || (keyed && keyed->count != e->row->count)) {
-                r->failed = true;
-                if (keyed)
-                    row_unref(keyed);
-                return;
-            }
-            bucket_add(k, e, keyed ? keyed : row_ref(e->row));
-        }
-        e->refs++;
-        k->count++;
-    }
-}
-
-static void load_index(struct keyed *k, int index, const struct items *all, struct reader *r)
-{
-    size_t count = read_count(r, UINT32_MAX);
-    for (size_t i = 0; i < count && !r->failed; i++) {
-        uint64_t hash = (uint64_t)read_i64(r), key = 0;
-        size_t chain = read_count(r, UINT32_MAX);
-        struct place *head = NULL, **last = &head;
-        for (size_t c = 0; c < chain && !r->failed; c++) {
-            struct value v = read_value(r);
-            struct item *e = load_item(all, r);
-            if (!e || (c > 0 && index_key(v) != key)) {
-                r->failed = true;
-                value_drop(v);
-                break;
-            }
-            key = index_key(v);
-            struct place *p = mem_pool_alloc(sizeof(*p));
-            *p = (struct place){.item = e, .value = v};
-            e->refs++;
-            *last = p;
-            last = &p->next;
-        }
-        if (head && !btree_slot(&k->indexes[index], key, hash)) {
-            btree_add(&k->indexes[index], key, hash, head);
-            continue;
-        }
-        r->failed = true;
-        for (struct place *next; head; head = next) {
-            next = head->next;
-            place_free(head);
-        }
-    }
-}
-
-static int place_load(struct table *t, struct reader *r)
-{
-    struct keyed *k = (struct keyed *)t;
-    struct arena_mark mark = arena_mark(t->app->env.scratch);
-    struct items all = {.scratch = t->app->env.scratch};
-    k->moment = (uint64_t)read_i64(r);
-    uint32_t buckets = read_u32(r);
-    size_t count = read_count(r, UINT32_MAX);
-    if ((buckets & (buckets - 1)) != 0 || buckets > LAST_BUCKETS || (buckets && (is_ordered(k) || !has_primary(k))))
-        r->failed = true;
-    if (buckets && !r->failed)
-        buckets_widen(k, buckets);
-    for (size_t i = 0; i < count && !r->failed; i++) {
-        uint64_t moment = (uint64_t)read_i64(r);
-        struct row *row = read_row(r);
-        if (!row || row->count != place_plan(k)->element->schema->count) {
-            r->failed = true;
-            if (row)
-                row_unref(row);
-            break;
-        }
-        struct item *e = mem_pool_alloc(sizeof(*e));
-        *e = (struct item){.row = row, .moment = moment, .refs = 1};
-        items_add(&all, e);
-    }
-    load_primary(k, &all, r);
-    for (int i = 0; i < place_plan(k)->index_count && !r->failed; i++)
-        load_index(k, i, &all, r);
-    for (uint32_t i = 0; i < all.count; i++)
-        item_unref(all.at[i]);
-    arena_reset(t->app->env.scratch, mark);
-    return r->failed ? ERR_STATE : 0;
 }
 
 static int place_put(struct table *t, struct row *row)

@@ -1,11 +1,13 @@
-/* table_search.c - conditions and statements over a table with a primary key or indexes (spec 08 section 3): see table.h, enum search_kind.
+/* table_search.c - conditions and statements over a table with a primary key or indexes (spec 08 section 3):
+ * see table.h, enum search_kind.
  *
- * A search either knows its rows or it doesn't; then the whole condition is asked of every row. It does not when it is a scan, a '!=' by index, or an
- * inner filter that found candidates. What delete does depends on the kind of the search, not only on the rows: a filter deletes nothing when its
- * lookup knew the candidates. */
+ * A search either knows its rows or it doesn't; then the whole condition is asked of every row. It does not
+ * when it is a scan, a '!=' by index, or an inner filter that found candidates. What delete does depends on
+ * the kind of the search, not only on the rows: a filter deletes nothing when its lookup knew the candidates.
+ */
+#include "engine/base/limits.h"
 #include "engine/run/app.h"
 #include "engine/run/table_place.h"
-#include "engine/base/limits.h"
 #include <stdlib.h>
 
 enum { FEW = 10 }; /* so few candidates are asked one by one */
@@ -32,15 +34,14 @@ static struct items items_of(const struct search *s)
 static int meets(struct search *s, const struct expr *condition, struct item *item)
 {
     *s->slot = item->row;
-    bool pass = expr_is_true(condition, s->frame);
+    int rc = table_meets(condition, s->frame);
     *s->slot = NULL;
-    return UNLIKELY(s->frame->env->failed) ? ERR_EVENT : pass;
+    return rc;
 }
 
 static int gate(struct search *s, const struct expr *condition)
 {
-    bool pass = expr_is_true(condition, s->frame);
-    return UNLIKELY(s->frame->env->failed) ? ERR_EVENT : pass;
+    return table_meets(condition, s->frame);
 }
 
 /* ---- scans ---- */
@@ -93,15 +94,9 @@ static int values_of(struct search *s, const struct table_search *t, struct valu
     return UNLIKELY(s->frame->env->failed) ? ERR_EVENT : 0;
 }
 
-static int by_address(const void *a, const void *b)
-{
-    uintptr_t x = (uintptr_t)*(struct item *const *)a, y = (uintptr_t)*(struct item *const *)b;
-    return x < y ? -1 : x > y;
-}
-
 static bool is_in(struct item *item, const struct items *sorted)
 {
-    return sorted->count && bsearch(&item, sorted->at, sorted->count, sizeof(*sorted->at), by_address);
+    return sorted->count && bsearch(&item, sorted->at, sorted->count, sizeof(*sorted->at), items_by_address);
 }
 
 static struct items sorted_copy(const struct search *s, const struct items *items)
@@ -110,7 +105,7 @@ static struct items sorted_copy(const struct search *s, const struct items *item
     for (uint32_t i = 0; i < items->count; i++)
         items_add(&copy, items->at[i]);
     if (copy.count)
-        qsort(copy.at, copy.count, sizeof(*copy.at), by_address);
+        qsort(copy.at, copy.count, sizeof(*copy.at), items_by_address);
     return copy;
 }
 
@@ -265,7 +260,8 @@ static int find(struct search *s, const struct table_search *t, struct items *ou
 int search_find(struct table *t, const struct table_query *q, struct frame *f, struct table_rows *out)
 {
     const struct table_search *only = q->search;
-    if (LIKELY(only->kind == SEARCH_INDEX && only->index == TABLE_PRIMARY && only->op == AST_EQ && !t->plan->primary.is_ordered)) {
+    if (LIKELY(only->kind == SEARCH_INDEX && only->index == TABLE_PRIMARY && only->op == AST_EQ &&
+               !t->plan->primary.is_ordered)) {
         /* What most joins ask for. The value doesn't look at the row. */
         struct value v = expr_eval(only->values[0], f);
         struct item *item = UNLIKELY(f->env->failed) ? NULL : place_get_one((struct keyed *)t, v);
@@ -412,12 +408,11 @@ int search_remove(struct table *t, const struct table_query *q, struct frame *f)
 
 /* ---- update ---- */
 
+/* The columns of a composite key don't count: a row stays where it is when they change. */
 static bool is_indexed(const struct table_plan *p, uint16_t column)
 {
-    for (int i = 0; i < p->primary.count; i++) {
-        if (p->primary.columns[i] == column)
-            return true;
-    }
+    if (p->primary.count == 1 && p->primary.columns[0] == column)
+        return true;
     for (int i = 0; i < p->index_count; i++) {
         if (p->indexes[i].columns[0] == column)
             return true;
@@ -453,8 +448,10 @@ static bool key_taken(struct search *s, struct keys *keys, struct value was, str
     return false;
 }
 
-/* Does an assignment move the rows, and may it? The first column that moves one decides (spec 08 section 3). */
-static int moves(struct search *s, const struct table_statement *st, const struct items *found, enum move *move)
+/* Does an assignment move the rows, and may it? The first column that moves one decides (spec 08 section 3).
+ */
+static int moves(struct search *s, const struct table_statement *st, const struct items *found,
+                 enum move *move)
 {
     const struct table_plan *p = place_plan(s->k);
     struct arena *scratch = s->frame->env->scratch;

@@ -141,6 +141,15 @@ static int drop_range(MDB_txn *txn, MDB_dbi dbi, const struct batch_op *op)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+/* The journal and the outboxes grow at the end, mostly of the whole shelf too: then pages are filled up instead of split. */
+static int put(MDB_txn *txn, MDB_dbi dbi, const struct batch_op *op)
+{
+    MDB_val key = {.mv_data = (void *)(uintptr_t)op->key, .mv_size = op->key_len};
+    MDB_val value = {.mv_data = (void *)(uintptr_t)op->bytes, .mv_size = op->len};
+    int rc = op->shelf == STORE_JOURNAL || op->shelf == STORE_OUTBOX ? mdb_put(txn, dbi, &key, &value, MDB_APPEND) : MDB_KEYEXIST;
+    return rc == MDB_KEYEXIST ? mdb_put(txn, dbi, &key, &value, 0) : rc;
+}
+
 static int write_all(struct lmdb_store *m, const struct store_batch *b, uint64_t *pages)
 {
     MDB_txn *txn;
@@ -152,11 +161,9 @@ static int write_all(struct lmdb_store *m, const struct store_batch *b, uint64_t
         return rc;
     *pages = PAGES_A_COMMIT;
     for (size_t at = 0; rc == 0 && batch_next(b, &at, &op);) {
-        MDB_val key = {.mv_data = (void *)(uintptr_t)op.key, .mv_size = op.key_len};
-        MDB_val value = {.mv_data = (void *)(uintptr_t)op.bytes, .mv_size = op.len};
         touched |= 1U << op.shelf;
         *pages += op.len > page / 2 ? (op.len + 16 + page - 1) / page : 0;
-        rc = op.is_put ? mdb_put(txn, m->shelves[op.shelf], &key, &value, 0) : drop_range(txn, m->shelves[op.shelf], &op);
+        rc = op.is_put ? put(txn, m->shelves[op.shelf], &op) : drop_range(txn, m->shelves[op.shelf], &op);
     }
     for (; touched; touched &= touched - 1)
         *pages += PAGES_A_SHELF;

@@ -33,7 +33,8 @@ enum store_shelf {
     STORE_ERRORS,  /* on.error='store' */
     STORE_SHELVES
 };
-enum { STORE_KEY_MOST = 480, STORE_FORMAT = 1 };
+/* Values up to STORE_SMALL_BYTES (with keys up to 16) share pages; what grows by small steps is best cut so. */
+enum { STORE_KEY_MOST = 480, STORE_SMALL_BYTES = 2008, STORE_FORMAT = 1 };
 
 struct store;
 struct store_options {

@@ -28,14 +28,16 @@ static const struct external_time_plan *plan_of(const struct op *op)
     return (const struct external_time_plan *)(const void *)op->plan;
 }
 
-static inline bool front_is_due(const struct external_time *w, const struct external_time_plan *p, int64_t time_ms)
+static inline bool front_is_due(const struct external_time *w, const struct external_time_plan *p,
+                                int64_t time_ms)
 {
     const char *row = (const char *)queue_at(&w->rows, 0);
     return time_is_due(((const union cell *)(const void *)(row + p->cell_at))->l, p->span_ms, time_ms);
 }
 
 /* Takes e in: what is due leaves before it. */
-static void take_in(struct external_time *w, const struct external_time_plan *p, const struct event *e, int64_t time_ms, struct batch *out)
+static void take_in(struct external_time *w, const struct external_time_plan *p, const struct event *e,
+                    int64_t time_ms, struct batch *out)
 {
     while (w->rows.count && front_is_due(w, p, time_ms))
         batch_add(out, queue_take(&w->rows), time_ms, EVENT_EXPIRED);
@@ -44,7 +46,8 @@ static void take_in(struct external_time *w, const struct external_time_plan *p,
     window_pass(out, e);
 }
 
-static inline bool first_is_due(const struct external_time *w, const struct external_time_plan *p, int64_t time_ms)
+static inline bool first_is_due(const struct external_time *w, const struct external_time_plan *p,
+                                int64_t time_ms)
 {
     return w->kept.count && time_is_due(kept_first(&w->kept, &p->kept, 0).l, p->span_ms, time_ms);
 }
@@ -81,13 +84,15 @@ static __attribute__((noinline)) int one_many(struct op *op, const struct event 
 }
 
 /* None or one that leaves; more go the long way. */
-static inline int one_kept(struct external_time *w, const struct external_time_plan *p, const struct event *e, int64_t time_ms)
+static inline int one_kept(struct external_time *w, const struct external_time_plan *p, const struct event *e,
+                           int64_t time_ms)
 {
     if (!first_is_due(w, p, time_ms)) {
         kept_add(&w->kept, &p->kept, e->row, UINT32_MAX);
         return op_slide(w->op.next, NULL, 0, 0, e);
     }
-    if (w->kept.count > 1 && time_is_due(kept_cells(&w->kept, &p->kept, kept_place(&w->kept, 1))->l, p->span_ms, time_ms))
+    if (w->kept.count > 1 &&
+        time_is_due(kept_cells(&w->kept, &p->kept, kept_place(&w->kept, 1))->l, p->span_ms, time_ms))
         return one_many(&w->op, e);
     struct ghost ghost;
     struct row *left = ghost_on(&ghost, &p->kept);
@@ -117,7 +122,8 @@ static int external_time_push(struct op *op, const struct batch *in)
 }
 
 /* More rows than one short chunk takes: those that left already stand in front. */
-static __attribute__((noinline)) int push_many(struct op *op, struct row *const *left, const struct event *e, int64_t time_ms)
+static __attribute__((noinline)) int push_many(struct op *op, struct row *const *left, const struct event *e,
+                                               int64_t time_ms)
 {
     struct batch out;
     batch_init(&out, op->env->scratch, BATCH_SHORT * 4);
@@ -186,7 +192,8 @@ static struct queue *external_time_content(struct op *op)
 static void external_time_keep(struct op_plan *plan, struct kept_plan *kept)
 {
     struct external_time_plan *p = (struct external_time_plan *)(void *)plan;
-    p->keeps = kept_plan_init(&p->kept, plan->in) && kept_plan_add(&p->kept, plan->in, (uint32_t)p->attribute);
+    p->keeps =
+        kept_plan_init(&p->kept, plan->in) && kept_plan_add(&p->kept, plan->in, (uint32_t)p->attribute);
     for (uint32_t c = 0; p->keeps && c < kept->count; c++)
         p->keeps = kept_plan_add(&p->kept, plan->in, kept->columns[c].index);
 }

@@ -1,7 +1,7 @@
 /* kept.c - see kept.h. The ring grows to what is needed and stays. */
 #include "engine/window/kept.h"
 
-enum { FIRST_PLACES = 8, PLACE_BYTES = sizeof(union cell) + 1 };
+enum { FIRST_PLACES = 8, PLACE_BYTES = sizeof(union cell) + 1, KEPT_EMPTY_MAX = 1 << 30 };
 
 bool kept_plan_init(struct kept_plan *p, const struct schema *s)
 {
@@ -31,7 +31,8 @@ void kept_grow(struct kept *k, const struct kept_plan *p, uint32_t most)
 {
     ASSERT(k->cap < UINT32_MAX / 2);
     struct kept wide = {.cap = k->cap ? k->cap * 2 : FIRST_PLACES};
-    if (wide.cap > most || most <= 2 * FIRST_PLACES) /* a million keys with a short window each: no smaller blocks left over */
+    if (wide.cap > most ||
+        most <= 2 * FIRST_PLACES) /* a million keys with a short window each: no smaller blocks left over */
         wide.cap = most;
     wide.block = mem_pool_alloc(block_bytes(p, wide.cap));
     for (; wide.count < k->count; wide.count++) {
@@ -69,7 +70,7 @@ void kept_fini(struct kept *k, const struct kept_plan *p)
 
 void kept_save(const struct kept *k, const struct kept_plan *p, struct writer *w)
 {
-    write_count(w, k->count);
+    write_u32(w, k->count); /* no write_count: an entry of no columns takes no bytes */
     write_u32(w, p->count);
     for (uint32_t i = 0; i < k->count; i++) {
         for (uint32_t c = 0; c < p->count; c++)
@@ -80,10 +81,10 @@ void kept_save(const struct kept *k, const struct kept_plan *p, struct writer *w
 int kept_load(struct kept *k, const struct kept_plan *p, struct reader *r)
 {
     kept_fini(k, p);
-    size_t count = read_count(r, UINT32_MAX / 2);
-    if (read_u32(r) != p->count)
+    uint32_t count = read_u32(r);
+    if (read_u32(r) != p->count || (p->count == 0 && count > KEPT_EMPTY_MAX))
         return ERR_STATE;
-    for (size_t i = 0; i < count && !r->failed; i++) {
+    for (uint32_t i = 0; i < count && !r->failed; i++) {
         if (k->count == k->cap)
             kept_grow(k, p, UINT32_MAX);
         uint32_t place = kept_place(k, k->count++);

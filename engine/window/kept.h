@@ -1,11 +1,13 @@
-/* kept.h - what a sliding window holds when of the rows that leave it only some columns are looked at: those values instead of the rows.
+/* kept.h - what a sliding window holds when of the rows that leave it only some columns are looked at: those
+ * values instead of the rows.
  *
- * `from S#window.length(1000) select k, avg(v) as a insert into Out` needs of a row that leaves only v. Plan finds that out when the selector
- * behind the window wants no expired events (select_kept), and tells the window (op_type.keep). An entry takes nine bytes a column, and
- * the row itself ends with its push, while it is still near.
+ * `from S#window.length(1000) select k, avg(v) as a insert into Out` needs of a row that leaves only v. Plan
+ * finds that out when the selector behind the window wants no expired events (select_kept), and tells the
+ * window (op_type.keep). An entry takes nine bytes a column, and the row itself ends with its push, while it
+ * is still near.
  *
- * A row that leaves is shown as a ghost: a row of the window's schema in which only the kept columns are set. It lies on the stack or in
- * scratch, and nobody may ref it.
+ * A row that leaves is shown as a ghost: a row of the window's schema in which only the kept columns are set.
+ * It lies on the stack or in scratch, and nobody may ref it.
  *
  * Values are counted (value_keep) while they are held. Single-threaded, as all of the engine. */
 #ifndef WEIR_WINDOW_KEPT_H
@@ -96,7 +98,8 @@ static inline void ghost_end(const struct kept_plan *p, const struct row *ghost)
     for (const struct kept_column *c = p->columns, *end = c + p->count; c < end; c++) {
         uint8_t tag = ghost->types[c->index];
         if (tag == TYPE_STRING || tag == TYPE_OBJECT)
-            value_drop((struct value){*(const union cell *)(const void *)((const char *)ghost + c->cell_at), (enum type)tag});
+            value_drop((struct value){*(const union cell *)(const void *)((const char *)ghost + c->cell_at),
+                                      (enum type)tag});
     }
 }
 static inline struct row *ghost_on(struct ghost *space, const struct kept_plan *p)

@@ -21,5 +21,31 @@ round() { # NAME WEIR KILLS [POINTS]
 }
 
 ok killed-at-random round random "${WEIR_RELEASE:-build/weir}" "$kills"
-[[ -n ${ONLY_RANDOM:-} ]] || ok killed-at-points round points "${WEIR_DEBUG:-build/asan/weir}" "$kills" "$points"
+ok killed-at-points round points "${WEIR_DEBUG:-build/asan/weir}" "$kills" "$points"
+
+# The store refuses, as a full or failing disk does, and takes again: nothing is lost, and nobody has to start anything.
+fails() { # NAME FAULT
+    WEIR_FAULT=$2 CRASH_SECONDS=3 round "$1" "${WEIR_DEBUG:-build/asan/weir}" 0 || return 1
+    grep -q 'durable apps take nothing in' "$dir/$1/log" && grep -q 'durable apps go on' "$dir/$1/log"
+}
+ok disk-is-full-for-a-while fails full 'store.apply:30:full:6'
+ok disk-fails-now-and-then fails io 'store.commit:25:io:1,store.commit:40:io:4,store.commit:70:io:2'
+
+# A real full disk: a small file system in memory, filled up by somebody else, then emptied.
+fills_up() {
+    local small=$dir/small
+    mkdir -p "$small" "$dir/real"
+    mount -t tmpfs -o size=6m tmpfs "$small" 2>/dev/null || { echo '    not root: left out'; return 0; }
+    mkdir -p "$small/state"
+    ln -s "$small/state" "$dir/real/state"
+    (sleep 1; head -c 8000000 /dev/zero >"$small/others" 2>/dev/null; sleep 2; rm -f "$small/others") &
+    local filler=$!
+    CRASH_SECONDS=4 round real "${WEIR_RELEASE:-build/weir}" 0
+    local rc=$?
+    wait $filler
+    grep -q 'No space left' "$dir/real/log" && grep -q 'durable apps go on' "$dir/real/log" || rc=1
+    umount "$small"
+    return $rc
+}
+ok disk-fills-up fills_up
 tally

@@ -112,6 +112,9 @@ class Case:
             self.items.append(self.item(n))
         if not self.keys and self.chance(0.02):
             self.items = []
+        if self.by and any(e.endswith(")") and n not in self.keys and not e.split("(")[0] in ("sum", "avg", "min", "max", "count", "distinctCount") for e, n, _ in self.items):
+            # The value of a function alone is that of the row that came last out of a hash table; beside another value it is that of the newest event.
+            self.items.append(("i", "newest", "int"))
         select = ", ".join(e if e == n else "%s as %s" % (e, n) for e, n, _ in self.items) or "*"
         durations = self.durations()
         out = ""
@@ -170,6 +173,9 @@ class Case:
 
     def condition(self, prefix):
         r = self.r
+        if self.chance(0.25):
+            a, b = self.condition(prefix), self.condition(prefix)
+            return r.choice(["(%s and %s)", "(%s or %s)", "not(%s or %s)", "not(%s and %s)"]) % (a, b)
         n, t = r.choice(self.names())
         if t == "string":
             return "%s%s == '%s'" % (prefix, n, r.choice(["a", "b", "x"]))

@@ -3,6 +3,7 @@
 #ifndef WEIR_TESTS_PORTS_HOST_H
 #define WEIR_TESTS_PORTS_HOST_H
 
+#include "agent/clock.h"
 #include "engine/base/limits.h"
 #include "ports/port.h"
 #include "tests/unit/check.h"
@@ -164,6 +165,7 @@ static inline struct port *test_open(const struct port_type *type, bool is_sink,
     struct options o = {values, 0};
     for (; pairs[0]; pairs += 2)
         values[o.count++] = (struct option_value){pairs[0], pairs[1]};
+    port_use_clock(clock_steady_ms);
     return port_open(type, is_sink, "Test/S", &o, &host_calls, h, e);
 }
 

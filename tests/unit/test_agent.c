@@ -129,7 +129,7 @@ static struct outbox *outbox_of(const char *on_error, uint32_t most)
     struct outbox *b = NULL;
     struct err e = {0};
     pokes = 0;
-    CHECK(outbox_open(&b, &sink, "App", "Out", most, 100000, on_wake, NULL, &e) == 0);
+    CHECK(outbox_open(&b, &sink, NULL, "App", "Out", most, 100000, on_wake, NULL, &e) == 0);
     return b;
 }
 

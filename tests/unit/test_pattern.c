@@ -1,5 +1,5 @@
-/* test_pattern.c - the lists of partial matches: the index against a scan, the heap against a minimum, the sort; and what bounds do to a
- * running pattern is seen in its counters. */
+/* test_pattern.c - the lists of partial matches: the index against a scan, the heap against a minimum, the
+ * sort; and what bounds do to a running pattern is seen in its counters. */
 #include "engine/run/partial.h"
 #include "tests/unit/check.h"
 #include <stdlib.h>
@@ -124,7 +124,8 @@ static void test_sort(void)
         if (a->ts_ms == b->ts_ms)
             right = right && a->out_at < b->out_at;
         else
-            right = right && b->ts_ms != PARTIAL_NEW_MS ? a->ts_ms != PARTIAL_NEW_MS && a->ts_ms < b->ts_ms : right;
+            right = right && b->ts_ms != PARTIAL_NEW_MS ? a->ts_ms != PARTIAL_NEW_MS && a->ts_ms < b->ts_ms
+                                                        : right;
     }
     for (struct wait *w = l.last; w; w = w->prev)
         back++;

@@ -1,0 +1,124 @@
+/* durable.c - durable ingest in process: messages as a port's thread delivers them, in batches of 256, each batch on disk (one fsync) before the next.
+ *
+ *     durable APP FOLDER COUNT     one JSON object a line on standard output
+ *
+ * events per CPU-second of the whole process (delivery, map, queries, journal, commits), bytes written to the device for a byte of message. APP has one
+ * mqtt source; nobody answers at its url. */
+#include "agent/clock.h"
+#include "agent/metrics.h"
+#include "agent/statedir.h"
+#include "agent/textfile.h"
+#include "agent/turn.h"
+#include "engine/base/log.h"
+#include "engine/base/mem.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BATCH = 256 };
+
+static struct hosted *app;
+static const char *text;
+static size_t text_len;
+static struct config config;
+
+static void job_start(struct worker *w, void *user)
+{
+    struct err e = {0};
+    (void)user;
+    app = hosted_new(w, "bench", text, text_len, &config);
+    if (!app || hosted_start(app, NULL, &config, &e) < 0) {
+        fprintf(stderr, "durable: %s\n", e.text);
+        exit(1);
+    }
+}
+
+static void job_stop(struct worker *w, void *user)
+{
+    (void)w;
+    (void)user;
+    hosted_free(app, false);
+}
+
+static long long device_bytes(void)
+{
+    char line[128];
+    long long bytes = 0;
+    FILE *f = fopen("/proc/self/io", "r");
+    while (f && fgets(line, sizeof line, f))
+        sscanf(line, "write_bytes: %lld", &bytes);
+    if (f)
+        fclose(f);
+    return bytes;
+}
+
+/* What was delivered is on disk. */
+static void wait_for(struct worker *w, uint64_t count)
+{
+    (void)w;
+    while (atomic_load(&metrics.in) < count || atomic_load(&w->commit_pending))
+        clock_pause_us(20);
+}
+
+int main(int argc, char **argv)
+{
+    struct worker w;
+    struct err e = {0};
+    struct store *store;
+    struct buf file;
+    int fd;
+    if (argc < 4)
+        return 2;
+    long count = strtol(argv[3], NULL, 10);
+    config_init(&config);
+    config.durable = true;
+    if (getenv("CHECKPOINT_BYTES"))
+        config.checkpoint_bytes = strtol(getenv("CHECKPOINT_BYTES"), NULL, 10);
+    log_set(LOG_ERROR, false);
+    if (textfile_read(argv[1], 1 << 20, &file, &e) < 0 || statedir_open(argv[2], &fd, &e) < 0 ||
+        store_open(&store, &(struct store_options){.folder = argv[2], .most_bytes = (uint64_t)1 << 33}, &e) < 0) {
+        fprintf(stderr, "durable: %s\n", e.text);
+        return 1;
+    }
+    text = file.bytes;
+    text_len = file.len;
+    int64_t open_us = clock_steady_us();
+    if (worker_start(&w, 0, &config, store, &e) < 0)
+        return 1;
+    worker_call(&w, job_start, NULL);
+    open_us = clock_steady_us() - open_us;
+    struct source *s = app->sources[0];
+    uint64_t before = atomic_load(&metrics.in), message_bytes = 0;
+    int64_t cpu_us = clock_cpu_us(), wall_us = clock_steady_us();
+    long long device = device_bytes();
+    for (long i = 0; i < count; i += BATCH) {
+        for (long k = i; k < i + BATCH && k < count; k++) {
+            char m[128];
+            int len = snprintf(m, sizeof m, "{\"event\":{\"k\":\"d%ld\",\"at\":%ld,\"v\":%ld.5}}", k % 16, 1700000000000 + k, k % 100);
+            struct property topic[] = {{"topic", "in"}};
+            message_bytes += (uint64_t)len;
+            while (s->port->host->deliver(s->port->user, m, (size_t)len, topic, 1, 0) < 0)
+                clock_pause_us(20);
+        }
+        wait_for(&w, before + (uint64_t)(i + BATCH < count ? i + BATCH : count));
+    }
+    cpu_us = clock_cpu_us() - cpu_us;
+    wall_us = clock_steady_us() - wall_us;
+    device = device_bytes() - device;
+    struct store_counts n;
+    store_count(store, &n);
+    printf("{\"bench\":\"durable\",\"app\":\"%s\",\"events\":%ld,\"events_per_cpu_s\":%.0f,\"events_per_s\":%.0f,\"commits\":%llu,"
+           "\"message_bytes\":%llu,\"put_bytes\":%llu,\"device_bytes\":%lld,\"amplification\":%.2f,\"open_ms\":%lld,\"peak_kb\":%ld}\n",
+           argv[1], count, (double)count * 1e6 / (double)cpu_us, (double)count * 1e6 / (double)wall_us, (unsigned long long)n.commits,
+           (unsigned long long)message_bytes, (unsigned long long)n.put_bytes, device, (double)device / (double)message_bytes,
+           (long long)open_us / 1000, clock_peak_rss_kb());
+    if (!getenv("NO_STOP"))
+        worker_call(&w, job_stop, NULL);
+    else
+        _exit(0);
+    worker_stop(&w);
+    store_close(store);
+    close(fd);
+    return 0;
+}
