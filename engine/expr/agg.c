@@ -69,7 +69,7 @@ void agg_block_save(const struct agg_layout *l, const char *block, struct writer
 
 int agg_block_load(const struct agg_layout *l, char *block, struct reader *r)
 {
-    if (read_count(r, (size_t)l->count) != (size_t)l->count)
+    if (read_varint(r) != (uint64_t)l->count)
         return ERR_STATE;
     for (const struct agg_slot *s = l->slots; s; s = s->next) {
         char *state = block + s->at;

@@ -347,7 +347,7 @@ static struct part part_key(struct search_build *b, const struct ast_expr *e, co
     if (!part.unequal)
         part.unequal = right->unequal;
     for (int i = 0; i < k->count; i++) {
-        if (!part.values[i])
+        if (right->values[i]) /* what is said last about a column holds */
             part.values[i] = right->values[i];
         count += part.values[i] != NULL;
     }

@@ -332,7 +332,7 @@ static uint64_t shape_of(const struct part_of *what)
         struct ast_definition alone = *what->definition;
         alone.next = NULL;
         print_app(&(struct ast_app){.definitions = &alone}, &words);
-    } else if (op && op->type->explain && strncmp(op->type->name, "window.", 7) == 0) {
+    } else if (op && op->type->explain && !op->type->keep && strncmp(op->type->name, "window.", 7) == 0) {
         buf_add_str(&words, op->type->name);
         op->type->explain(op->plan, &words);
     } else if (what->item) {

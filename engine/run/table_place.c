@@ -728,6 +728,9 @@ int place_delete_items(struct keyed *k, const struct items *items)
 {
     struct value key[LIMIT_TABLE_KEY];
     int rc = 0;
+    /* One may leave its last place before its turn is over. */
+    for (uint32_t i = 0; i < items->count; i++)
+        items->at[i]->refs++;
     for (uint32_t i = 0; i < items->count && rc == 0; i++) {
         struct item *e = items->at[i];
         if (!place_has_key(k)) {
@@ -745,6 +748,8 @@ int place_delete_items(struct keyed *k, const struct items *items)
             rc = ERR_EVENT;
         }
     }
+    for (uint32_t i = 0; i < items->count; i++)
+        item_unref(items->at[i]);
     return rc;
 }
 

@@ -1,7 +1,8 @@
 /* kept.c - see kept.h. The ring grows to what is needed and stays. */
 #include "engine/window/kept.h"
+#include "engine/window/pieces.h"
 
-enum { FIRST_PLACES = 8, PLACE_BYTES = sizeof(union cell) + 1, KEPT_EMPTY_MAX = 1 << 30 };
+enum { FIRST_PLACES = 8, PLACE_BYTES = sizeof(union cell) + 1 };
 
 bool kept_plan_init(struct kept_plan *p, const struct schema *s)
 {
@@ -65,35 +66,79 @@ void kept_fini(struct kept *k, const struct kept_plan *p)
     }
     if (k->cap)
         mem_pool_free(k->block, block_bytes(p, k->cap));
+    pieces_end(&k->pieces);
     *k = (struct kept){0};
+}
+
+struct entries { /* being written or read */
+    struct kept *kept;
+    const struct kept_plan *plan;
+};
+
+/* The types of all columns, then the values: nine bytes for a number. */
+static void write_entry(void *user, struct writer *w, uint32_t i, bool begins)
+{
+    const struct entries *e = user;
+    (void)begins;
+    for (uint32_t c = 0; c < e->plan->count; c++)
+        write_value(w, value_at(e->kept, e->plan, i, c));
+    if (!e->plan->count)
+        write_u8(w, 0); /* an entry is never nothing */
+}
+
+static bool read_entry(void *user, struct reader *r, bool begins, bool is_held)
+{
+    const struct entries *e = user;
+    struct kept *k = e->kept;
+    uint32_t place = 0;
+    (void)begins;
+    if (is_held) {
+        if (k->count == k->cap)
+            kept_grow(k, e->plan, UINT32_MAX);
+        place = kept_place(k, k->count++);
+    }
+    for (uint32_t c = 0; c < e->plan->count; c++) {
+        struct value v = read_value(r);
+        if (is_held) {
+            kept_cells(k, e->plan, place)[c] = v.as;
+            kept_tags(k, e->plan, place)[c] = (uint8_t)v.type;
+        } else {
+            value_drop(v);
+        }
+    }
+    if (!e->plan->count)
+        read_u8(r);
+    return !r->failed;
 }
 
 void kept_save(const struct kept *k, const struct kept_plan *p, struct writer *w)
 {
-    write_u32(w, k->count); /* no write_count: an entry of no columns takes no bytes */
+    struct kept *own = (struct kept *)(uintptr_t)k; /* how it is saved is no part of what it holds */
+    struct entries entries = {own, p};
+    bool in_pieces = w->state && k->count > PIECES_INLINE;
     write_u32(w, p->count);
-    for (uint32_t i = 0; i < k->count; i++) {
-        for (uint32_t c = 0; c < p->count; c++)
-            write_value(w, value_at(k, p, i, c));
+    write_u8(w, in_pieces);
+    if (in_pieces) {
+        pieces_save(&own->pieces, w, k->taken, k->count, &(struct pieces_owner){.user = &entries, .write = write_entry});
+        return;
     }
+    pieces_end(&own->pieces);
+    write_count(w, k->count);
+    for (uint32_t i = 0; i < k->count; i++)
+        write_entry(&entries, w, i, i == 0);
 }
 
 int kept_load(struct kept *k, const struct kept_plan *p, struct reader *r)
 {
+    struct entries entries = {k, p};
     kept_fini(k, p);
-    uint32_t count = read_u32(r);
-    if (read_u32(r) != p->count || (p->count == 0 && count > KEPT_EMPTY_MAX))
+    if (read_u32(r) != p->count)
         return ERR_STATE;
-    for (uint32_t i = 0; i < count && !r->failed; i++) {
-        if (k->count == k->cap)
-            kept_grow(k, p, UINT32_MAX);
-        uint32_t place = kept_place(k, k->count++);
-        for (uint32_t c = 0; c < p->count; c++) {
-            struct value v = read_value(r);
-            kept_cells(k, p, place)[c] = v.as;
-            kept_tags(k, p, place)[c] = (uint8_t)v.type;
-        }
-    }
+    if (read_u8(r))
+        return pieces_load(&k->pieces, r, &k->taken, &(struct pieces_owner){.user = &entries, .read = read_entry});
+    size_t count = read_count(r, UINT32_MAX / 2);
+    for (size_t i = 0; i < count && !r->failed; i++)
+        read_entry(&entries, r, i == 0, true);
     return r->failed ? ERR_STATE : 0;
 }
 

@@ -30,6 +30,8 @@ struct kept_plan {
 struct kept {
     char *block; /* cells of all places, then their tags */
     uint32_t cap, head, count;
+    uint64_t taken;        /* entries that left: the number of the oldest */
+    struct pieces *pieces; /* pieces.h */
 };
 struct ghost {
     union cell space[GHOST_BYTES / sizeof(union cell)];
@@ -87,6 +89,7 @@ static inline void kept_take(struct kept *k, const struct kept_plan *p, struct r
     }
     k->head = k->head + 1 == k->cap ? 0 : k->head + 1;
     k->count--;
+    k->taken++;
 }
 /* A kept column of the oldest entry. */
 static inline union cell kept_first(const struct kept *k, const struct kept_plan *p, uint32_t column)

@@ -1,45 +1,20 @@
 /* queue.c - the ring behind windows: see queue.h. Capacity doubles and never shrinks while rows are in; an
  * emptied big ring is kept, because a window that was full once will be full again. */
 #include "engine/window/queue.h"
-#include "engine/data/state.h"
+#include "engine/window/pieces.h"
 #include "engine/window/queue_index.h"
 
-enum {
-    QUEUE_FIRST_CAP = 8,
-    INLINE_ROWS = 16, /* so few rows stand in the operator's part */
-    PIECE_ROWS = 4096,
-    PIECE_BYTES = 128 * 1024,
-};
+enum { QUEUE_FIRST_CAP = 8 };
 enum { SAVED_WHOLE, SAVED_PIECES };
-
-/* Rows [starts of the first, saved_to) stand in pieces of the group, each under the number of its first row. */
-struct queue_pieces {
-    struct state *state; /* the app's, and longer there than the queue */
-    uint64_t group, saved_to;
-    uint64_t *starts; /* of the pieces, oldest first, from `first` */
-    uint32_t first, count, cap;
-    bool is_shuffled; /* rows came or went elsewhere than at the ends: what is saved is worth nothing */
-};
 
 void queue_init(struct queue *q)
 {
     *q = (struct queue){0};
 }
 
-static void pieces_end(struct queue *q)
-{
-    struct queue_pieces *p = q->pieces;
-    if (!p)
-        return;
-    state_end(p->state, p->group);
-    mem_free(p->starts);
-    mem_free(p);
-    q->pieces = NULL;
-}
-
 void queue_fini(struct queue *q)
 {
-    pieces_end(q);
+    pieces_end(&q->pieces);
     struct queue_index *indexes = q->indexes;
     q->indexes = NULL; /* nobody looks any more */
     queue_clear(q);
@@ -94,12 +69,6 @@ static struct row **place(const struct queue *q, uint32_t i)
     return &q->ring[(q->head + i) & (q->cap - 1)];
 }
 
-static void shuffled(struct queue *q)
-{
-    if (q->pieces)
-        q->pieces->is_shuffled = true;
-}
-
 struct row *queue_take_at(struct queue *q, uint32_t i)
 {
     ASSERT(i < q->count);
@@ -109,7 +78,7 @@ struct row *queue_take_at(struct queue *q, uint32_t i)
     for (; i + 1 < q->count; i++)
         *place(q, i) = *place(q, i + 1);
     q->count--;
-    shuffled(q);
+    pieces_forget(q->pieces);
     if (q->indexes)
         queue_index_removed(q->indexes, row);
     return row;
@@ -124,7 +93,7 @@ void queue_insert_at(struct queue *q, uint32_t i, struct row *row)
         *place(q, j) = *place(q, j - 1);
     *place(q, i) = row_ref(row);
     if (i < q->count++)
-        shuffled(q);
+        pieces_forget(q->pieces);
     if (q->indexes)
         queue_index_added(q->indexes, row);
 }
@@ -154,141 +123,65 @@ void queue_move(struct queue *to, struct queue *from)
 
 /* ---- state ---- */
 
-static void piece_add(struct queue_pieces *p, uint64_t start)
+struct rows { /* being written or read as a piece */
+    struct queue *queue;
+    struct row *before; /* owned when reading */
+};
+
+static void write_entry(void *user, struct writer *w, uint32_t i, bool begins)
 {
-    if (p->first + p->count == p->cap) {
-        if (p->first > p->count) {
-            memmove(p->starts, p->starts + p->first, p->count * sizeof *p->starts);
-            p->first = 0;
-        } else {
-            p->cap = p->cap ? p->cap * 2 : 8;
-            p->starts = mem_resize(p->starts, p->cap, sizeof *p->starts);
-        }
-    }
-    p->starts[p->first + p->count++] = start;
+    struct rows *rows = user;
+    struct row *row = queue_at(rows->queue, i);
+    write_row_behind(w, row, begins ? NULL : rows->before);
+    rows->before = row;
 }
 
-/* Pieces whose rows have all left. */
-static void pieces_drop(struct queue_pieces *p, uint64_t taken)
+static void end_rows(void *user)
 {
-    uint64_t from = p->count ? p->starts[p->first] : 0;
-    while (p->count && (p->count > 1 ? p->starts[p->first + 1] : p->saved_to) <= taken) {
-        p->first++;
-        p->count--;
-    }
-    uint64_t to = p->count ? p->starts[p->first] : p->saved_to;
-    if (from < to)
-        state_drop(p->state, p->group, from, to);
+    struct rows *rows = user;
+    if (rows->before)
+        row_unref(rows->before);
+    rows->before = NULL;
 }
 
-static void pieces_write(const struct queue *q, struct queue_pieces *p)
+static bool read_entry(void *user, struct reader *r, bool begins, bool is_held)
 {
-    struct writer w = {0};
-    uint64_t end = q->taken + q->count, number = p->saved_to < q->taken ? q->taken : p->saved_to;
-    buf_init(&w.out, SIZE_MAX);
-    while (number < end) {
-        uint64_t start = number;
-        const struct row *before = NULL;
-        buf_clear(&w.out);
-        for (; number < end && number - start < PIECE_ROWS && w.out.len < PIECE_BYTES; number++) {
-            const struct row *row = queue_at(q, (uint32_t)(number - q->taken));
-            write_row_behind(&w, row, before);
-            before = row;
-        }
-        state_put(p->state, p->group, start, w.out.bytes, w.out.len);
-        piece_add(p, start);
-    }
-    p->saved_to = end;
-    buf_fini(&w.out);
-}
-
-static struct queue_pieces *pieces_new(struct state *s, uint64_t group)
-{
-    struct queue_pieces *p = mem_alloc(sizeof *p);
-    p->state = s;
-    p->group = group;
-    return p;
-}
-
-static void save_pieces(struct queue *q, struct writer *w)
-{
-    struct queue_pieces *p = q->pieces;
-    if (!p) {
-        p = q->pieces = pieces_new(w->state, state_group(w->state));
-        p->saved_to = q->taken;
-    }
-    if (p->is_shuffled) {
-        state_end(p->state, p->group);
-        p->first = p->count = 0;
-        p->saved_to = q->taken;
-        p->is_shuffled = false;
-    }
-    pieces_drop(p, q->taken);
-    pieces_write(q, p);
-    write_i64(w, (int64_t)p->group);
-    write_i64(w, (int64_t)q->taken);
-    write_i64(w, q->count); /* not write_count: what is counted lies elsewhere */
-    write_i64(w, q->walked);
+    struct rows *rows = user;
+    struct row *row = read_row_behind(r, begins ? NULL : rows->before);
+    end_rows(rows);
+    rows->before = row;
+    if (row && is_held)
+        queue_add(rows->queue, row);
+    return row != NULL;
 }
 
 void queue_save(const struct queue *q, struct writer *w)
 {
     struct queue *own = (struct queue *)(uintptr_t)q; /* how it is saved is no part of what it holds */
     if (w->state) {
-        bool in_pieces = q->count > INLINE_ROWS;
+        bool in_pieces = q->count > PIECES_INLINE;
         write_u8(w, in_pieces ? SAVED_PIECES : SAVED_WHOLE);
         if (in_pieces) {
-            save_pieces(own, w);
+            struct rows rows = {.queue = own};
+            write_u32(w, q->walked);
+            pieces_save(&own->pieces, w, q->taken, q->count, &(struct pieces_owner){.user = &rows, .write = write_entry});
             return;
         }
-        pieces_end(own);
+        pieces_end(&own->pieces);
     }
     write_count(w, q->count);
-    write_count(w, q->walked < q->count ? q->walked : q->count); /* rows may have left since */
+    write_varint(w, q->walked);
     for (uint32_t i = 0; i < q->count; i++)
         write_row(w, queue_at(q, i));
 }
 
-static bool load_piece(struct queue *q, struct state_piece *piece, uint64_t end)
-{
-    struct reader *r = &piece->reader;
-    struct row *before = NULL;
-    uint64_t number = piece->number;
-    for (; r->at < r->end && number < end; number++) {
-        struct row *row = read_row_behind(r, before);
-        if (before)
-            row_unref(before);
-        before = row;
-        if (!row)
-            break;
-        if (number >= q->taken)
-            queue_add(q, row);
-    }
-    if (before)
-        row_unref(before);
-    return !r->failed;
-}
-
 static int load_pieces(struct queue *q, struct reader *r)
 {
-    struct state_piece piece = {0};
-    uint64_t group = (uint64_t)read_i64(r);
-    q->taken = (uint64_t)read_i64(r);
-    uint64_t count = (uint64_t)read_i64(r), walked = (uint64_t)read_i64(r);
-    if (r->failed || count > UINT32_MAX / 2)
-        return ERR_STATE;
-    struct queue_pieces *p = q->pieces = pieces_new(r->state, group);
-    bool good = true;
-    for (bool is_first = true; good && state_next(r->state, group, is_first, &piece); is_first = false) {
-        good = is_first ? piece.number <= q->taken : piece.number == q->taken + q->count;
-        piece_add(p, piece.number);
-        good = good && load_piece(q, &piece, q->taken + count);
-    }
-    p->saved_to = q->taken + q->count;
-    if (!good || state_failed(r->state) || q->count != count)
-        return ERR_STATE;
-    q->walked = walked < count ? (uint32_t)walked : q->count;
-    return 0;
+    struct rows rows = {.queue = q};
+    uint32_t walked = read_u32(r);
+    int rc = pieces_load(&q->pieces, r, &q->taken, &(struct pieces_owner){.user = &rows, .read = read_entry, .end = end_rows});
+    q->walked = walked < q->count ? walked : q->count;
+    return rc;
 }
 
 int queue_load(struct queue *q, struct reader *r)
@@ -300,7 +193,7 @@ int queue_load(struct queue *q, struct reader *r)
     if (how != SAVED_WHOLE)
         return r->failed ? ERR_STATE : 0;
     size_t count = read_count(r, UINT32_MAX / 2);
-    uint32_t walked = (uint32_t)read_count(r, UINT32_MAX);
+    uint32_t walked = (uint32_t)read_varint(r);
     for (size_t i = 0; i < count && !r->failed; i++) {
         struct row *row = read_row(r);
         if (!row) {

@@ -9,7 +9,7 @@
 #include "engine/data/codec.h"
 #include "engine/data/row.h"
 
-struct queue_pieces; /* queue.c: how its rows stand in a checkpoint */
+struct pieces; /* pieces.h: how its rows stand in a checkpoint */
 struct queue_index; /* queue_index.h; made by a join that found an equality condition */
 struct queue {
     struct row **ring;
@@ -18,7 +18,7 @@ struct queue {
                         own timestamps when they leave */
     struct queue_index *indexes;
     uint64_t taken; /* rows that left from the front: the number of the oldest row */
-    struct queue_pieces *pieces;
+    struct pieces *pieces;
 };
 
 void queue_init(struct queue *q); /* zeroed memory is a valid empty queue too */

@@ -40,7 +40,7 @@ fills_up() {
     ln -s "$small/state" "$dir/real/state"
     (sleep 1; head -c 8000000 /dev/zero >"$small/others" 2>/dev/null; sleep 2; rm -f "$small/others") &
     local filler=$!
-    CRASH_SECONDS=4 round real "${WEIR_RELEASE:-build/weir}" 0
+    CRASH_RATE=4000 CRASH_SECONDS=4 round real "${WEIR_RELEASE:-build/weir}" 0
     local rc=$?
     wait $filler
     grep -q 'No space left' "$dir/real/log" && grep -q 'durable apps go on' "$dir/real/log" || rc=1
