@@ -131,6 +131,8 @@ chance() { # each query has its own
     [[ $(query Room 'from T select UUID() as u limit 1') != "$(query Room 'from T select UUID() as u limit 1')" ]]
 }
 ok chance-is-fresh chance
+uuid_is_random() { [[ $(query Room 'from T select UUID() as u limit 1') =~ \"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\" && ! ${BASH_REMATCH[0]} =~ 00000000 ]]; }
+ok uuid-is-random uuid_is_random
 
 # ---- what it refuses ----
 ok refused-name refuses "^query:1:15: 'nope' is not an attribute of T" Room 'from T select nope'
