@@ -222,7 +222,10 @@ static int run_configured(struct run *r)
         log_write(LOG_ERROR, "agent", "%s", e.text);
         return CMD_BAD;
     }
-    if (*state && store_open(&r->store, &(struct store_options){.folder = state, .most_bytes = (uint64_t)r->config.state_bytes}, &e) < 0) {
+    if (*state &&
+        store_open(&r->store,
+                   &(struct store_options){.folder = state, .most_bytes = (uint64_t)r->config.state_bytes},
+                   &e) < 0) {
         log_write(LOG_ERROR, "agent", "%s", e.text);
         close(r->state_lock);
         return CMD_BAD;
