@@ -612,6 +612,41 @@ static void save_pieces(struct partitioner *o, struct writer *w)
     write_i64(w, (int64_t)o->next_number);
 }
 
+/* What the copies of an operator share; nothing where there was no copy yet. */
+static void save_shared(const struct partitioner *o, struct writer *w)
+{
+    for (int q = 0; q < o->plan->query_count; q++) {
+        const struct plan_query *query = o->plan->queries[q];
+        for (int i = 0; i < query->op_count; i++) {
+            const struct op_plan *op = query->ops[i];
+            const void *shared = o->op.app->shared[op->number];
+            if (!op->type->save_shared)
+                continue;
+            write_u8(w, shared != NULL);
+            if (shared)
+                op->type->save_shared(op, shared, w);
+        }
+    }
+}
+
+static int load_shared(struct partitioner *o, struct reader *r)
+{
+    int rc = 0;
+    for (int q = 0; q < o->plan->query_count; q++) {
+        const struct plan_query *query = o->plan->queries[q];
+        for (int i = 0; i < query->op_count && rc == 0; i++) {
+            const struct op_plan *op = query->ops[i];
+            if (!op->type->load_shared || !read_u8(r))
+                continue;
+            void **shared = &o->op.app->shared[op->number];
+            if (!*shared)
+                *shared = mem_alloc(op->type->shared_size);
+            rc = op->type->load_shared(op, *shared, r);
+        }
+    }
+    return rc;
+}
+
 void partition_save(const struct op *op, struct writer *w)
 {
     const struct partitioner *o = (const struct partitioner *)op;
@@ -623,6 +658,7 @@ void partition_save(const struct op *op, struct writer *w)
     for (uint32_t i = 0; !w->state && i < o->top; i++)
         if (o->all[i])
             save_key(o->all[i], w);
+    save_shared(o, w);
     if (o->plan->purges)
         purge_save(&o->purge, w);
 }
@@ -704,6 +740,8 @@ int partition_load(struct op *op, struct reader *r)
         rc = load_key(o, r, i);
     if (rc == 0 && o->count != count)
         rc = ERR_STATE;
+    if (rc == 0)
+        rc = load_shared(o, r);
     if (rc == 0 && o->plan->purges)
         rc = load_purge(o, r);
     o->most = most > o->count ? most : o->count;
