@@ -92,7 +92,8 @@ static void reload(struct run *r)
     } else {
         if (fresh.workers != r->config.workers || strcmp(fresh.apps, r->config.apps) ||
             strcmp(fresh.state, r->config.state) || strcmp(fresh.control_socket, r->config.control_socket))
-            log_write(LOG_WARN, "agent", "workers, apps, state and control.socket change with the next start only");
+            log_write(LOG_WARN, "agent",
+                      "workers, apps, state and control.socket change with the next start only");
         config_fini(&r->config);
         r->config = fresh;
         name_device(&r->config);
@@ -185,7 +186,8 @@ static int start_workers(struct run *r)
     return CMD_OK;
 }
 
-/* Without it the agent does its work all the same. Before there are other threads: the mask of new files' modes is the whole process's. */
+/* Without it the agent does its work all the same. Before there are other threads: the mask of new files'
+ * modes is the whole process's. */
 static void open_control(struct run *r)
 {
     char path[CONTROL_PATH_BYTES];

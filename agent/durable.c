@@ -13,8 +13,15 @@
 #include <string.h>
 
 enum { MARK_FORMAT = 1, MESSAGE_HEAD_MOST = 40 };
-/* A SAME_MESSAGE has the properties of the message before it in the record. Times are differences to the note before. */
-enum note_kind { NOTE_MESSAGE = 'm', NOTE_SAME_MESSAGE = 's', NOTE_ADVANCE = 'a', NOTE_TOPIC = 't', NOTE_QUERY = 'q' };
+/* A SAME_MESSAGE has the properties of the message before it in the record. Times are differences to the note
+ * before. */
+enum note_kind {
+    NOTE_MESSAGE = 'm',
+    NOTE_SAME_MESSAGE = 's',
+    NOTE_ADVANCE = 'a',
+    NOTE_TOPIC = 't',
+    NOTE_QUERY = 'q'
+};
 
 bool durable_wanted(const struct plan *plan, bool standard)
 {

@@ -552,7 +552,8 @@ void hosted_work_message(struct hosted *h, int source, const struct arrival *a, 
         mem_free(properties);
 }
 
-int hosted_work_query(struct hosted *h, const char *text, size_t len, int64_t time_ms, struct result *result, struct err *e)
+int hosted_work_query(struct hosted *h, const char *text, size_t len, int64_t time_ms, struct result *result,
+                      struct err *e)
 {
     int64_t *account = mem_account;
     mem_account = &h->account;
