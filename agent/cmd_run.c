@@ -185,7 +185,8 @@ static int start_workers(struct run *r)
     return CMD_OK;
 }
 
-/* Without it the agent does its work all the same. Before there are other threads: the mask of new files' modes is the whole process's. */
+/* Without it the agent does its work all the same. Before there are other threads: the mask of new files'
+ * modes is the whole process's. */
 static void open_control(struct run *r)
 {
     char path[CONTROL_PATH_BYTES];
