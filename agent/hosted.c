@@ -545,6 +545,17 @@ void hosted_work_message(struct hosted *h, int source, const struct arrival *a, 
         mem_free(properties);
 }
 
+int hosted_work_query(struct hosted *h, const char *text, size_t len, int64_t time_ms, struct result *result, struct err *e)
+{
+    int64_t *account = mem_account;
+    mem_account = &h->account;
+    if (!h->is_playback && time_ms > app_now(h->app))
+        app_advance(h->app, time_ms);
+    int rc = app_query(h->app, text, len, result, e);
+    mem_account = account;
+    return rc;
+}
+
 /* The durable part of it. False: it was taken before. */
 static bool note(struct hosted *h, struct source *s, const struct arrival *a)
 {

@@ -59,6 +59,8 @@ void hosted_advance(struct hosted *h, int64_t now_ms);
 void hosted_work_message(struct hosted *h, int source, const struct arrival *a, int64_t time_ms);
 void hosted_work_advance(struct hosted *h, int64_t now_ms);
 void hosted_work_topic(struct hosted *h, int source, const struct payload *p);
+/* An on-demand query of an app that isn't busy with a message; result as app_query leaves it. */
+int hosted_work_query(struct hosted *h, const char *text, size_t len, int64_t time_ms, struct result *result, struct err *e);
 void hosted_flush(struct hosted *h); /* every outbox */
 
 #endif
