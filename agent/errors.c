@@ -220,6 +220,11 @@ bool errors_drop(struct errors *s, uint64_t number, struct store_batch *batch)
     return i != NULL;
 }
 
+int errors_apply(struct errors *s, const struct store_batch *batch, struct err *e)
+{
+    return store_apply(s->store, batch, e);
+}
+
 /* ---- reading ---- */
 
 static bool is_there(struct errors *s, uint64_t number)

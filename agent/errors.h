@@ -46,6 +46,8 @@ void errors_close(struct errors *s); /* NULL: nothing */
 bool errors_put(struct errors *s, struct errors_entry *e, struct store_batch *batch);
 /* False: there is none of this number. */
 bool errors_drop(struct errors *s, uint64_t number, struct store_batch *batch);
+/* The batch alone; ERR_FULL, ERR_IO. */
+int errors_apply(struct errors *s, const struct store_batch *batch, struct err *e);
 struct errors_count {
     uint64_t entries, bytes;
 };

@@ -325,8 +325,11 @@ int errors_app_replay(struct hosted *h, const struct errors_entry *e, const void
     struct worker *w = h->worker;
     if (is_held(h, err))
         return err->code;
+    int64_t *account = mem_account;
+    mem_account = &h->account; /* rows that come from an entry may stay in the app */
     arena_init(&g.arena, ARENA_BLOCK);
     int rc = find_place(h, &r, &g);
+    mem_account = account;
     if (rc == 0) {
         int64_t now_ms = clock_wall_ms(), time_ms = !h->is_playback && now_ms > app_now(h->app) ? now_ms : app_now(h->app);
         if (h->durable)
@@ -340,8 +343,10 @@ int errors_app_replay(struct hosted *h, const struct errors_entry *e, const void
         note_timers(h);
         rc = r.failed ? ERR_INVALID : 0;
     }
+    mem_account = &h->account;
     errors_drop_events(&g.events);
     arena_fini(&g.arena);
+    mem_account = account;
     *err = r.err;
     return rc;
 }
