@@ -5,6 +5,7 @@
 #include "agent/config.h"
 #include "agent/control.h"
 #include "agent/deploy.h"
+#include "agent/errors.h"
 #include "agent/metrics.h"
 #include "agent/notify.h"
 #include "agent/signals.h"
@@ -30,7 +31,8 @@ struct run {
     struct deploy deploy;
     struct control control;
     struct supervise supervise;
-    struct store *store; /* NULL: there is no folder for state */
+    struct store *store;   /* NULL: there is no folder for state */
+    struct errors *errors; /* NULL: none, by that or by the setting */
     int signals, state_lock;
     int64_t metrics_us; /* when to print them next */
 };
@@ -182,6 +184,7 @@ static int start_workers(struct run *r)
             log_write(LOG_ERROR, "agent", "%s", e.text);
             return CMD_BAD;
         }
+        r->workers[r->worker_count].errors = r->errors;
     }
     return CMD_OK;
 }
@@ -202,6 +205,7 @@ static int run_agent(struct run *r)
     open_control(r);
     int code = start_workers(r);
     deploy_init(&r->deploy, &r->config, r->workers, r->worker_count);
+    r->deploy.errors = r->errors;
     supervise_init(&r->supervise, r->workers, r->worker_count);
     for (int i = 0; i < r->app_count; i++)
         deploy_name(&r->deploy, r->apps[i]);
@@ -229,6 +233,17 @@ static int run_agent(struct run *r)
     return code;
 }
 
+static int open_errors(struct run *r)
+{
+    struct err e = {0};
+    if (!r->store || !r->config.errors_bytes)
+        return 0;
+    int rc = errors_open(&r->errors, r->store, (uint64_t)r->config.errors_bytes, !strcmp(r->config.errors_full, "refuse"), &e);
+    if (rc < 0)
+        log_write(LOG_ERROR, "agent", "%s", e.text);
+    return rc;
+}
+
 static int run_configured(struct run *r)
 {
     struct err e = {0};
@@ -254,8 +269,9 @@ static int run_configured(struct run *r)
     }
     name_device(&r->config);
     r->signals = signals_open();
-    int code = r->signals < 0 ? CMD_BAD : run_agent(r);
+    int code = r->signals < 0 || open_errors(r) < 0 ? CMD_BAD : run_agent(r);
     close(r->signals);
+    errors_close(r->errors);
     store_close(r->store);
     if (r->state_lock >= 0)
         close(r->state_lock);

@@ -71,6 +71,8 @@ void durable_owe(struct durable *d, struct source *s, uint64_t receipt, enum out
 /* Identity of a message for repeats.h. */
 uint64_t durable_hash(const struct arrival *a);
 
+/* An entry of the error store goes through the app again: errors_app.h. */
+void durable_note_entry(struct durable *d, const void *bytes, size_t len, int64_t time_ms);
 bool durable_is_dirty(const struct durable *d);
 void durable_collect(struct durable *d, struct store_batch *batch);
 void durable_committed(struct durable *d);

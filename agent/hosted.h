@@ -10,6 +10,7 @@
 #include "agent/source.h"
 #include "engine/engine.h"
 
+struct errors_replay;
 struct hosted {
     struct hosted *next; /* of the worker's apps */
     struct worker *worker;
@@ -26,8 +27,11 @@ struct hosted {
     bool is_started;
     struct durable *durable; /* NULL: the app ends with the agent */
     bool replays;            /* a journal is worked off: what happens has been told before */
-    struct hush hush;        /* lines about failed events and sink maps */
-    struct source *current;  /* the source whose message is being worked on, or NULL */
+    struct hush hush;       /* lines about failed events and sink maps */
+    struct errors_replay *again; /* an entry of the error store that is being worked off, or NULL */
+    bool keeps_errors;                 /* there is an error store */
+    bool keeps_unmapped, keeps_marked; /* it takes messages that no map could read: of all streams; of those with @OnError(action='store') */
+    struct source *current; /* the source whose message is being worked on, or NULL */
 
     /* under the worker's lock */
     struct inbox inbox;

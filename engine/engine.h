@@ -50,6 +50,7 @@ uint32_t plan_stream_count(const struct plan *p);
 const struct schema *plan_stream(const struct plan *p, uint32_t stream);
 const struct ast_definition *plan_stream_definition(const struct plan *p, uint32_t stream); /* NULL when inferred */
 int plan_find_stream(const struct plan *p, const char *id); /* or -1 */
+bool plan_stores_errors(const struct plan *p);              /* a stream has @OnError(action='store') */
 void plan_explain(const struct plan *p, struct buf *out);
 
 /* ---- the running app ---- */
@@ -66,6 +67,8 @@ struct app_host {
     void (*query)(void *user, const char *name, int64_t at_ms, const struct batch *b);
     /* An event failed: logged here, once, whatever @OnError then does. stream is UINT32_MAX for a timer, a window, an inner stream. */
     void (*failure)(void *user, uint32_t stream, const char *words);
+    /* Behind failure, for a stream with @OnError(action='store'): the events, which the host may keep. May be NULL. */
+    void (*store)(void *user, uint32_t stream, const struct batch *b, const char *words);
     uint64_t seed; /* for UUID() and random functions */
 };
 struct app *app_new(struct plan *plan, const struct app_host *host); /* takes plan; host is copied */

@@ -78,8 +78,12 @@ void stream_failed(struct stream *s, const struct batch *b)
     app->env.failed = false;
     if (app->host.failure)
         app->host.failure(app->host.user, public_number(s), words);
-    if (s->plan->kind == ELEMENT_STREAM && s->plan->on_error == ON_ERROR_STREAM && s->plan->fault >= 0)
+    if (s->plan->kind != ELEMENT_STREAM)
+        return;
+    if (s->plan->on_error == ON_ERROR_STREAM && s->plan->fault >= 0)
         publish_fault(s, app->streams[s->plan->fault], b, words);
+    else if (s->plan->on_error == ON_ERROR_STORE && !s->plan->is_inner && app->host.store)
+        app->host.store(app->host.user, (uint32_t)s->plan->number, b, words);
 }
 
 int stream_show(const struct stream *s, const struct batch *b)
