@@ -1,4 +1,5 @@
 /* app.c - the running app: made from a plan, fed, asked, saved (engine.h). */
+#include "engine/store/overlay.h"
 #include "engine/run/app.h"
 #include "engine/base/hash.h"
 #include "engine/base/log.h"
@@ -103,6 +104,10 @@ struct app *app_new(struct plan *plan, const struct app_host *host)
         if (!plan->streams[i]->is_inner)
             app->streams[i] = stream_new(app, plan->streams[i]);
     }
+    if (plan->has_stored) {
+        app->overlay = mem_alloc(sizeof(*app->overlay));
+        overlay_init(app->overlay, STORE_TABLES);
+    }
     for (int i = 0; i < plan->table_count; i++)
         app->tables[i] = table_new(app, plan->tables[i]);
     windows_open(app);
@@ -141,6 +146,9 @@ void app_free(struct app *app)
         stream_free(app->streams[i]);
     for (int i = 0; i < app->plan->op_count; i++)
         mem_free(app->shared[i]);
+    if (app->overlay)
+        overlay_fini(app->overlay);
+    mem_free(app->overlay);
     timers_free(app->timers);
     script_fini(&app->env);
     state_free(app->state);
@@ -163,6 +171,11 @@ void app_free(struct app *app)
 const struct plan *app_plan(const struct app *app)
 {
     return app->plan;
+}
+
+bool plan_has_stored(const struct plan *p)
+{
+    return p->has_stored;
 }
 
 const char *plan_text(const struct plan *p)
@@ -205,12 +218,39 @@ int app_start(struct app *app, int64_t now_ms, bool resume, struct err *e)
 {
     app->env.now_ms = now_ms;
     app->started = true;
-    int rc = resume ? 0 : ops_start(app, e);
+    int rc = tables_start(app, e);
+    if (rc == 0 && !resume)
+        rc = ops_start(app, e);
     if (rc == 0)
         rc = trigger_start(app, resume, e);
     if (rc < 0)
         app->started = false;
     return rc;
+}
+
+void app_keep_tables(struct app *app, struct store *store, uint32_t number)
+{
+    if (!app->overlay)
+        return;
+    app->overlay->store = store;
+    app->store_number = number;
+}
+
+uint64_t app_tables_waiting(const struct app *app)
+{
+    return app->overlay ? app->overlay->bytes : 0;
+}
+
+void app_tables_collect(struct app *app, struct store_batch *batch)
+{
+    if (app->overlay)
+        overlay_collect(app->overlay, batch);
+}
+
+void app_tables_committed(struct app *app)
+{
+    if (app->overlay)
+        overlay_committed(app->overlay);
 }
 
 void app_advance(struct app *app, int64_t now_ms)

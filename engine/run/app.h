@@ -58,6 +58,8 @@ struct app {
     int trigger_count;
     struct ondemand *ondemand;   /* compiled queries, the last answer; NULL before the first query */
     struct state *state;         /* its pieces: engine/data/state.h */
+    struct overlay *overlay;     /* over the store of its tables; NULL: it has none in a store */
+    uint32_t store_number;       /* its keys begin with it */
 };
 
 /* stream.c */
@@ -165,6 +167,7 @@ void partition_each_op(struct op *p, void (*visit)(struct op *op, void *user), v
 struct stream *partition_stream(struct partition *p, const struct plan_element *e);
 struct table *table_new(struct app *app, const struct plan_element *e); /* table.c */
 void table_free(struct table *t);
+int tables_start(struct app *app, struct err *e); /* those in a store are found there */
 void table_save(const struct table *t, struct writer *w);
 int table_load(struct table *t, struct reader *r);
 void ondemand_free(struct app *app); /* ondemand.c */

@@ -109,7 +109,7 @@ static struct items sorted_copy(const struct search *s, const struct items *item
     return copy;
 }
 
-static int cost(const struct table_search *t)
+int search_cost(const struct table_search *t)
 {
     switch (t->kind) {
     case SEARCH_KEY:
@@ -117,13 +117,13 @@ static int cost(const struct table_search *t)
     case SEARCH_INDEX:
         return t->op == AST_EQ ? 1 : t->op == AST_NE ? 3 : 2;
     case SEARCH_GUARD:
-        return cost(t->left);
+        return search_cost(t->left);
     case SEARCH_BOTH:
-        return cost(t->left) <= cost(t->right) ? cost(t->left) : cost(t->right);
+        return search_cost(t->left) <= search_cost(t->right) ? search_cost(t->left) : search_cost(t->right);
     case SEARCH_EITHER:
-        return cost(t->left) >= cost(t->right) ? cost(t->left) : cost(t->right);
+        return search_cost(t->left) >= search_cost(t->right) ? search_cost(t->left) : search_cost(t->right);
     case SEARCH_FILTER:
-        return t->is_inner ? 3 : cost(t->left);
+        return t->is_inner ? 3 : search_cost(t->left);
     case SEARCH_SCAN:
     case SEARCH_GATE:
     case SEARCH_NOT:
@@ -135,7 +135,7 @@ static int cost(const struct table_search *t)
 /* The cheaper side first; few candidates are asked for the whole condition, many must be in both. */
 static int known_both(struct search *s, const struct table_search *t, struct items *out)
 {
-    bool left_first = cost(t->left) <= cost(t->right);
+    bool left_first = search_cost(t->left) <= search_cost(t->right);
     struct items low = items_of(s), high = items_of(s);
     int rc = known(s, left_first ? t->left : t->right, &low);
     if (rc < 1 || low.count == 0)
