@@ -9,7 +9,8 @@ enum { ACKS_MS = 200, RETRY_FIRST_MS = 50, RETRY_MOST_MS = 2000 };
 
 void commit_init(struct commit *c, struct store *store, int64_t interval_ms, int64_t most_events)
 {
-    *c = (struct commit){.store = store, .interval_us = interval_ms * 1000, .most_events = (uint32_t)most_events};
+    *c = (struct commit){
+        .store = store, .interval_us = interval_ms * 1000, .most_events = (uint32_t)most_events};
     batch_open(&c->batch);
 }
 
@@ -40,7 +41,8 @@ int64_t commit_due_us(const struct commit *c)
 }
 
 /* Every outbox with a spool: of apps and of those that retire. */
-static void each_outbox(struct worker *w, void (*fn)(struct worker *w, struct outbox *b, void *user), void *user)
+static void each_outbox(struct worker *w, void (*fn)(struct worker *w, struct outbox *b, void *user),
+                        void *user)
 {
     for (struct hosted *h = w->apps; h; h = h->next)
         for (int i = 0; i < h->bind->sink_count; i++)

@@ -71,6 +71,8 @@ static const struct setting settings[] = {
      "What is logged: error, warn, info, debug or trace.", AT(log_level)},
     {"log.format", SETTING_WORD, 0, 0, "text", "text json",
      "text, or json: one object a line.", AT(log_format)},
+    {"control.socket", SETTING_TEXT, 0, 0, "control.sock", NULL,
+     "The socket on which `weir query` finds this agent; only its own user, and root, may use it.\nA name without / is in the folder \"state\", and nowhere when there is none. \"\": none.", AT(control_socket)},
     {"variables", SETTING_VARIABLES, 0, 0, NULL, NULL,
      "Values for ${NAME} in apps where the environment has none.", AT(variables)},
 };

@@ -1,7 +1,8 @@
 /* durable.c - see durable.h.
  *
- * In the store: META 'a' NAME: the app's number; 'c' NUMBER: the mark of its checkpoint; 't' NUMBER: its text. JOURNAL NUMBER RECORD: eight bytes of checksum, the state
- * of chance when the record begins, notes. A note: its kind, source, time, then what came. */
+ * In the store: META 'a' NAME: the app's number; 'c' NUMBER: the mark of its checkpoint; 't' NUMBER: its
+ * text. JOURNAL NUMBER RECORD: eight bytes of checksum, the state of chance when the record begins, notes. A
+ * note: its kind, source, time, then what came. */
 #include "agent/durable.h"
 #include "agent/hosted.h"
 #include "agent/metrics.h"
@@ -13,7 +14,7 @@
 
 enum { MARK_FORMAT = 1, MESSAGE_HEAD_MOST = 40 };
 /* A SAME_MESSAGE has the properties of the message before it in the record. Times are differences to the note before. */
-enum note_kind { NOTE_MESSAGE = 'm', NOTE_SAME_MESSAGE = 's', NOTE_ADVANCE = 'a', NOTE_TOPIC = 't' };
+enum note_kind { NOTE_MESSAGE = 'm', NOTE_SAME_MESSAGE = 's', NOTE_ADVANCE = 'a', NOTE_TOPIC = 't', NOTE_QUERY = 'q' };
 
 bool durable_wanted(const struct plan *plan, bool standard)
 {
@@ -50,12 +51,12 @@ static int give_number(struct durable *d, const struct key *name, struct err *e)
     int rc = store_look(s, e);
     if (rc < 0)
         return rc;
-    if (store_get(s, STORE_META, "apps", 4, &i) == 0 && i.len == sizeof next)
+    if (store_get(s, STORE_META, "#apps", 5, &i) == 0 && i.len == sizeof next)
         memcpy(&next, i.bytes, sizeof next);
     store_look_end(s);
     d->app = next++;
     batch_open(&b);
-    batch_put(&b, STORE_META, "apps", 4, &next, sizeof next);
+    batch_put(&b, STORE_META, "#apps", 5, &next, sizeof next);
     batch_put(&b, STORE_META, name->bytes, name->len, &d->app, sizeof d->app);
     rc = store_apply(s, &b, e);
     batch_close(&b);
@@ -87,17 +88,20 @@ static int read_number(struct durable *d, const struct key *name, struct err *e)
 /* The fixed beginning of the mark: format, number of the next record, time, bytes. */
 static int read_mark_head(struct durable *d, struct reader *r, struct err *e)
 {
-    *r = (struct reader){.at = (const uint8_t *)d->mark.bytes, .end = (const uint8_t *)d->mark.bytes + d->mark.len};
+    *r = (struct reader){.at = (const uint8_t *)d->mark.bytes,
+                         .end = (const uint8_t *)d->mark.bytes + d->mark.len};
     uint32_t format = read_u32(r);
     if (format != MARK_FORMAT)
-        return err_set(e, ERR_STATE, "the saved state has format %" PRIu32 "; this program reads %d", format, MARK_FORMAT);
+        return err_set(e, ERR_STATE, "the saved state has format %" PRIu32 "; this program reads %d", format,
+                       MARK_FORMAT);
     d->next = (uint64_t)read_i64(r);
     d->now_ms = read_i64(r);
     d->checkpoint_bytes = (uint64_t)read_i64(r);
     return r->failed ? err_set(e, ERR_STATE, "the mark of the saved state is damaged") : 0;
 }
 
-int durable_open(struct durable **out, struct hosted *h, struct store *store, uint64_t checkpoint_most, struct err *e)
+int durable_open(struct durable **out, struct hosted *h, struct store *store, uint64_t checkpoint_most,
+                 struct err *e)
 {
     struct durable *d = mem_alloc(sizeof *d);
     struct key name = {.len = 0};
@@ -117,7 +121,8 @@ int durable_open(struct durable **out, struct hosted *h, struct store *store, ui
     d->keeper.app = d->app;
     d->has_checkpoint = d->mark.len > 0;
     const char *text = plan_text(app_plan(h->app));
-    d->has_text = d->text.len == strlen(text) && memcmp(d->text.bytes ? d->text.bytes : "", text, d->text.len) == 0;
+    d->has_text =
+        d->text.len == strlen(text) && memcmp(d->text.bytes ? d->text.bytes : "", text, d->text.len) == 0;
     d->wants_checkpoint = !d->has_checkpoint;
     if (rc == 0 && d->has_checkpoint)
         rc = read_mark_head(d, &r, e);
@@ -192,17 +197,23 @@ uint64_t durable_hash(const struct arrival *a)
     return hash_bytes(body, (size_t)(arrival_bytes(a) - body) + a->len, 0);
 }
 
-void durable_note_message(struct durable *d, int source, const struct arrival *a, uint32_t id, int64_t time_ms)
+void durable_note_message(struct durable *d, int source, const struct arrival *a,
+                          const struct port_origin *origin, int64_t time_ms)
 {
     const char *body = (const char *)(a + 1), *bytes = arrival_bytes(a);
     size_t texts_len = (size_t)(bytes - body);
     begin(d, texts_len + a->len + MESSAGE_HEAD_MOST);
     struct writer *w = &d->notes;
-    bool same = d->last_texts && d->last_texts_len == texts_len && memcmp(w->out.bytes + d->last_texts, body, texts_len) == 0;
+    bool same = d->last_texts && d->last_texts_len == texts_len &&
+                memcmp(w->out.bytes + d->last_texts, body, texts_len) == 0;
     write_u8(w, same ? NOTE_SAME_MESSAGE : NOTE_MESSAGE);
     write_count(w, (size_t)source);
     write_time(d, time_ms);
-    write_count(w, id);
+    write_varint(w, origin->id);
+    if (!origin->id)
+        write_varint(w, origin->place);
+    if (origin->place)
+        write_varint(w, origin->session);
     if (!same) {
         write_count(w, a->property_count);
         write_count(w, texts_len);
@@ -248,6 +259,15 @@ void durable_note_topic(struct durable *d, int source, const struct payload *p)
         }
         break;
     }
+}
+
+void durable_note_query(struct durable *d, const char *text, size_t len, int64_t time_ms)
+{
+    begin(d, len + MESSAGE_HEAD_MOST);
+    write_u8(&d->notes, NOTE_QUERY);
+    write_count(&d->notes, 0);
+    write_time(d, time_ms);
+    write_bytes(&d->notes, text, len);
 }
 
 void durable_owe(struct durable *d, struct source *s, uint64_t receipt, enum outcome outcome)
@@ -342,11 +362,16 @@ struct texts { /* properties, as the last message that brought some has them */
     uint32_t count;
 };
 
-static struct arrival *read_arrival(struct reader *r, struct buf *scratch, bool same, struct texts *texts, uint32_t *id)
+static struct arrival *read_arrival(struct reader *r, struct buf *scratch, bool same, struct texts *texts,
+                                    struct port_origin *origin)
 {
     struct arrival a = {0};
     size_t len;
-    *id = (uint32_t)read_varint(r);
+    *origin = (struct port_origin){.id = (uint32_t)read_varint(r)};
+    if (!origin->id)
+        origin->place = read_varint(r);
+    if (origin->place)
+        origin->session = (uint32_t)read_varint(r);
     if (!same) {
         texts->count = (uint32_t)read_count(r, UINT32_MAX);
         texts->bytes = read_bytes(r, &texts->len);
@@ -408,6 +433,19 @@ static void replay_topic(struct durable *d, int source, struct reader *r)
     value_drop(map);
 }
 
+/* Whether it was refused or failed then, it is and does now. */
+static void replay_query(struct durable *d, int64_t time_ms, struct reader *r)
+{
+    struct result result;
+    struct err e;
+    size_t len;
+    const char *text = read_bytes(r, &len);
+    if (r->failed)
+        return;
+    (void)hosted_work_query(d->hosted, text, len, time_ms, &result, &e);
+    app_query_forget(d->hosted->app, text, len);
+}
+
 static int replay_record(struct durable *d, struct reader *r, struct buf *scratch)
 {
     struct hosted *h = d->hosted;
@@ -419,20 +457,24 @@ static int replay_record(struct durable *d, struct reader *r, struct buf *scratc
         uint8_t kind = read_u8(r);
         int source = (int)read_varint(r);
         uint64_t zigzag = read_varint(r);
-        uint32_t id;
+        struct port_origin origin;
         time_ms = (int64_t)((uint64_t)time_ms + (zigzag >> 1 ^ (0 - (zigzag & 1))));
-        if (r->failed || (kind != NOTE_ADVANCE && source >= h->bind->source_count))
+        if (r->failed || (kind != NOTE_ADVANCE && kind != NOTE_QUERY && source >= h->bind->source_count))
             return ERR_STATE;
         if (kind == NOTE_ADVANCE) {
             hosted_work_advance(h, time_ms);
         } else if (kind == NOTE_TOPIC) {
             replay_topic(d, source, r);
+        } else if (kind == NOTE_QUERY) {
+            replay_query(d, time_ms, r);
         } else if (kind == NOTE_MESSAGE || kind == NOTE_SAME_MESSAGE) {
-            struct arrival *a = read_arrival(r, scratch, kind == NOTE_SAME_MESSAGE, &texts, &id);
+            struct arrival *a = read_arrival(r, scratch, kind == NOTE_SAME_MESSAGE, &texts, &origin);
             if (!a)
                 return ERR_STATE;
-            if (id && h->sources[source])
-                repeats_add(&h->sources[source]->repeats, id, durable_hash(a));
+            if (origin.id && h->sources[source])
+                repeats_add(&h->sources[source]->repeats, origin.id, durable_hash(a));
+            if (origin.place && h->sources[source])
+                repeats_add_place(&h->sources[source]->repeats, origin.session, origin.place);
             hosted_work_message(h, source, a, time_ms);
         } else {
             return ERR_STATE;
@@ -472,7 +514,8 @@ static int replay(struct durable *d, struct err *e)
     buf_init(&record, SIZE_MAX);
     buf_init(&scratch, SIZE_MAX);
     while ((rc = read_record(d, d->next, &record)) == 0) {
-        struct reader r = {.at = (const uint8_t *)record.bytes, .end = (const uint8_t *)record.bytes + record.len};
+        struct reader r = {.at = (const uint8_t *)record.bytes,
+                           .end = (const uint8_t *)record.bytes + record.len};
         rc = replay_record(d, &r, &scratch);
         if (rc < 0)
             break;
@@ -482,9 +525,11 @@ static int replay(struct durable *d, struct err *e)
     if (rc == ERR_NOT_FOUND)
         rc = 0;
     if (rc < 0)
-        err_set(e, rc, "record %" PRIu64 " of the journal %s", d->next, rc == ERR_IO ? "cannot be read" : "is damaged");
+        err_set(e, rc, "record %" PRIu64 " of the journal %s", d->next,
+                rc == ERR_IO ? "cannot be read" : "is damaged");
     else if (d->next > first)
-        log_write(LOG_INFO, d->hosted->log_name, "%" PRIu64 " records of the journal worked off", d->next - first);
+        log_write(LOG_INFO, d->hosted->log_name, "%" PRIu64 " records of the journal worked off",
+                  d->next - first);
     buf_fini(&record);
     buf_fini(&scratch);
     return rc;
@@ -523,8 +568,8 @@ static int upgrade(struct durable *d, struct err *e)
     buf_init(&u.fresh, SIZE_MAX);
     int rc = app_restore(d->hosted->app, &d->keeper.home, &u, e);
     if (rc == 0)
-        log_write(LOG_INFO, d->hosted->log_name, "changed: %d parts keep their state, %d begin anew%s%s", u.kept_count, u.fresh_count,
-                  u.fresh_count ? ": " : "", u.fresh_count ? u.fresh.bytes : "");
+        log_write(LOG_INFO, d->hosted->log_name, "changed: %d parts keep their state, %d begin anew%s%s",
+                  u.kept_count, u.fresh_count, u.fresh_count ? ": " : "", u.fresh_count ? u.fresh.bytes : "");
     buf_fini(&u.fresh);
     d->wants_checkpoint = true;
     return rc;
@@ -544,6 +589,7 @@ int durable_restore(struct durable *d, struct err *e)
     h->replays = h->bind->is_quiet = false;
     for (int i = 0; i < h->bind->sink_count; i++)
         if (h->outboxes[i] && h->outboxes[i]->replays && !outbox_replayed(h->outboxes[i]) && rc == 0)
-            log_write(LOG_ERROR, h->log_name, "sink %s: the journal gave other outputs than before the stop", h->outboxes[i]->name);
+            log_write(LOG_ERROR, h->log_name, "sink %s: the journal gave other outputs than before the stop",
+                      h->outboxes[i]->name);
     return rc;
 }

@@ -133,11 +133,13 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
     struct err e;
     bool wanted = durable_wanted(app_plan(h->app), config->durable);
     if (wanted && !worker->commit.store) {
-        log_write(LOG_ERROR, h->log_name, "it is durable, and the agent has no folder for state: set \"state\", or --state");
+        log_write(LOG_ERROR, h->log_name,
+                  "it is durable, and the agent has no folder for state: set \"state\", or --state");
         hosted_free(h, false);
         return NULL;
     }
-    if (wanted && durable_open(&h->durable, h, worker->commit.store, (uint64_t)config->checkpoint_bytes, &e) < 0) {
+    if (wanted &&
+        durable_open(&h->durable, h, worker->commit.store, (uint64_t)config->checkpoint_bytes, &e) < 0) {
         log_write(LOG_ERROR, h->log_name, "its state cannot be used: %s", e.text);
         hosted_free(h, false);
         return NULL;
@@ -239,8 +241,8 @@ static int open_outbox(struct hosted *h, struct bind_sink *s, const struct confi
         struct bind_buffer policy = s->buffer;
         if (!policy.most_bytes)
             policy.most_bytes = (uint64_t)config->buffer_bytes;
-        int rc = spool_open(&spool, h->worker->commit.store, h->durable->app, stream, s->type->name, place_of(h, s), &policy,
-                            config->device, h->name, e);
+        int rc = spool_open(&spool, h->worker->commit.store, h->durable->app, stream, s->type->name,
+                            place_of(h, s), &policy, config->device, h->name, e);
         if (rc < 0)
             return rc;
     }
@@ -334,7 +336,8 @@ bool hosted_is_drained(struct hosted *h)
     bool is_drained = h->inbox.waiting_messages == 0;
     pthread_mutex_unlock(&h->worker->lock);
     for (int i = 0; i < h->bind->sink_count; i++)
-        is_drained &= !h->outboxes[i] || h->durable || outbox_is_empty(h->outboxes[i]); /* the disk keeps those */
+        is_drained &=
+            !h->outboxes[i] || h->durable || outbox_is_empty(h->outboxes[i]); /* the disk keeps those */
     return is_drained;
 }
 
@@ -405,13 +408,16 @@ static int begin(struct hosted *h, struct err *e)
     return rc < 0 ? rc : durable_restore(h->durable, e);
 }
 
-/* The agent was down while the app's text changed: the one that the journal is of finishes its work, as if it still ran. */
+/* The agent was down while the app's text changed: the one that the journal is of finishes its work, as if it
+ * still ran. */
 static struct hosted *resurrect(struct hosted *h, const struct config *config, struct err *e)
 {
     const struct durable *d = h->durable;
-    struct hosted *old = hosted_new(h->worker, h->name, d->text.bytes ? d->text.bytes : "", d->text.len, config);
+    struct hosted *old =
+        hosted_new(h->worker, h->name, d->text.bytes ? d->text.bytes : "", d->text.len, config);
     if (!old) {
-        err_set(e, ERR_STATE, "what its text was before the stop is refused now: its journal cannot be worked off");
+        err_set(e, ERR_STATE,
+                "what its text was before the stop is refused now: its journal cannot be worked off");
         return NULL;
     }
     if (hosted_start(old, NULL, config, e) == 0)
@@ -511,7 +517,8 @@ void hosted_advance(struct hosted *h, int64_t now_ms)
     hosted_work_advance(h, now_ms);
 }
 
-static void work(struct hosted *h, int source, const struct payload *p, const struct property *properties, int property_count)
+static void work(struct hosted *h, int source, const struct payload *p, const struct property *properties,
+                 int property_count)
 {
     if (bind_receive(h->bind, &h->bind->sources[source], p, properties, property_count) < 0 && !h->replays)
         metrics_add(&metrics.rejected, 1);
@@ -545,6 +552,17 @@ void hosted_work_message(struct hosted *h, int source, const struct arrival *a, 
         mem_free(properties);
 }
 
+int hosted_work_query(struct hosted *h, const char *text, size_t len, int64_t time_ms, struct result *result, struct err *e)
+{
+    int64_t *account = mem_account;
+    mem_account = &h->account;
+    if (!h->is_playback && time_ms > app_now(h->app))
+        app_advance(h->app, time_ms);
+    int rc = app_query(h->app, text, len, result, e);
+    mem_account = account;
+    return rc;
+}
+
 /* The durable part of it. False: it was taken before. */
 static bool note(struct hosted *h, struct source *s, const struct arrival *a)
 {
@@ -556,13 +574,14 @@ static bool note(struct hosted *h, struct source *s, const struct arrival *a)
     if (a->too_big)
         return true;
     bool was_open = s->repeats.is_open;
-    if (origin.id && repeats_take(&s->repeats, &origin, durable_hash(a))) {
+    if ((origin.id || origin.place) && repeats_take(&s->repeats, &origin, origin.id ? durable_hash(a) : 0)) {
         metrics_add(&metrics.repeats, 1);
         return false;
     }
     if (was_open && !s->repeats.is_open)
-        log_write(LOG_DEBUG, h->log_name, "source %s: the first new message of this session has number %u", s->name, origin.id);
-    durable_note_message(h->durable, s->number, a, origin.id, a->at_ms);
+        log_write(LOG_DEBUG, h->log_name, "source %s: the first new message of this session has number %u",
+                  s->name, origin.id);
+    durable_note_message(h->durable, s->number, a, &origin, a->at_ms);
     return true;
 }
 

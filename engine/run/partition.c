@@ -20,6 +20,8 @@ struct partition {
     struct partitioner *owner;
     struct text *key;
     uint32_t hash, place; /* in owner->all */
+    uint64_t number;      /* of its piece in checkpoints: keys count up */
+    uint32_t touched;     /* place in owner->touched + 1; 0: as the last checkpoint has it */
     struct query *queries[];
 };
 struct receiver {
@@ -42,6 +44,10 @@ struct partitioner {
     uint32_t most;   /* keys there were at one time: the language's map never shrinks */
     struct partition **ordered; /* all, in the language's order; NULL: not known */
     struct purge purge;
+    /* Checkpoints (engine/data/state.h): a piece a key; those that were touched since the last one. Not noted before the first. */
+    uint64_t group, next_number;
+    struct partition **touched; /* NULL: gone since */
+    uint32_t touched_count, touched_cap;
 };
 
 /* ---- the table of keys ---- */
@@ -126,6 +132,30 @@ static void order_forget(struct partitioner *o)
     o->ordered = NULL;
 }
 
+/* ---- what a checkpoint must write ---- */
+
+void partition_touch(struct partition *p)
+{
+    struct partitioner *o = p->owner;
+    if (LIKELY(p->touched || !o->group))
+        return;
+    if (o->touched_count == o->touched_cap) {
+        o->touched_cap = o->touched_cap ? o->touched_cap * 2 : 64;
+        o->touched = mem_resize(o->touched, o->touched_cap, sizeof(struct partition *));
+    }
+    o->touched[o->touched_count++] = p;
+    p->touched = o->touched_count;
+}
+
+static void untouch(struct partition *p)
+{
+    struct partitioner *o = p->owner;
+    if (p->touched)
+        o->touched[p->touched - 1] = NULL;
+    if (o->group)
+        state_drop(o->op.app->state, o->group, p->number, p->number + 1);
+}
+
 /* ---- a key's copy ---- */
 
 static struct stream **inner_of(const struct partition *p)
@@ -160,6 +190,7 @@ static struct partition *partition_make(struct partitioner *o, struct text *key,
     p->key = value_keep(value_text(key)).as.s;
     p->hash = hash;
     p->place = o->top;
+    p->number = o->next_number++;
     o->all[o->top++] = p;
     o->count++;
     if (o->count > o->most)
@@ -198,6 +229,7 @@ static void partition_drop(struct partition *p)
     slot_remove(o, p);
     o->all[p->place] = NULL;
     o->count--;
+    untouch(p);
     partition_end(p);
 }
 
@@ -225,6 +257,8 @@ static struct partition *partition_need(struct partitioner *o, struct text *key)
     bool is_new = !p;
     if (UNLIKELY(is_new))
         p = partition_begin(o, key, hash);
+    if (p)
+        partition_touch(p);
     if (p && o->plan->purges)
         purge_touch(&o->purge, &o->op, use_of(p), is_new);
     return p;
@@ -374,6 +408,7 @@ static int push_all(struct receiver *r, const struct batch *in)
     struct partition **keys = arena_raw(o->op.env->scratch, count * sizeof(struct partition *));
     memcpy(keys, o->ordered, count * sizeof(struct partition *));
     for (uint32_t i = 0; i < count; i++) {
+        partition_touch(keys[i]);
         int rc = hand_to(keys[i], r->input, in);
         if (UNLIKELY(rc < 0))
             return rc;
@@ -505,6 +540,9 @@ static void table_clear(struct partitioner *o)
     }
     mem_free(o->all);
     mem_free(o->slots);
+    mem_free(o->touched);
+    o->touched = NULL;
+    o->touched_count = o->touched_cap = 0;
     o->all = NULL;
     o->slots = NULL;
     o->count = o->top = o->cap = o->slot_count = o->most = 0;
@@ -541,27 +579,59 @@ void partition_each_op(struct op *op, void (*visit)(struct op *op, void *user), 
 
 /* ---- state ---- */
 
+static void save_key(const struct partition *p, struct writer *w)
+{
+    const struct partitioner *o = p->owner;
+    write_bytes(w, p->key->bytes, p->key->len);
+    if (o->plan->purges)
+        write_i64(w, use_of(p)->last_ms);
+    for (int q = 0; q < o->plan->query_count; q++)
+        query_save(p->queries[q], w);
+}
+
+static void save_piece(struct partition *p, struct writer *piece)
+{
+    buf_clear(&piece->out);
+    save_key(p, piece);
+    state_put(piece->state, p->owner->group, p->number, piece->out.bytes, piece->out.len);
+    p->touched = 0;
+}
+
+static void save_pieces(struct partitioner *o, struct writer *w)
+{
+    struct writer piece = {.state = w->state};
+    buf_init(&piece.out, SIZE_MAX);
+    bool is_first = o->group == 0;
+    if (is_first)
+        o->group = state_group(w->state);
+    for (uint32_t i = 0; is_first && i < o->top; i++)
+        if (o->all[i])
+            save_piece(o->all[i], &piece);
+    for (uint32_t i = 0; i < o->touched_count; i++)
+        if (o->touched[i])
+            save_piece(o->touched[i], &piece);
+    o->touched_count = 0;
+    buf_fini(&piece.out);
+    write_i64(w, (int64_t)o->group);
+    write_i64(w, (int64_t)o->next_number);
+}
+
 void partition_save(const struct op *op, struct writer *w)
 {
     const struct partitioner *o = (const struct partitioner *)op;
     write_tag(w, o->plan->name);
     write_u32(w, o->most);
-    write_count(w, o->count);
-    for (uint32_t i = 0; i < o->top; i++) {
-        const struct partition *p = o->all[i];
-        if (!p)
-            continue;
-        write_bytes(w, p->key->bytes, p->key->len);
-        if (o->plan->purges)
-            write_i64(w, use_of(p)->last_ms);
-        for (int q = 0; q < o->plan->query_count; q++)
-            query_save(p->queries[q], w);
-    }
+    write_u32(w, o->count);
+    if (w->state)
+        save_pieces((struct partitioner *)(uintptr_t)o, w); /* how it is saved is no part of what it holds */
+    for (uint32_t i = 0; !w->state && i < o->top; i++)
+        if (o->all[i])
+            save_key(o->all[i], w);
     if (o->plan->purges)
         purge_save(&o->purge, w);
 }
 
-static int load_key(struct partitioner *o, struct reader *r)
+static int load_key(struct partitioner *o, struct reader *r, uint64_t number)
 {
     size_t len;
     const char *bytes = read_bytes(r, &len);
@@ -572,6 +642,7 @@ static int load_key(struct partitioner *o, struct reader *r)
     int rc = table_find(o, key, hash) ? ERR_STATE : 0;
     if (rc == 0) {
         struct partition *p = partition_make(o, key, hash);
+        p->number = number;
         if (o->plan->purges)
             use_of(p)->last_ms = read_i64(r);
         for (int q = 0; q < o->plan->query_count && rc == 0; q++)
@@ -602,6 +673,28 @@ static int load_purge(struct partitioner *o, struct reader *r)
     return rc;
 }
 
+/* Each piece is copied: the queues inside have pieces of their own to read. */
+static int load_pieces(struct partitioner *o, struct reader *r)
+{
+    struct state_piece piece = {0};
+    struct buf bytes;
+    uint64_t group = (uint64_t)read_i64(r), next = (uint64_t)read_i64(r);
+    int rc = r->failed ? ERR_STATE : 0;
+    buf_init(&bytes, SIZE_MAX);
+    for (bool is_first = true; rc == 0 && state_next(r->state, group, is_first, &piece); is_first = false) {
+        buf_clear(&bytes);
+        buf_add(&bytes, piece.reader.at, (size_t)(piece.reader.end - piece.reader.at));
+        struct reader own = {.at = (const uint8_t *)bytes.bytes, .end = (const uint8_t *)bytes.bytes + bytes.len, .state = r->state};
+        rc = load_key(o, &own, piece.number);
+        if (own.failed || own.at != own.end)
+            rc = ERR_STATE;
+    }
+    buf_fini(&bytes);
+    o->group = group;
+    o->next_number = next;
+    return state_failed(r->state) ? ERR_STATE : rc;
+}
+
 int partition_load(struct op *op, struct reader *r)
 {
     struct partitioner *o = (struct partitioner *)op;
@@ -609,10 +702,12 @@ int partition_load(struct op *op, struct reader *r)
         return ERR_STATE;
     table_clear(o);
     uint32_t most = read_u32(r);
-    size_t count = read_count(r, UINT32_MAX / 4);
-    int rc = 0;
-    for (size_t i = 0; i < count && rc == 0 && !r->failed; i++)
-        rc = load_key(o, r);
+    uint32_t count = read_u32(r);
+    int rc = r->state ? load_pieces(o, r) : 0;
+    for (uint32_t i = 0; !r->state && i < count && rc == 0 && !r->failed; i++)
+        rc = load_key(o, r, i);
+    if (rc == 0 && o->count != count)
+        rc = ERR_STATE;
     if (rc == 0 && o->plan->purges)
         rc = load_purge(o, r);
     o->most = most > o->count ? most : o->count;

@@ -495,27 +495,35 @@ static int assign(struct search *s, const struct table_statement *st, struct ite
     return 0;
 }
 
+/* A row that moved is an item of its own: links that lead to the one it was don't lead to it. */
+static int add_again(struct search *s, struct item *was)
+{
+    struct item *e = item_new(s->k, was->row);
+    if (!place_has_key(s->k))
+        e->moment = was->moment;
+    int rc = place_add(s->k, e);
+    item_unref(e);
+    return rc;
+}
+
 static int update_found(struct search *s, const struct table_statement *st, const struct items *found)
 {
     enum move move;
     int rc = moves(s, st, found, &move);
-    if (rc < 0)
-        return rc;
-    if (move == MOVE_REFUSED) {
+    uint32_t done = 0;
+    if (move == MOVE_REFUSED)
         table_report(&s->k->table, "nothing was updated");
-        return 0;
-    }
     for (uint32_t i = 0; i < found->count; i++)
         found->at[i]->refs++;
-    if (move == MOVE_ALL)
+    if (rc == 0 && move == MOVE_ALL)
         rc = remove_by(s, st->query->search);
-    for (uint32_t i = 0; i < found->count && rc == 0; i++)
-        rc = assign(s, st, found->at[i]);
-    for (uint32_t i = 0; i < found->count && rc == 0 && move == MOVE_ALL; i++) {
-        if (place_plan(s->k)->primary.count)
-            found->at[i]->moment = ++s->k->moment;
-        rc = place_add(s->k, found->at[i]);
+    while (rc == 0 && move != MOVE_REFUSED && done < found->count) {
+        item_unlink(found->at[done]);
+        rc = assign(s, st, found->at[done++]);
     }
+    items_link(s->k, found, done);
+    for (uint32_t i = 0; i < found->count && rc == 0 && move == MOVE_ALL; i++)
+        rc = add_again(s, found->at[i]);
     for (uint32_t i = 0; i < found->count; i++)
         item_unref(found->at[i]);
     return rc;
@@ -526,6 +534,8 @@ int search_update(struct table *t, const struct table_statement *st, struct fram
     struct search s = search_begin(t, st->query, f);
     struct items items = items_of(&s);
     int rc = find(&s, st->query->search, &items);
+    if (rc == 0)
+        items_chain(s.k, &items);
     *found = items.count > 0;
     return rc < 0 || items.count == 0 ? rc : update_found(&s, st, &items);
 }

@@ -179,6 +179,8 @@ void timer_cancel(struct op *op)
 static void fire(struct app *app, struct op *op, int64_t due_ms)
 {
     app_enter(app);
+    if (op->query && op->query->partition)
+        partition_touch(op->query->partition);
     if (op->type->due(op, due_ms) < 0) {
         /* Spec 10 section 6: failures while a timer is processed are only logged. */
         app->env.failed = false;
