@@ -19,6 +19,7 @@ struct stream {
     bool has_sinks;
     bool is_looked_at; /* by the host */
     bool is_seen;      /* one of both */
+    const struct op *splitter; /* the first receiver that takes chunks apart by keys; or NULL */
     uint64_t events; /* counted for metrics */
 };
 
@@ -67,6 +68,8 @@ struct stream *stream_new(struct app *app, const struct plan_element *plan);
 void stream_free(struct stream *s);
 void stream_subscribe(struct stream *s, struct op *receiver);
 void stream_unsubscribe(struct stream *s, struct op *receiver);
+/* A chunk of several events from a query, to a stream with a splitter: spec 07 section 3. */
+void stream_publish_split(struct stream *s, const struct batch *b);
 int stream_show(const struct stream *s, const struct batch *b); /* to sinks, then to the host; ERR_EVENT: a sink failed the event */
 int stream_show_one(const struct stream *s, const struct event *e);
 void stream_failed_one(struct stream *s, const struct event *e);

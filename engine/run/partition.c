@@ -533,8 +533,12 @@ struct op *partition_new(struct app *app, const struct plan_partition *plan)
         struct receiver *r = o->receivers[i] = (struct receiver *)op_new(app, &receiver_plan, NULL);
         r->owner = o;
         r->input = in;
-        if (in->route_count)
-            stream_subscribe(app_stream_of(app, in->element, NULL), &r->op);
+        if (in->route_count == 0)
+            continue;
+        struct stream *s = app_stream_of(app, in->element, NULL);
+        stream_subscribe(s, &r->op);
+        if (in->is_keyed && !s->splitter)
+            s->splitter = &r->op;
     }
     return &o->op;
 }
