@@ -257,8 +257,7 @@ void timers_advance(struct app *app, int64_t now_ms)
         advance_playback(app, now_ms);
         return;
     }
-    if (now_ms < app->env.now_ms) /* the clock stands, but what was asked for since may be due */
-        now_ms = app->env.now_ms;
+    /* The clock may stand, but what was asked for since may be due. */
     if (live->count && live->list[0]->at_ms <= now_ms)
         advance_live(app, now_ms);
     app->env.now_ms = now_ms;
