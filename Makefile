@@ -140,7 +140,7 @@ run: deps
 	$(Q)conf/demo/run.sh
 
 test: deps
-	$(Q)$(MAKE) all asan units build/crash/crash
+	$(Q)$(MAKE) all asan units build/crash/crash build/crash/powercut.so
 	$(Q)tests/run.sh $(UNIT_PROGRAMS)
 
 tidy:
@@ -176,7 +176,11 @@ build/crash/%: tests/crash/%.c | build/deps.ok
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -std=gnu11 -pthread $(LDFLAGS) -o $@ $< -lmosquitto -ldl
 
-crash: build/weir build/asan/weir build/crash/crash
+build/crash/powercut.so: tests/crash/powercut.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -std=gnu11 -shared -fPIC $(LDFLAGS) -o $@ $< -ldl -pthread
+
+crash: build/weir build/asan/weir build/crash/crash build/crash/powercut.so
 	$(Q)tests/crash/crash.sh $(or $(KILLS),500) $(SEED)
 
 bench: build/weir $(BENCH_PROGRAMS)

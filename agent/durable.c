@@ -192,7 +192,7 @@ uint64_t durable_hash(const struct arrival *a)
     return hash_bytes(body, (size_t)(arrival_bytes(a) - body) + a->len, 0);
 }
 
-void durable_note_message(struct durable *d, int source, const struct arrival *a, uint32_t id, int64_t time_ms)
+void durable_note_message(struct durable *d, int source, const struct arrival *a, const struct port_origin *origin, int64_t time_ms)
 {
     const char *body = (const char *)(a + 1), *bytes = arrival_bytes(a);
     size_t texts_len = (size_t)(bytes - body);
@@ -202,7 +202,11 @@ void durable_note_message(struct durable *d, int source, const struct arrival *a
     write_u8(w, same ? NOTE_SAME_MESSAGE : NOTE_MESSAGE);
     write_count(w, (size_t)source);
     write_time(d, time_ms);
-    write_count(w, id);
+    write_varint(w, origin->id);
+    if (!origin->id)
+        write_varint(w, origin->place);
+    if (origin->place)
+        write_varint(w, origin->session);
     if (!same) {
         write_count(w, a->property_count);
         write_count(w, texts_len);
@@ -342,11 +346,15 @@ struct texts { /* properties, as the last message that brought some has them */
     uint32_t count;
 };
 
-static struct arrival *read_arrival(struct reader *r, struct buf *scratch, bool same, struct texts *texts, uint32_t *id)
+static struct arrival *read_arrival(struct reader *r, struct buf *scratch, bool same, struct texts *texts, struct port_origin *origin)
 {
     struct arrival a = {0};
     size_t len;
-    *id = (uint32_t)read_varint(r);
+    *origin = (struct port_origin){.id = (uint32_t)read_varint(r)};
+    if (!origin->id)
+        origin->place = read_varint(r);
+    if (origin->place)
+        origin->session = (uint32_t)read_varint(r);
     if (!same) {
         texts->count = (uint32_t)read_count(r, UINT32_MAX);
         texts->bytes = read_bytes(r, &texts->len);
@@ -419,7 +427,7 @@ static int replay_record(struct durable *d, struct reader *r, struct buf *scratc
         uint8_t kind = read_u8(r);
         int source = (int)read_varint(r);
         uint64_t zigzag = read_varint(r);
-        uint32_t id;
+        struct port_origin origin;
         time_ms = (int64_t)((uint64_t)time_ms + (zigzag >> 1 ^ (0 - (zigzag & 1))));
         if (r->failed || (kind != NOTE_ADVANCE && source >= h->bind->source_count))
             return ERR_STATE;
@@ -428,11 +436,13 @@ static int replay_record(struct durable *d, struct reader *r, struct buf *scratc
         } else if (kind == NOTE_TOPIC) {
             replay_topic(d, source, r);
         } else if (kind == NOTE_MESSAGE || kind == NOTE_SAME_MESSAGE) {
-            struct arrival *a = read_arrival(r, scratch, kind == NOTE_SAME_MESSAGE, &texts, &id);
+            struct arrival *a = read_arrival(r, scratch, kind == NOTE_SAME_MESSAGE, &texts, &origin);
             if (!a)
                 return ERR_STATE;
-            if (id && h->sources[source])
-                repeats_add(&h->sources[source]->repeats, id, durable_hash(a));
+            if (origin.id && h->sources[source])
+                repeats_add(&h->sources[source]->repeats, origin.id, durable_hash(a));
+            if (origin.place && h->sources[source])
+                repeats_add_place(&h->sources[source]->repeats, origin.session, origin.place);
             hosted_work_message(h, source, a, time_ms);
         } else {
             return ERR_STATE;

@@ -58,7 +58,7 @@ bool durable_is_of_another(const struct durable *d);
 int durable_restore(struct durable *d, struct err *e);
 
 /* Law 1. time_ms: where the app's clock will stand. */
-void durable_note_message(struct durable *d, int source, const struct arrival *a, uint32_t id, int64_t time_ms);
+void durable_note_message(struct durable *d, int source, const struct arrival *a, const struct port_origin *origin, int64_t time_ms);
 void durable_note_advance(struct durable *d, int64_t time_ms);
 void durable_note_topic(struct durable *d, int source, const struct payload *p);
 void durable_owe(struct durable *d, struct source *s, uint64_t receipt, enum outcome outcome);

@@ -556,13 +556,13 @@ static bool note(struct hosted *h, struct source *s, const struct arrival *a)
     if (a->too_big)
         return true;
     bool was_open = s->repeats.is_open;
-    if (origin.id && repeats_take(&s->repeats, &origin, durable_hash(a))) {
+    if ((origin.id || origin.place) && repeats_take(&s->repeats, &origin, origin.id ? durable_hash(a) : 0)) {
         metrics_add(&metrics.repeats, 1);
         return false;
     }
     if (was_open && !s->repeats.is_open)
         log_write(LOG_DEBUG, h->log_name, "source %s: the first new message of this session has number %u", s->name, origin.id);
-    durable_note_message(h->durable, s->number, a, origin.id, a->at_ms);
+    durable_note_message(h->durable, s->number, a, &origin, a->at_ms);
     return true;
 }
 

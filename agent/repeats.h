@@ -25,6 +25,8 @@ struct repeats {
     uint64_t taken; /* so many were added; the last REPEATS_MOST are there */
     uint64_t scan;  /* where the next repeat may stand */
     uint32_t session;
+    uint32_t place_session; /* of the place: a file's number */
+    uint64_t place;         /* all that ends up to here was taken */
     bool is_open; /* messages of this session may still be repeats */
 };
 
@@ -33,6 +35,7 @@ void repeats_fini(struct repeats *r);
 bool repeats_take(struct repeats *r, const struct port_origin *origin, uint64_t hash);
 /* Remembers, from a journal. */
 void repeats_add(struct repeats *r, uint32_t id, uint64_t hash);
+void repeats_add_place(struct repeats *r, uint32_t session, uint64_t place);
 void repeats_save(const struct repeats *r, struct writer *w);
 void repeats_load(struct repeats *r, struct reader *in);
 

@@ -97,10 +97,9 @@ struct port {
 /* How the far side names a message that it may send again until it is acknowledged. */
 struct port_origin {
     uint32_t session; /* a number that changes with each connection */
-    uint32_t
-        id; /* the same when the message comes again, in the same order as the first time; 0: it never does */
-    bool
-        may_repeat; /* the far side remembered us: at the beginning of this session messages may come again */
+    uint32_t id;      /* the same when the message comes again, in the same order as the first time; 0: it never does */
+    uint64_t place;   /* or: where in what the session stands for (a file) the message ends; it may be read from its begin again. 0: none */
+    bool may_repeat;  /* the far side remembered us: at the beginning of this session messages may come again */
 };
 
 struct port_type {
@@ -147,11 +146,8 @@ void port_close(struct port *p); /* closes and frees */
 int64_t backoff_ms(int attempt, int64_t first_ms);
 int64_t backoff_first_ms(void); /* 5000, or what WEIR_BACKOFF_FIRST_MS says */
 
-/* The clock of all ports, on CLOCK_MONOTONIC: ports don't read one themselves. Before anything is opened. */
-void port_use_clock(int64_t (*clock_ms)(void));
-
 /* For the ports' own files. */
-int64_t port_now_ms(void); /* by that clock */
+int64_t port_now_ms(void); /* monotonic */
 void port_batch_end(const struct port *p);
 /* A thread of a kind: its name, a stack of set size, all signals blocked. */
 int port_thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *user, struct err *e);

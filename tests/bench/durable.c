@@ -72,6 +72,7 @@ int main(int argc, char **argv)
         return 2;
     long count = strtol(argv[3], NULL, 10);
     config_init(&config);
+    setenv("MQTT_URL", "tcp://127.0.0.1:9", 0);
     config.durable = true;
     if (getenv("CHECKPOINT_BYTES"))
         config.checkpoint_bytes = strtol(getenv("CHECKPOINT_BYTES"), NULL, 10);
@@ -116,7 +117,7 @@ int main(int argc, char **argv)
     if (!getenv("NO_STOP"))
         worker_call(&w, job_stop, NULL);
     else
-        _exit(0);
+        fflush(stdout), _exit(0);
     worker_stop(&w);
     store_close(store);
     close(fd);

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -136,6 +137,12 @@ static pid_t start(const char *weir, const char *folder, const char *fault)
     pid_t pid = fork();
     if (pid != 0)
         return pid;
+    if (getenv("POWERCUT_LIBRARY")) {
+        char undo[4200];
+        snprintf(undo, sizeof undo, "%s/undo", folder);
+        setenv("POWERCUT_UNDO", undo, 1);
+        setenv("LD_PRELOAD", getenv("POWERCUT_LIBRARY"), 1);
+    }
     if (fault)
         setenv("WEIR_FAULT", fault, 1);
     char log[4200], config[4200];
@@ -180,6 +187,42 @@ static bool kill_once(const char *weir, const char *folder, const char *points, 
     kill(pid, SIGKILL);
     waitpid(pid, &status, 0);
     return true;
+}
+
+/* ---- a power cut: powercut.c ---- */
+
+static long cuts, taken_back;
+
+/* Some of the writes that were not synced never happened, or half of a page of them did. */
+static void cut_power(const char *folder, unsigned *seed)
+{
+    char path[4200];
+    uint64_t head[2];
+    snprintf(path, sizeof path, "%s/undo", folder);
+    FILE *undo = fopen(path, "rb");
+    snprintf(path, sizeof path, "%s/state/data.mdb", folder);
+    FILE *data = fopen(path, "rb+");
+    cuts++;
+    int mood = rand_r(seed) % 4; /* 0: all are lost */
+    while (undo && data && fread(head, sizeof head, 1, undo) == 1) {
+        char *old = malloc(head[1]);
+        size_t got = fread(old, 1, head[1], undo);
+        for (uint64_t page = 0; page < got; page += 4096) {
+            uint64_t len = got - page < 4096 ? got - page : 4096;
+            if (mood && rand_r(seed) % 4 == 0)
+                continue;
+            if (mood == 3 && rand_r(seed) % 3 == 0)
+                len = len / 2;
+            fseek(data, (long)(head[0] + page), SEEK_SET);
+            fwrite(old + page, 1, len, data);
+            taken_back++;
+        }
+        free(old);
+    }
+    if (data)
+        fclose(data);
+    if (undo)
+        fclose(undo);
 }
 
 /* ---- the judgement ---- */
@@ -261,7 +304,8 @@ int main(int argc, char **argv)
     struct mosquitto *speaker = client("crash-speaker", port, false);
     pthread_create(&publisher, NULL, publish, speaker);
     for (; killed < kills && kill_once(weir, folder, points, &seed, killed); killed++)
-        ;
+        if (getenv("POWERCUT_LIBRARY"))
+            cut_power(folder, &seed);
     if (killed < kills)
         wrong++;
     pid_t pid = -1;
@@ -290,6 +334,8 @@ int main(int argc, char **argv)
         wrong += judge(i, total);
     printf("%ld kills, seed %s: %ld messages sent, %ld %ld %ld outputs, %ld came again, %ld of those differ, %ld strange\n", killed,
            argv[5], total, come[0], come[1], come[2], repeats, differ, strange);
+    if (cuts)
+        printf("%ld power cuts, %ld pages taken back\n", cuts, taken_back);
     mosquitto_disconnect(listener);
     mosquitto_disconnect(speaker);
     wrong += differ + strange;

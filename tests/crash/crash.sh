@@ -23,6 +23,12 @@ round() { # NAME WEIR KILLS [POINTS]
 ok killed-at-random round random "${WEIR_RELEASE:-build/weir}" "$kills"
 ok killed-at-points round points "${WEIR_DEBUG:-build/asan/weir}" "$kills" "$points"
 
+# A power cut: of what was written since the last sync some is lost, some is torn.
+cut_off() {
+    POWERCUT_LIBRARY=$PWD/build/crash/powercut.so round cut "${WEIR_RELEASE:-build/weir}" "$kills"
+}
+ok power-is-cut cut_off
+
 # The store refuses, as a full or failing disk does, and takes again: nothing is lost, and nobody has to start anything.
 fails() { # NAME FAULT
     WEIR_FAULT=$2 CRASH_SECONDS=3 round "$1" "${WEIR_DEBUG:-build/asan/weir}" 0 || return 1
