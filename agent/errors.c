@@ -158,6 +158,9 @@ static void write_entry(struct writer *w, const struct errors_entry *e)
         write_bytes(w, e->events, e->events_len);
     if (e->payload)
         write_bytes(w, e->payload, e->payload_len);
+    write_count(w, e->only_count);
+    for (uint32_t i = 0; i < e->only_count; i++)
+        write_varint(w, e->only[i]);
     write_count(w, e->property_count);
     for (uint32_t i = 0; i < e->property_count; i++) {
         write_text(w, e->properties[i].name);
@@ -289,6 +292,11 @@ int errors_read(const void *bytes, size_t len, struct arena *arena, struct error
         e->events = read_bytes(&r, &e->events_len);
     if (flags & 4)
         e->payload = read_bytes(&r, &e->payload_len);
+    e->only_count = (uint32_t)read_count(&r, UINT32_MAX);
+    uint32_t *only = arena_array(arena, (size_t)e->only_count + 1, sizeof *only);
+    for (uint32_t i = 0; i < e->only_count; i++)
+        only[i] = (uint32_t)read_varint(&r);
+    e->only = only;
     e->property_count = (uint32_t)read_count(&r, UINT32_MAX);
     struct property *properties = arena_array(arena, (size_t)e->property_count + 1, sizeof *properties);
     for (uint32_t i = 0; i < e->property_count; i++) {
@@ -439,6 +447,8 @@ void errors_print(const struct errors_entry *e, struct arena *scratch, struct bu
         member(out, "eventType", "PAYLOAD_STRING");
     if (e->payload)
         print_payload(e, out);
+    for (uint32_t i = 0; i < e->only_count; i++)
+        buf_printf(out, "%s%" PRIu32 "%s", i ? "," : ",\"failedEvents\":[", e->only[i], i + 1 == e->only_count ? "]" : "");
     if (e->property_count)
         buf_add_str(out, e->kind == ERRORS_SINK ? ",\"options\":{" : ",\"properties\":{");
     for (uint32_t i = 0; i < e->property_count; i++) {

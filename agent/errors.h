@@ -34,6 +34,8 @@ struct errors_entry {
     const char *payload; /* of a source's message, or what a sink's map made; NULL: none */
     size_t payload_len;
     bool is_bytes;                     /* the payload is PAYLOAD_BYTES */
+    const uint32_t *only;              /* places of the message's events that didn't fit; NULL: all of it */
+    uint32_t only_count;
     const struct property *properties; /* trp: of a source's message, dynamic options of a sink's */
     uint32_t property_count;
 };

@@ -5,6 +5,7 @@
 #include "agent/metrics.h"
 #include "agent/turn.h"
 #include "engine/base/mem.h"
+#include <inttypes.h>
 #include <string.h>
 
 enum { ARENA_BLOCK = 4096, FEW = 8 };
@@ -56,11 +57,14 @@ static bool put(struct worker *w, struct errors_entry *e)
 
 static void tell(struct hosted *h, const struct errors_entry *e, bool is_kept)
 {
+    if (h->errors_full == is_kept) /* that is news */
+        h->errors_hush.quiet_until_us = 0;
+    h->errors_full = !is_kept;
     if (is_kept)
-        hush_log(&h->hush, LOG_WARN, h->log_name, "stream %s: kept in the error store as number %llu: %s", e->stream,
-                 (unsigned long long)e->number, e->cause);
+        hush_log(&h->errors_hush, LOG_WARN, h->log_name, "stream %s: kept in the error store as number %" PRIu64 ": %s", e->stream, e->number,
+                 e->cause);
     else
-        hush_log(&h->hush, LOG_ERROR, h->log_name, "stream %s: the error store has no room: dropped: %s", e->stream, e->cause);
+        hush_log(&h->errors_hush, LOG_ERROR, h->log_name, "stream %s: the error store has no room: dropped: %s", e->stream, e->cause);
 }
 
 static void write_events(struct hosted *h, uint32_t stream, const struct batch *b, struct writer *w)
@@ -131,6 +135,8 @@ void errors_app_unmapped(void *hosted, const struct bind_source *s, const struct
                              .payload = p->bytes ? p->bytes : "",
                              .payload_len = p->len,
                              .is_bytes = p->kind == PAYLOAD_BYTES,
+                             .only = s->map->failed.at,
+                             .only_count = s->map->failed.count,
                              .properties = properties,
                              .property_count = (uint32_t)property_count};
     tell(h, &e, put(h->worker, &e));
@@ -219,8 +225,7 @@ bool errors_app_refused(struct outbox *b, const struct message *m, const char *w
     e.events_len = events.len;
     e.properties = properties;
     if (put(w, &e)) {
-        hush_log(&b->hush, LOG_WARN, b->log_name, "sink %s: kept in the error store as number %llu: %s", b->name,
-                 (unsigned long long)e.number, why);
+        hush_log(&b->hush, LOG_WARN, b->log_name, "sink %s: kept in the error store as number %" PRIu64 ": %s", b->name, e.number, why);
     } else {
         metrics_add(&metrics.lost, 1);
         hush_log(&b->hush, LOG_ERROR, b->log_name, "sink %s: the error store has no room: dropped: %s", b->name, why);
@@ -288,7 +293,9 @@ static void work(struct hosted *h, struct errors_replay *r, const struct batch *
     if (e->kind == ERRORS_MAPPING) {
         struct payload p = {.kind = e->is_bytes ? PAYLOAD_BYTES : PAYLOAD_TEXT, .bytes = e->payload, .len = e->payload_len};
         h->current = h->sources[r->source];
-        if (bind_receive(h->bind, &h->bind->sources[r->source], &p, e->properties, (int)e->property_count) < 0 && !r->failed) {
+        struct bind_source *s = &h->bind->sources[r->source];
+        int rc = bind_receive_again(h->bind, s, &p, e->properties, (int)e->property_count, e->only, e->only_count);
+        if (rc < 0 && !r->failed) {
             r->failed = true;
             err_set(&r->err, ERR_INVALID, "it cannot be mapped");
         }

@@ -389,6 +389,7 @@ static void gone(struct hosted *h, const struct hosted *heir, bool retires)
     durable_close(h->durable);
     mem_account = account;
     hush_end(&h->hush, LOG_WARN, h->log_name);
+    hush_end(&h->errors_hush, LOG_WARN, h->log_name);
     inbox_fini(&h->inbox);
     mem_free(h->sources);
     mem_free(h->outboxes);

@@ -29,6 +29,8 @@ struct hosted {
     bool replays;            /* a journal is worked off: what happens has been told before */
     struct hush hush;       /* lines about failed events and sink maps */
     struct errors_replay *again; /* an entry of the error store that is being worked off, or NULL */
+    struct hush errors_hush;           /* lines about what is kept */
+    bool errors_full;                  /* the last of it was refused */
     bool keeps_errors;                 /* there is an error store */
     bool keeps_unmapped, keeps_marked; /* it takes messages that no map could read: of all streams; of those with @OnError(action='store') */
     struct source *current; /* the source whose message is being worked on, or NULL */
