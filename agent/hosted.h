@@ -25,6 +25,7 @@ struct hosted {
     bool is_blocked;  /* a sink is full: no turns, no timers until it isn't */
     bool is_started;
     struct durable *durable; /* NULL: the app ends with the agent */
+    bool has_tables;         /* some of its tables are in the store */
     bool replays;            /* a journal is worked off: what happens has been told before */
     struct hush hush;        /* lines about failed events and sink maps */
     struct source *current;  /* the source whose message is being worked on, or NULL */
