@@ -26,6 +26,7 @@ struct hosted {
     bool is_blocked;  /* a sink is full: no turns, no timers until it isn't */
     bool is_started;
     struct durable *durable; /* NULL: the app ends with the agent */
+    bool has_tables;         /* some of its tables are in the store */
     bool replays;            /* a journal is worked off: what happens has been told before */
     struct hush hush;       /* lines about failed events and sink maps */
     struct errors_replay *again; /* an entry of the error store that is being worked off, or NULL */
