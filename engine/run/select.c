@@ -55,8 +55,10 @@ static inline __attribute__((always_inline)) struct value step_value(const struc
 {
     if (step->how == HOW_CALL)
         return step->call(step->e, f);
-    const char *row = (const char *)f->rows[0];
-    if (step->how == HOW_COLUMN)
+    const char *row = (const char *)f->rows[step->slot];
+    if (step->how == HOW_SIDE && !row)
+        return VALUE_NULL;
+    if (step->how <= HOW_SIDE)
         return (struct value){*(const union cell *)(const void *)(row + step->cell_at), (enum type)(uint8_t)row[step->type_at]};
     if (UNLIKELY(f->kind != EVENT_CURRENT || (step->spot != SPOT_COUNT && row[step->type_at] != TYPE_DOUBLE)))
         return step->call(step->e, f);
@@ -770,7 +772,15 @@ static int select_slide_cells(struct op *op, const union cell *left, const struc
 
 static int select_one(struct op *op, const struct event *e)
 {
-    return select_slide(op, NULL, 0, 0, e);
+    struct select *s = (struct select *)op;
+    const struct select_plan *p = (const struct select_plan *)op->plan;
+    if (UNLIKELY(!p->is_plain || s->collect))
+        return select_slide(op, NULL, 0, 0, e);
+    struct frame f = {.env = op->env, .at_ms = e->at_ms, .kind = EVENT_CURRENT, .user = op};
+    frame_event(&f, p, e);
+    s->last_removed = false;
+    struct row *row = make_row(p, &f);
+    return LIKELY(row != NULL) ? emit_one(s, row, e->at_ms, 0) : ERR_EVENT;
 }
 
 static int select_push(struct op *op, const struct batch *in)
