@@ -269,7 +269,7 @@ bool search_is_only(const struct table_query *q)
 {
     const struct table_plan *plan = q->table->config;
     const struct table_search *only = q->search;
-    return only && only->kind == SEARCH_INDEX && only->index == TABLE_PRIMARY && only->op == AST_EQ && !plan->primary.is_ordered;
+    return plan->type == &table_keyed && only && only->kind == SEARCH_INDEX && only->index == TABLE_PRIMARY && only->op == AST_EQ && !plan->primary.is_ordered;
 }
 
 int search_find(struct table *t, const struct table_query *q, struct frame *f, struct table_rows *out)
