@@ -593,7 +593,8 @@ const struct table_query *plan_table_query(struct planner *p, const struct plan_
     if (!b.table->primary.count && !b.table->index_count)
         return q;
     q->search = search_of(&b, on);
-    q->is_exact = q->search->index == TABLE_PRIMARY && finds_one(q->search);
+    bool is_compared = on && on->kind != AST_ATTR && on->kind != AST_IS_NULL;
+    q->is_exact = is_compared && q->search->index == TABLE_PRIMARY && finds_one(q->search);
     q->how = search_words(&b, q->search);
     return q;
 }
