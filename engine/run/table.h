@@ -22,6 +22,8 @@ struct table_key {
     uint16_t *columns;
     enum type type;    /* of a single column */
     bool is_ordered;   /* a primary key of a single number: rows ascend by it */
+    bool is_turned;    /* the table has its columns in another order: see table_search.c */
+    struct span span;  /* of its annotation */
     const char *label; /* "primary key (k)", "index (v)" */
 };
 
