@@ -248,7 +248,7 @@ void answer_line(struct deploy *d, const char *line, size_t len, struct buf *out
     arena_init(&arena, ARENA_BLOCK);
     struct request r = {.deploy = d, .arena = &arena};
     const struct kind *kind = NULL;
-    if (read_request(&r, line, len, &kind, &e) < 0)
+    if (read_request(&r, line, len, &kind, &e) < 0 || !kind)
         error(out, "request", e.text);
     else
         kind->answer(&r, out);

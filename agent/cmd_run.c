@@ -190,7 +190,8 @@ static int start_workers(struct run *r)
     return CMD_OK;
 }
 
-/* Without it the agent does its work all the same. Before there are other threads: the mask of new files' modes is the whole process's. */
+/* Without it the agent does its work all the same. Before there are other threads: the mask of new files'
+ * modes is the whole process's. */
 static void open_control(struct run *r)
 {
     char path[CONTROL_PATH_BYTES];
@@ -261,7 +262,10 @@ static int run_configured(struct run *r)
         log_write(LOG_ERROR, "agent", "%s", e.text);
         return CMD_BAD;
     }
-    if (*state && store_open(&r->store, &(struct store_options){.folder = state, .most_bytes = (uint64_t)r->config.state_bytes}, &e) < 0) {
+    if (*state &&
+        store_open(&r->store,
+                   &(struct store_options){.folder = state, .most_bytes = (uint64_t)r->config.state_bytes},
+                   &e) < 0) {
         log_write(LOG_ERROR, "agent", "%s", e.text);
         close(r->state_lock);
         return CMD_BAD;

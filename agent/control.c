@@ -127,7 +127,7 @@ static int listen_at(const struct sockaddr_un *to)
 static int open_at(struct control *c, const char *path, struct err *e)
 {
     struct sockaddr_un to;
-    struct stat st;
+    struct stat st = {0};
     int folder, rc = address(path, &to, &folder, e);
     if (rc < 0)
         return rc;
@@ -161,7 +161,7 @@ static void drop(struct control_client *cl)
 
 static int64_t idle_us(void)
 {
-    return clock_steady_us() + CONTROL_IDLE_MS * 1000;
+    return clock_steady_us() + INT64_C(1000) * CONTROL_IDLE_MS;
 }
 
 /* Law 1: the file's mode keeps others out already, but not on every file system. */
@@ -188,7 +188,7 @@ static void take_clients(struct control *c)
         if (fd < 0) {
             /* Out of descriptors, say: what waits would wake us again at once. */
             if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-                c->rests_until_us = clock_steady_us() + REST_MS * 1000;
+                c->rests_until_us = clock_steady_us() + INT64_C(1000) * REST_MS;
             return;
         }
         if (!is_ours(fd)) {

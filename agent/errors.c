@@ -27,7 +27,7 @@ struct errors {
     size_t first, count, cap; /* first: where the index begins; none before it */
 };
 
-static const char mark_key[] = "errors"; /* META: the next number */
+static const char mark_key[] = "#errors"; /* META: the next number */
 
 static void key_of(uint64_t number, struct key *k)
 {

@@ -57,9 +57,10 @@ static void on_rejected(void *user, const char *where, const char *why)
 static void on_arriving(void *user, const struct bind_source *source, const struct payload *p)
 {
     struct hosted *h = user;
-    if (!h->durable || h->replays)
+    if (h->replays || (!h->durable && !h->has_tables))
         return;
-    durable_note_topic(h->durable, source->number, p);
+    if (h->durable)
+        durable_note_topic(h->durable, source->number, p);
     commit_note(&h->worker->commit, 1);
 }
 
@@ -88,6 +89,20 @@ static char *name_of_file(const char *file)
     if (end && !end[strlen(".siddhi")] && end != name)
         *end = 0;
     return name;
+}
+
+static int keep_tables(struct hosted *h, struct err *e)
+{
+    struct store *store = h->worker->commit.store;
+    uint32_t number = h->durable ? h->durable->app : 0;
+    if (!store)
+        return err_set(e, ERR_INVALID,
+                       "@store needs a folder, and the agent has none for state: set \"state\", or --state");
+    int rc = h->durable ? 0 : durable_number(store, h->name, &number, e);
+    if (rc == 0)
+        app_keep_tables(h->app, store, number);
+    h->has_tables = rc == 0;
+    return rc;
 }
 
 struct hosted *hosted_new(struct worker *worker, const char *file, const char *text, size_t len,
@@ -138,12 +153,19 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
     struct err e;
     bool wanted = durable_wanted(app_plan(h->app), config->durable);
     if (wanted && !worker->commit.store) {
-        log_write(LOG_ERROR, h->log_name, "it is durable, and the agent has no folder for state: set \"state\", or --state");
+        log_write(LOG_ERROR, h->log_name,
+                  "it is durable, and the agent has no folder for state: set \"state\", or --state");
         hosted_free(h, false);
         return NULL;
     }
-    if (wanted && durable_open(&h->durable, h, worker->commit.store, (uint64_t)config->checkpoint_bytes, &e) < 0) {
+    if (wanted &&
+        durable_open(&h->durable, h, worker->commit.store, (uint64_t)config->checkpoint_bytes, &e) < 0) {
         log_write(LOG_ERROR, h->log_name, "its state cannot be used: %s", e.text);
+        hosted_free(h, false);
+        return NULL;
+    }
+    if (plan_has_stored(app_plan(h->app)) && keep_tables(h, &e) < 0) {
+        log_write(LOG_ERROR, h->log_name, "its tables cannot be kept: %s", e.text);
         hosted_free(h, false);
         return NULL;
     }
@@ -244,8 +266,8 @@ static int open_outbox(struct hosted *h, struct bind_sink *s, const struct confi
         struct bind_buffer policy = s->buffer;
         if (!policy.most_bytes)
             policy.most_bytes = (uint64_t)config->buffer_bytes;
-        int rc = spool_open(&spool, h->worker->commit.store, h->durable->app, stream, s->type->name, place_of(h, s), &policy,
-                            config->device, h->name, e);
+        int rc = spool_open(&spool, h->worker->commit.store, h->durable->app, stream, s->type->name,
+                            place_of(h, s), &policy, config->device, h->name, e);
         if (rc < 0)
             return rc;
     }
@@ -339,7 +361,8 @@ bool hosted_is_drained(struct hosted *h)
     bool is_drained = h->inbox.waiting_messages == 0;
     pthread_mutex_unlock(&h->worker->lock);
     for (int i = 0; i < h->bind->sink_count; i++)
-        is_drained &= !h->outboxes[i] || h->durable || outbox_is_empty(h->outboxes[i]); /* the disk keeps those */
+        is_drained &=
+            !h->outboxes[i] || h->durable || outbox_is_empty(h->outboxes[i]); /* the disk keeps those */
     return is_drained;
 }
 
@@ -395,12 +418,20 @@ static void gone(struct hosted *h, const struct hosted *heir, bool retires)
     mem_free(h);
 }
 
+/* Its tables are written at the end of the turn; a durable app's with its checkpoints. */
+static void note_tables(struct hosted *h)
+{
+    if (!h->durable && app_tables_waiting(h->app))
+        commit_note(&h->worker->commit, 1);
+}
+
 /* A durable app ends at a checkpoint: the next one of its name begins there. */
 static int settle_down(struct hosted *h, struct err *e)
 {
-    if (!h->durable)
+    if (!h->durable && !h->has_tables)
         return 0;
-    h->durable->wants_checkpoint = true;
+    if (h->durable)
+        h->durable->wants_checkpoint = true;
     return commit_now(h->worker, e);
 }
 
@@ -412,13 +443,16 @@ static int begin(struct hosted *h, struct err *e)
     return rc < 0 ? rc : durable_restore(h->durable, e);
 }
 
-/* The agent was down while the app's text changed: the one that the journal is of finishes its work, as if it still ran. */
+/* The agent was down while the app's text changed: the one that the journal is of finishes its work, as if it
+ * still ran. */
 static struct hosted *resurrect(struct hosted *h, const struct config *config, struct err *e)
 {
     const struct durable *d = h->durable;
-    struct hosted *old = hosted_new(h->worker, h->name, d->text.bytes ? d->text.bytes : "", d->text.len, config);
+    struct hosted *old =
+        hosted_new(h->worker, h->name, d->text.bytes ? d->text.bytes : "", d->text.len, config);
     if (!old) {
-        err_set(e, ERR_STATE, "what its text was before the stop is refused now: its journal cannot be worked off");
+        err_set(e, ERR_STATE,
+                "what its text was before the stop is refused now: its journal cannot be worked off");
         return NULL;
     }
     if (hosted_start(old, NULL, config, e) == 0)
@@ -430,11 +464,11 @@ static struct hosted *resurrect(struct hosted *h, const struct config *config, s
 /* The one it replaces has left its state where the new one looks for it. */
 static int take_state(struct hosted *h, struct hosted *old, const struct config *config, struct err *e)
 {
-    if (!h->durable || !old || !old->durable)
+    if (!old || !((h->durable && old->durable) || old->has_tables))
         return 0;
     finish(old);
     int rc = settle_down(old, e);
-    if (rc < 0)
+    if (rc < 0 || !h->durable || !old->durable)
         return rc;
     durable_close(h->durable);
     h->durable = NULL;
@@ -461,7 +495,7 @@ int hosted_start(struct hosted *h, struct hosted *old, const struct config *conf
         close_ports(h, old, false);
         if (was_down)
             hosted_free(old, false);
-        else if (old && old->durable)
+        else if (old && (old->durable || old->has_tables))
             attach_ports(old);
         return rc;
     }
@@ -476,6 +510,7 @@ int hosted_start(struct hosted *h, struct hosted *old, const struct config *conf
         commit_note(&h->worker->commit, 1);
     else
         hosted_flush(h);
+    note_tables(h);
     return 0;
 }
 
@@ -516,9 +551,11 @@ void hosted_advance(struct hosted *h, int64_t now_ms)
         commit_note(&h->worker->commit, 1);
     }
     hosted_work_advance(h, now_ms);
+    note_tables(h);
 }
 
-static void work(struct hosted *h, int source, const struct payload *p, const struct property *properties, int property_count)
+static void work(struct hosted *h, int source, const struct payload *p, const struct property *properties,
+                 int property_count)
 {
     if (bind_receive(h->bind, &h->bind->sources[source], p, properties, property_count) < 0 && !h->replays)
         metrics_add(&metrics.rejected, 1);
@@ -552,7 +589,8 @@ void hosted_work_message(struct hosted *h, int source, const struct arrival *a, 
         mem_free(properties);
 }
 
-int hosted_work_query(struct hosted *h, const char *text, size_t len, int64_t time_ms, struct result *result, struct err *e)
+int hosted_work_query(struct hosted *h, const char *text, size_t len, int64_t time_ms, struct result *result,
+                      struct err *e)
 {
     int64_t *account = mem_account;
     mem_account = &h->account;
@@ -574,13 +612,14 @@ static bool note(struct hosted *h, struct source *s, const struct arrival *a)
     if (a->too_big)
         return true;
     bool was_open = s->repeats.is_open;
-    if (origin.id && repeats_take(&s->repeats, &origin, durable_hash(a))) {
+    if ((origin.id || origin.place) && repeats_take(&s->repeats, &origin, origin.id ? durable_hash(a) : 0)) {
         metrics_add(&metrics.repeats, 1);
         return false;
     }
     if (was_open && !s->repeats.is_open)
-        log_write(LOG_DEBUG, h->log_name, "source %s: the first new message of this session has number %u", s->name, origin.id);
-    durable_note_message(h->durable, s->number, a, origin.id, a->at_ms);
+        log_write(LOG_DEBUG, h->log_name, "source %s: the first new message of this session has number %u",
+                  s->name, origin.id);
+    durable_note_message(h->durable, s->number, a, &origin, a->at_ms);
     return true;
 }
 
@@ -597,6 +636,7 @@ void hosted_receive(struct hosted *h, const struct arrival *a)
     }
     (void)FAULT("hosted.receive");
     hosted_work_message(h, s->number, a, a->at_ms);
+    note_tables(h);
     (void)FAULT("hosted.received");
 }
 

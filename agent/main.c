@@ -37,6 +37,10 @@ static const struct command commands[] = {
     {"bench", "measure an app over recorded events",
      "weir bench APP --input STREAM=FILE... [--preload STREAM=FILE...] [--warmup N] [--events N] [--time ATTRIBUTE]",
      "Prints one JSON line: events, CPU seconds, events per CPU second, memory, output events.\n", cmd_bench},
+    {"state", "look at what an agent keeps", "weir state inspect|salvage|compact DIR",
+     "  inspect  apps, their state and journal, what waits for their sinks; also while an agent runs\n"
+     "  salvage  every message that waits for a sink, a line each: APP/STREAM/NUMBER, a tab, the message\n"
+     "  compact  gives the free pages of the file back; no agent may run\n", cmd_state},
     {"query", "ask a running agent's app",
      "weir query [--table] [--socket PATH | --state DIR | -c FILE] APP QUERY",
      "An on-demand query to the app named APP (@app:name, else its file's): tables, named windows, aggregations.\n"

@@ -89,7 +89,8 @@ static void on_sent(void *user, uint64_t number, int rc)
         int64_t rest_ms = RETRY_FIRST_MS << (b->retries < 6 ? b->retries++ : 6), now_us = clock_steady_us();
         rest_ms = rest_ms < RETRY_MOST_MS ? rest_ms : RETRY_MOST_MS;
         /* Up to a tenth less: many agents that lost one server don't come back in step. */
-        b->retry_at_us = now_us + rest_ms * 1000 - (int64_t)((uint64_t)now_us * 2654435761u % (uint64_t)(rest_ms * 100));
+        b->retry_at_us =
+            now_us + rest_ms * 1000 - (int64_t)((uint64_t)now_us * 2654435761u % (uint64_t)(rest_ms * 100));
         wakes = true;
     }
     pthread_mutex_unlock(&b->lock);
@@ -167,8 +168,8 @@ static void keep_entries(struct outbox *b, enum entry_state state, const char *w
 }
 
 int outbox_open(struct outbox **out, const struct bind_sink *sink, struct spool *spool, const char *app,
-                const char *stream, uint32_t most_messages, size_t most_bytes, void (*wake)(void *, struct outbox *),
-                void *worker, struct err *e)
+                const char *stream, uint32_t most_messages, size_t most_bytes,
+                void (*wake)(void *, struct outbox *), void *worker, struct err *e)
 {
     struct outbox *b = mem_alloc(sizeof *b);
     char text[512];
@@ -408,7 +409,8 @@ static int spool_put(struct outbox *b, const struct message *m)
         spool_cut(s); /* the ring ends here: it goes on with whole chunks */
     if (is_kept) {
         bool begins = s->chunk_count == 0;
-        spool_add(s, number, made.at_ms, made.bytes, made.len, made.size - (uint32_t)sizeof made, made.dynamic_count);
+        spool_add(s, number, made.at_ms, made.bytes, made.len, made.size - (uint32_t)sizeof made,
+                  made.dynamic_count);
         made.begins_chunk = begins || s->chunk_count == 1;
         s->bytes += sizeof made; /* as live_bytes counts */
     }
@@ -462,14 +464,15 @@ static bool refill(struct outbox *b)
     struct spool *s = b->spool;
     struct spool_item *items;
     uint64_t first = 0;
-    if (!s || b->replays || b->loaded >= s->committed || b->loaded - b->head >= RING_MESSAGES || b->live_bytes >= RING_BYTES ||
-        b->live > REFILL_MESSAGES)
+    if (!s || b->replays || b->loaded >= s->committed || b->loaded - b->head >= RING_MESSAGES ||
+        b->live_bytes >= RING_BYTES || b->live > REFILL_MESSAGES)
         return false;
     int count = spool_load(s, b->loaded, &first, &items);
     if (count == ERR_IO)
         return false; /* tried again with the next flush */
     if (count == ERR_STATE)
-        hush_log(&b->hush, LOG_ERROR, b->log_name, "sink %s: the messages from number %" PRIu64 " on are damaged and left out", b->name, first);
+        hush_log(&b->hush, LOG_ERROR, b->log_name,
+                 "sink %s: the messages from number %" PRIu64 " on are damaged and left out", b->name, first);
     if (count > 0) {
         take_items(b, items, count, first);
     } else {

@@ -7,8 +7,8 @@
  * handed over again, before all younger waiting ones, after a rest that grows; (3) only done entries leave,
  * from the front; (4) nothing is handed over before outbox_flush: the worker calls it after the turn's
  * commit; (5) the bound is soft: an app that is let in finishes its turn's message, then waits; (6) with
- * a spool nothing is handed over before the transaction that has it is on disk; what comes back in a replay (numbers that
- * were given out before) is not taken again.
+ * a spool nothing is handed over before the transaction that has it is on disk; what comes back in a replay
+ * (numbers that were given out before) is not taken again.
  *
  * Made, filled, flushed and freed on the worker; sent and status come from the port's thread. Its lock is
  * never held over a call of the port or the worker. It outlives the app when a changed app takes it over, and
@@ -44,10 +44,10 @@ struct outbox {
     uint64_t head, next, tail; /* numbers: oldest kept, next to hand over, next to be given out */
     uint64_t loaded;           /* the ring holds head up to here; without a spool that is tail */
     struct spool *spool;       /* owned; or NULL */
-    bool owes_mark;            /* something was acknowledged that the disk doesn't know; the worker was told */
-    bool replays;              /* numbers are given out again; nothing is handed over */
-    uint64_t keep_from;        /* of the chunks on disk, those below can go */
-    uint32_t live;             /* entries of the ring not done */
+    bool owes_mark;     /* something was acknowledged that the disk doesn't know; the worker was told */
+    bool replays;       /* numbers are given out again; nothing is handed over */
+    uint64_t keep_from; /* of the chunks on disk, those below can go */
+    uint32_t live;      /* entries of the ring not done */
     size_t live_bytes;
     uint64_t calls;   /* sent and status so far: tells whether BUSY is still true */
     bool is_blocked;  /* the port said BUSY and has not called since */
@@ -69,10 +69,11 @@ struct outbox {
     struct hush hush; /* worker only */
 };
 
-/* ERR_* with e filled when the port refuses; *out then untouched. Takes spool (which may be NULL), also then. */
+/* ERR_* with e filled when the port refuses; *out then untouched. Takes spool (which may be NULL), also then.
+ */
 int outbox_open(struct outbox **out, const struct bind_sink *sink, struct spool *spool, const char *app,
-                const char *stream, uint32_t most_messages, size_t most_bytes, void (*wake)(void *, struct outbox *),
-                void *worker, struct err *e);
+                const char *stream, uint32_t most_messages, size_t most_bytes,
+                void (*wake)(void *, struct outbox *), void *worker, struct err *e);
 /* Closes the port first. What is left counts as lost. */
 void outbox_close(struct outbox *b);
 void outbox_keep(struct outbox *b, bool (*keep)(struct outbox *b, const struct message *m, const char *why));
@@ -87,10 +88,12 @@ int64_t outbox_retry_at_us(struct outbox *b); /* INT64_MAX: none is due */
 
 /* With a spool, on the worker. Is there something for the next transaction? acks alone can wait a little. */
 bool outbox_is_dirty(struct outbox *b, bool *acks_alone);
-/* Puts it into batch; what was acknowledged alone if only_acks (then it is no promise, and may go into a store at its bound). */
+/* Puts it into batch; what was acknowledged alone if only_acks (then it is no promise, and may go into a
+ * store at its bound). */
 void outbox_collect(struct outbox *b, struct store_batch *batch, bool only_acks);
 void outbox_committed(struct outbox *b); /* what was collected is on disk: it may be handed over */
-/* A replay begins with the number that the next message had then, and ends. false: the numbers given out are not those of before. */
+/* A replay begins with the number that the next message had then, and ends. false: the numbers given out are
+ * not those of before. */
 void outbox_replay(struct outbox *b, uint64_t tail);
 bool outbox_replayed(struct outbox *b);
 

@@ -120,4 +120,18 @@ uint64_t app_checkpoint(struct app *app, const struct state_home *home);
 int app_restore(struct app *app, const struct state_home *home, struct app_upgrade *upgrade, struct err *e);
 const char *plan_text(const struct plan *p); /* the app's, with variables put in */
 
+/* Tables of @store(type='lmdb') (spec 08 section 5). store: borrowed, and may be read at any time; number: the app's in it. Between app_new and
+ * app_start; without it they are in memory and end with the app. app_start finds them: ERR_STATE when one is there with another definition.
+ *
+ * What they change is in memory until the host gathers it into a batch, and the batch is applied: of an app that is not durable at the end of
+ * each turn; of a durable one with each checkpoint and never else, for the journal behind the checkpoint makes the same changes again. waiting:
+ * bytes of memory they hold until then, so that the host can see to it early. */
+struct store;
+struct store_batch;
+bool plan_has_stored(const struct plan *p);
+void app_keep_tables(struct app *app, struct store *store, uint32_t number);
+uint64_t app_tables_waiting(const struct app *app);
+void app_tables_collect(struct app *app, struct store_batch *batch);
+void app_tables_committed(struct app *app); /* the batch is on the disk */
+
 #endif

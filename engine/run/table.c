@@ -15,6 +15,17 @@ struct table *table_new(struct app *app, const struct plan_element *e)
     return t;
 }
 
+int tables_start(struct app *app, struct err *e)
+{
+    int rc = 0;
+    for (int i = 0; i < app->plan->table_count && rc == 0; i++) {
+        struct table *t = app->tables[i];
+        if (t->plan->type->start)
+            rc = t->plan->type->start(t, e);
+    }
+    return rc;
+}
+
 void table_free(struct table *t)
 {
     if (!t)
@@ -196,6 +207,13 @@ int table_lookup_rows(const struct lookup *l, struct app *app, struct frame *f, 
     *rows = found.rows;
     *count = rc < 0 ? 0 : found.count;
     return rc;
+}
+
+int table_lookup_only(const struct lookup *l, struct app *app, struct frame *f, struct row **row)
+{
+    const struct table_query *q = ((const struct table_lookup *)l)->query;
+    *row = search_only(app->tables[q->table->number], q, f);
+    return UNLIKELY(f->env->failed) ? ERR_EVENT : 0;
 }
 
 struct value table_eval_in(const struct expr *e, struct frame *f)
