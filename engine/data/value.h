@@ -30,6 +30,12 @@ static inline bool type_is_numeric(enum type t)
     return t >= TYPE_INT && t <= TYPE_DOUBLE;
 }
 
+/* Do values of type t point at something counted? */
+static inline bool type_is_counted(uint32_t t)
+{
+    return ((1u << TYPE_STRING | 1u << TYPE_OBJECT) >> t & 1) != 0;
+}
+
 #define TEXT_SCRATCH UINT32_MAX
 
 struct text {
