@@ -84,9 +84,11 @@ static inline __attribute__((always_inline)) struct row *make_row(const struct s
         if (step->how >= HOW_COLUMN) {
             const char *row = (const char *)f->rows[step->slot];
             if (step->how == HOW_COLUMN || LIKELY(row != NULL)) {
-                *tag = (uint8_t)row[step->type_at];
+                const uint8_t type = (uint8_t)row[step->type_at];
+                *tag = type;
                 *cell = *(const union cell *)(const void *)(row + step->cell_at);
-                keep_cell(cell, *tag);
+                if (type_is_counted(type))
+                    keep_cell(cell, type);
             } else {
                 *tag = TYPE_NULL;
                 cell->l = 0;
