@@ -1,19 +1,22 @@
 /* durable.c - see durable.h.
  *
- * In the store: META 'a' NAME: the app's number; 'c' NUMBER: the mark of its checkpoint; 't' NUMBER: its text. JOURNAL NUMBER RECORD: eight bytes of checksum, the state
- * of chance when the record begins, notes. A note: its kind, source, time, then what came. */
+ * In the store: META 'a' NAME: the app's number; 'c' NUMBER: the mark of its checkpoint; 't' NUMBER: its
+ * text. JOURNAL NUMBER RECORD: eight bytes of checksum, the state of chance when the record begins, notes. A
+ * note: its kind, source, time, then what came. */
 #include "agent/durable.h"
+#include "agent/errors_app.h"
 #include "agent/hosted.h"
 #include "agent/metrics.h"
 #include "engine/base/fault.h"
 #include "engine/base/hash.h"
+#include "engine/base/limits.h"
 #include "engine/data/object.h"
 #include <inttypes.h>
 #include <string.h>
 
 enum { MARK_FORMAT = 1, MESSAGE_HEAD_MOST = 40 };
 /* A SAME_MESSAGE has the properties of the message before it in the record. Times are differences to the note before. */
-enum note_kind { NOTE_MESSAGE = 'm', NOTE_SAME_MESSAGE = 's', NOTE_ADVANCE = 'a', NOTE_TOPIC = 't' };
+enum note_kind { NOTE_MESSAGE = 'm', NOTE_SAME_MESSAGE = 's', NOTE_ADVANCE = 'a', NOTE_TOPIC = 't', NOTE_QUERY = 'q', NOTE_ENTRY = 'e' };
 
 bool durable_wanted(const struct plan *plan, bool standard)
 {
@@ -41,28 +44,43 @@ static void record_key(const struct durable *d, uint64_t number, struct key *k)
 
 /* ---- opening ---- */
 
-static int give_number(struct durable *d, const struct key *name, struct err *e)
+static int give_number(struct store *s, const struct key *name, uint32_t *number, struct err *e)
 {
-    struct store *s = d->keeper.store;
     struct store_item i;
     struct store_batch b;
     uint32_t next = 1;
     int rc = store_look(s, e);
     if (rc < 0)
         return rc;
-    if (store_get(s, STORE_META, "apps", 4, &i) == 0 && i.len == sizeof next)
+    if (store_get(s, STORE_META, "#apps", 5, &i) == 0 && i.len == sizeof next)
         memcpy(&next, i.bytes, sizeof next);
     store_look_end(s);
-    d->app = next++;
+    *number = next++;
     batch_open(&b);
-    batch_put(&b, STORE_META, "apps", 4, &next, sizeof next);
-    batch_put(&b, STORE_META, name->bytes, name->len, &d->app, sizeof d->app);
+    batch_put(&b, STORE_META, "#apps", 5, &next, sizeof next);
+    batch_put(&b, STORE_META, name->bytes, name->len, number, sizeof *number);
     rc = store_apply(s, &b, e);
     batch_close(&b);
     return rc;
 }
 
-static int read_number(struct durable *d, const struct key *name, struct err *e)
+int durable_number(struct store *s, const char *app, uint32_t *number, struct err *e)
+{
+    struct key name = {.len = 0};
+    struct store_item i;
+    key_u8(&name, 'a');
+    key_text(&name, app);
+    int rc = store_look(s, e);
+    if (rc < 0)
+        return rc;
+    rc = store_get(s, STORE_META, name.bytes, name.len, &i);
+    if (rc == 0 && i.len == sizeof *number)
+        memcpy(number, i.bytes, sizeof *number);
+    store_look_end(s);
+    return rc == ERR_NOT_FOUND ? give_number(s, &name, number, e) : rc;
+}
+
+static int read_saved(struct durable *d, struct err *e)
 {
     struct store *s = d->keeper.store;
     struct store_item i;
@@ -70,37 +88,35 @@ static int read_number(struct durable *d, const struct key *name, struct err *e)
     int rc = store_look(s, e);
     if (rc < 0)
         return rc;
-    rc = store_get(s, STORE_META, name->bytes, name->len, &i);
-    if (rc == 0 && i.len == sizeof d->app) {
-        memcpy(&d->app, i.bytes, sizeof d->app);
-        app_key(d, 'c', &k);
-        if (store_get(s, STORE_META, k.bytes, k.len, &i) == 0)
-            buf_add(&d->mark, i.bytes, i.len);
-        app_key(d, 't', &k);
-        if (store_get(s, STORE_META, k.bytes, k.len, &i) == 0)
-            buf_add(&d->text, i.bytes, i.len);
-    }
+    app_key(d, 'c', &k);
+    if (store_get(s, STORE_META, k.bytes, k.len, &i) == 0)
+        buf_add(&d->mark, i.bytes, i.len);
+    app_key(d, 't', &k);
+    if (store_get(s, STORE_META, k.bytes, k.len, &i) == 0)
+        buf_add(&d->text, i.bytes, i.len);
     store_look_end(s);
-    return rc;
+    return 0;
 }
 
 /* The fixed beginning of the mark: format, number of the next record, time, bytes. */
 static int read_mark_head(struct durable *d, struct reader *r, struct err *e)
 {
-    *r = (struct reader){.at = (const uint8_t *)d->mark.bytes, .end = (const uint8_t *)d->mark.bytes + d->mark.len};
+    *r = (struct reader){.at = (const uint8_t *)d->mark.bytes,
+                         .end = (const uint8_t *)d->mark.bytes + d->mark.len};
     uint32_t format = read_u32(r);
     if (format != MARK_FORMAT)
-        return err_set(e, ERR_STATE, "the saved state has format %" PRIu32 "; this program reads %d", format, MARK_FORMAT);
+        return err_set(e, ERR_STATE, "the saved state has format %" PRIu32 "; this program reads %d", format,
+                       MARK_FORMAT);
     d->next = (uint64_t)read_i64(r);
     d->now_ms = read_i64(r);
     d->checkpoint_bytes = (uint64_t)read_i64(r);
     return r->failed ? err_set(e, ERR_STATE, "the mark of the saved state is damaged") : 0;
 }
 
-int durable_open(struct durable **out, struct hosted *h, struct store *store, uint64_t checkpoint_most, struct err *e)
+int durable_open(struct durable **out, struct hosted *h, struct store *store, uint64_t checkpoint_most,
+                 struct err *e)
 {
     struct durable *d = mem_alloc(sizeof *d);
-    struct key name = {.len = 0};
     struct reader r;
     d->hosted = h;
     d->checkpoint_most = checkpoint_most;
@@ -109,15 +125,14 @@ int durable_open(struct durable **out, struct hosted *h, struct store *store, ui
     buf_init(&d->mark, SIZE_MAX);
     buf_init(&d->text, SIZE_MAX);
     keeper_init(&d->keeper, store, NULL, 0);
-    key_u8(&name, 'a');
-    key_text(&name, h->name);
-    int rc = read_number(d, &name, e);
-    if (rc == ERR_NOT_FOUND)
-        rc = give_number(d, &name, e);
+    int rc = durable_number(store, h->name, &d->app, e);
+    if (rc == 0)
+        rc = read_saved(d, e);
     d->keeper.app = d->app;
     d->has_checkpoint = d->mark.len > 0;
     const char *text = plan_text(app_plan(h->app));
-    d->has_text = d->text.len == strlen(text) && memcmp(d->text.bytes ? d->text.bytes : "", text, d->text.len) == 0;
+    d->has_text =
+        d->text.len == strlen(text) && memcmp(d->text.bytes ? d->text.bytes : "", text, d->text.len) == 0;
     d->wants_checkpoint = !d->has_checkpoint;
     if (rc == 0 && d->has_checkpoint)
         rc = read_mark_head(d, &r, e);
@@ -192,17 +207,23 @@ uint64_t durable_hash(const struct arrival *a)
     return hash_bytes(body, (size_t)(arrival_bytes(a) - body) + a->len, 0);
 }
 
-void durable_note_message(struct durable *d, int source, const struct arrival *a, uint32_t id, int64_t time_ms)
+void durable_note_message(struct durable *d, int source, const struct arrival *a,
+                          const struct port_origin *origin, int64_t time_ms)
 {
     const char *body = (const char *)(a + 1), *bytes = arrival_bytes(a);
     size_t texts_len = (size_t)(bytes - body);
     begin(d, texts_len + a->len + MESSAGE_HEAD_MOST);
     struct writer *w = &d->notes;
-    bool same = d->last_texts && d->last_texts_len == texts_len && memcmp(w->out.bytes + d->last_texts, body, texts_len) == 0;
+    bool same = d->last_texts && d->last_texts_len == texts_len &&
+                memcmp(w->out.bytes + d->last_texts, body, texts_len) == 0;
     write_u8(w, same ? NOTE_SAME_MESSAGE : NOTE_MESSAGE);
     write_count(w, (size_t)source);
     write_time(d, time_ms);
-    write_count(w, id);
+    write_varint(w, origin->id);
+    if (!origin->id)
+        write_varint(w, origin->place);
+    if (origin->place)
+        write_varint(w, origin->session);
     if (!same) {
         write_count(w, a->property_count);
         write_count(w, texts_len);
@@ -248,6 +269,24 @@ void durable_note_topic(struct durable *d, int source, const struct payload *p)
         }
         break;
     }
+}
+
+void durable_note_query(struct durable *d, const char *text, size_t len, int64_t time_ms)
+{
+    begin(d, len + MESSAGE_HEAD_MOST);
+    write_u8(&d->notes, NOTE_QUERY);
+    write_count(&d->notes, 0);
+    write_time(d, time_ms);
+    write_bytes(&d->notes, text, len);
+}
+
+void durable_note_entry(struct durable *d, const void *bytes, size_t len, int64_t time_ms)
+{
+    begin(d, len + MESSAGE_HEAD_MOST);
+    write_u8(&d->notes, NOTE_ENTRY);
+    write_count(&d->notes, 0);
+    write_time(d, time_ms);
+    write_bytes(&d->notes, bytes, len);
 }
 
 void durable_owe(struct durable *d, struct source *s, uint64_t receipt, enum outcome outcome)
@@ -297,6 +336,7 @@ static void checkpoint(struct durable *d, struct store_batch *batch)
     d->keeper.batch = batch;
     d->checkpoint_bytes = app_checkpoint(d->hosted->app, &d->keeper.home);
     d->keeper.batch = NULL;
+    app_tables_collect(d->hosted->app, batch);
     write_mark(d, batch);
     if (!d->has_text) {
         const char *text = plan_text(app_plan(d->hosted->app));
@@ -317,7 +357,8 @@ void durable_collect(struct durable *d, struct store_batch *batch)
 {
     uint64_t most = d->checkpoint_most > d->checkpoint_bytes ? d->checkpoint_most : d->checkpoint_bytes;
     cut(d);
-    bool is_due = d->wants_checkpoint || d->journal_bytes >= most;
+    bool is_due = d->wants_checkpoint || d->journal_bytes >= most ||
+                  app_tables_waiting(d->hosted->app) >= LIMIT_TABLES_WAITING;
     if (!is_due && d->closed.count) /* else the checkpoint has it */
         batch_join(batch, &d->closed);
     batch_clear(&d->closed);
@@ -342,11 +383,16 @@ struct texts { /* properties, as the last message that brought some has them */
     uint32_t count;
 };
 
-static struct arrival *read_arrival(struct reader *r, struct buf *scratch, bool same, struct texts *texts, uint32_t *id)
+static struct arrival *read_arrival(struct reader *r, struct buf *scratch, bool same, struct texts *texts,
+                                    struct port_origin *origin)
 {
     struct arrival a = {0};
     size_t len;
-    *id = (uint32_t)read_varint(r);
+    *origin = (struct port_origin){.id = (uint32_t)read_varint(r)};
+    if (!origin->id)
+        origin->place = read_varint(r);
+    if (origin->place)
+        origin->session = (uint32_t)read_varint(r);
     if (!same) {
         texts->count = (uint32_t)read_count(r, UINT32_MAX);
         texts->bytes = read_bytes(r, &texts->len);
@@ -408,6 +454,19 @@ static void replay_topic(struct durable *d, int source, struct reader *r)
     value_drop(map);
 }
 
+/* Whether it was refused or failed then, it is and does now. */
+static void replay_query(struct durable *d, int64_t time_ms, struct reader *r)
+{
+    struct result result;
+    struct err e;
+    size_t len;
+    const char *text = read_bytes(r, &len);
+    if (r->failed)
+        return;
+    (void)hosted_work_query(d->hosted, text, len, time_ms, &result, &e);
+    app_query_forget(d->hosted->app, text, len);
+}
+
 static int replay_record(struct durable *d, struct reader *r, struct buf *scratch)
 {
     struct hosted *h = d->hosted;
@@ -419,20 +478,29 @@ static int replay_record(struct durable *d, struct reader *r, struct buf *scratc
         uint8_t kind = read_u8(r);
         int source = (int)read_varint(r);
         uint64_t zigzag = read_varint(r);
-        uint32_t id;
+        struct port_origin origin;
         time_ms = (int64_t)((uint64_t)time_ms + (zigzag >> 1 ^ (0 - (zigzag & 1))));
-        if (r->failed || (kind != NOTE_ADVANCE && source >= h->bind->source_count))
+        if (r->failed || (kind != NOTE_ADVANCE && kind != NOTE_QUERY && kind != NOTE_ENTRY && source >= h->bind->source_count))
             return ERR_STATE;
         if (kind == NOTE_ADVANCE) {
             hosted_work_advance(h, time_ms);
         } else if (kind == NOTE_TOPIC) {
             replay_topic(d, source, r);
+        } else if (kind == NOTE_ENTRY) {
+            size_t len;
+            const void *bytes = read_bytes(r, &len);
+            if (r->failed || errors_app_work(h, bytes, len, time_ms) < 0)
+                return ERR_STATE;
+        } else if (kind == NOTE_QUERY) {
+            replay_query(d, time_ms, r);
         } else if (kind == NOTE_MESSAGE || kind == NOTE_SAME_MESSAGE) {
-            struct arrival *a = read_arrival(r, scratch, kind == NOTE_SAME_MESSAGE, &texts, &id);
+            struct arrival *a = read_arrival(r, scratch, kind == NOTE_SAME_MESSAGE, &texts, &origin);
             if (!a)
                 return ERR_STATE;
-            if (id && h->sources[source])
-                repeats_add(&h->sources[source]->repeats, id, durable_hash(a));
+            if (origin.id && h->sources[source])
+                repeats_add(&h->sources[source]->repeats, origin.id, durable_hash(a));
+            if (origin.place && h->sources[source])
+                repeats_add_place(&h->sources[source]->repeats, origin.session, origin.place);
             hosted_work_message(h, source, a, time_ms);
         } else {
             return ERR_STATE;
@@ -472,7 +540,8 @@ static int replay(struct durable *d, struct err *e)
     buf_init(&record, SIZE_MAX);
     buf_init(&scratch, SIZE_MAX);
     while ((rc = read_record(d, d->next, &record)) == 0) {
-        struct reader r = {.at = (const uint8_t *)record.bytes, .end = (const uint8_t *)record.bytes + record.len};
+        struct reader r = {.at = (const uint8_t *)record.bytes,
+                           .end = (const uint8_t *)record.bytes + record.len};
         rc = replay_record(d, &r, &scratch);
         if (rc < 0)
             break;
@@ -482,9 +551,11 @@ static int replay(struct durable *d, struct err *e)
     if (rc == ERR_NOT_FOUND)
         rc = 0;
     if (rc < 0)
-        err_set(e, rc, "record %" PRIu64 " of the journal %s", d->next, rc == ERR_IO ? "cannot be read" : "is damaged");
+        err_set(e, rc, "record %" PRIu64 " of the journal %s", d->next,
+                rc == ERR_IO ? "cannot be read" : "is damaged");
     else if (d->next > first)
-        log_write(LOG_INFO, d->hosted->log_name, "%" PRIu64 " records of the journal worked off", d->next - first);
+        log_write(LOG_INFO, d->hosted->log_name, "%" PRIu64 " records of the journal worked off",
+                  d->next - first);
     buf_fini(&record);
     buf_fini(&scratch);
     return rc;
@@ -523,8 +594,8 @@ static int upgrade(struct durable *d, struct err *e)
     buf_init(&u.fresh, SIZE_MAX);
     int rc = app_restore(d->hosted->app, &d->keeper.home, &u, e);
     if (rc == 0)
-        log_write(LOG_INFO, d->hosted->log_name, "changed: %d parts keep their state, %d begin anew%s%s", u.kept_count, u.fresh_count,
-                  u.fresh_count ? ": " : "", u.fresh_count ? u.fresh.bytes : "");
+        log_write(LOG_INFO, d->hosted->log_name, "changed: %d parts keep their state, %d begin anew%s%s",
+                  u.kept_count, u.fresh_count, u.fresh_count ? ": " : "", u.fresh_count ? u.fresh.bytes : "");
     buf_fini(&u.fresh);
     d->wants_checkpoint = true;
     return rc;
@@ -544,6 +615,7 @@ int durable_restore(struct durable *d, struct err *e)
     h->replays = h->bind->is_quiet = false;
     for (int i = 0; i < h->bind->sink_count; i++)
         if (h->outboxes[i] && h->outboxes[i]->replays && !outbox_replayed(h->outboxes[i]) && rc == 0)
-            log_write(LOG_ERROR, h->log_name, "sink %s: the journal gave other outputs than before the stop", h->outboxes[i]->name);
+            log_write(LOG_ERROR, h->log_name, "sink %s: the journal gave other outputs than before the stop",
+                      h->outboxes[i]->name);
     return rc;
 }

@@ -34,8 +34,20 @@ static uint64_t oldest(const struct repeats *r)
     return r->taken > REPEATS_MOST ? r->taken - REPEATS_MOST : 0;
 }
 
+void repeats_add_place(struct repeats *r, uint32_t session, uint64_t place)
+{
+    r->place_session = session;
+    r->place = place;
+}
+
 bool repeats_take(struct repeats *r, const struct port_origin *origin, uint64_t hash)
 {
+    if (origin->place) {
+        if (origin->session == r->place_session && origin->place <= r->place)
+            return true;
+        repeats_add_place(r, origin->session, origin->place);
+        return false;
+    }
     if (origin->id == 0)
         return false;
     if (origin->session != r->session) {
@@ -62,6 +74,8 @@ bool repeats_take(struct repeats *r, const struct port_origin *origin, uint64_t 
 void repeats_save(const struct repeats *r, struct writer *w)
 {
     uint16_t id = 0;
+    write_u32(w, r->place_session);
+    write_i64(w, (int64_t)r->place);
     write_varint(w, r->taken - oldest(r));
     for (uint64_t at = oldest(r); at < r->taken; at++) {
         const struct repeat *old = &r->ring[at % r->cap];
@@ -74,6 +88,8 @@ void repeats_save(const struct repeats *r, struct writer *w)
 
 void repeats_load(struct repeats *r, struct reader *in)
 {
+    r->place_session = read_u32(in);
+    r->place = (uint64_t)read_i64(in);
     size_t count = read_count(in, REPEATS_MOST);
     uint16_t id = 0;
     for (size_t i = 0; i < count && !in->failed; i++) {

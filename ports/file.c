@@ -406,6 +406,11 @@ static int file_send(struct port *port, const struct message *m)
     return rc;
 }
 
+static struct port_origin file_origin(uint64_t receipt)
+{
+    return (struct port_origin){.session = (uint32_t)(receipt >> 40), .place = receipt & 0xFFFFFFFFFFu};
+}
+
 static void file_settle(struct port *port, uint64_t receipt, enum outcome outcome)
 {
     (void)receipt;
@@ -461,6 +466,7 @@ const struct port_type port_file = {
     .open = file_open,
     .send = file_send,
     .settle = file_settle,
+    .origin = file_origin,
     .resume = file_resume,
     .close = file_close,
 };

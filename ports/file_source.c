@@ -62,6 +62,7 @@ static bool dir_find(struct file_port *p, char *out)
 static void source_begin(struct file_port *p)
 {
     p->from = p->scanned = p->to = 0;
+    p->read_at = 0;
     p->header_left = p->header_lines;
     p->skipping = p->at_end = p->replaced = false;
 }
@@ -173,12 +174,19 @@ static bool is_whole_read(const struct file_port *p)
     return fstat(p->fd, &st) < 0 || at >= st.st_size;
 }
 
-/* 0, or ERR_BUSY. */
-static int hand_over(struct file_port *p, const char *bytes, size_t len, bool eof)
+/* Which file, 24 bits, and where in it, 40: the identity of what ends at bytes[to - left]. */
+static uint64_t receipt_of(const struct file_port *p, size_t left)
+{
+    uint64_t which = ((uint64_t)p->inode + p->cuts) * 0x9E3779B97F4A7C15u >> 40;
+    return which << 40 | ((p->read_at - left) & 0xFFFFFFFFFFu);
+}
+
+/* left: bytes read that stand behind it. 0, or ERR_BUSY. */
+static int hand_over(struct file_port *p, const char *bytes, size_t len, size_t left, bool eof)
 {
     struct property properties[] = {{"file.path", p->current}, {"eof", eof ? "true" : "false"}};
     atomic_fetch_add(&p->unsettled, 1);
-    int rc = p->port->host->deliver(p->port->user, bytes, len, properties, 2, 1);
+    int rc = p->port->host->deliver(p->port->user, bytes, len, properties, 2, receipt_of(p, left));
     if (rc != 0)
         atomic_fetch_sub(&p->unsettled, 1);
     p->busy = rc == ERR_BUSY;
@@ -209,7 +217,7 @@ static int line_take(struct file_port *p, size_t len, size_t end)
     } else {
         bool last = p->from + len + end == p->to && is_whole_read(p);
         size_t text = end && len > 0 && line[len - 1] == '\r' ? len - 1 : len;
-        if (hand_over(p, line, text, last) < 0)
+        if (hand_over(p, line, text, p->to - (p->from + len + end), last) < 0)
             return ERR_BUSY;
     }
     p->from += len + end;
@@ -246,7 +254,7 @@ static bool end_take(struct file_port *p)
     if (p->whole) {
         if (p->skipping)
             refuse_long(p);
-        else if (hand_over(p, p->bytes, p->to, true) < 0)
+        else if (hand_over(p, p->bytes, p->to, 0, true) < 0)
             return false;
     } else if (p->to > p->from && line_take(p, p->to - p->from, 0) < 0) {
         return false;
@@ -263,6 +271,7 @@ static void tail_look(struct file_port *p)
     struct stat here, there;
     if (fstat(p->fd, &here) == 0 && lseek(p->fd, 0, SEEK_CUR) > here.st_size) {
         lseek(p->fd, 0, SEEK_SET);
+        p->cuts++;
         source_begin(p);
         p->at_ms = 0;
         return;
@@ -295,6 +304,7 @@ static bool source_read(struct file_port *p)
     }
     if (got > 0) {
         p->to += (size_t)got;
+        p->read_at += (uint64_t)got;
         if (p->whole && p->to > LIMIT_MESSAGE_BYTES) {
             p->skipping = true;
             p->to = 0;

@@ -50,6 +50,10 @@ struct op_type {
     void (*save)(const struct op *op, struct writer *w); /* NULL: no state */
     int (*load)(struct op *op, struct reader *r);
     void (*close)(struct op *op); /* may be NULL */
+    /* What all instances share, when they are a partition's copies: saved once, loaded behind all of them, for copies are saved when they
+     * changed and may hold what was shared before. NULL: nothing is shared. */
+    void (*save_shared)(const struct op_plan *plan, const void *shared, struct writer *w);
+    int (*load_shared)(const struct op_plan *plan, void *shared, struct reader *r);
     /* Windows only: the events that joins and on-demand queries see, oldest first, at this moment (spec 04 section 3). NULL: always empty.
      * The queue is the window's own, borrowed; or lies in scratch. */
     struct queue *(*content)(struct op *op);

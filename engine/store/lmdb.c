@@ -1,13 +1,16 @@
 /* lmdb.c - a store in a folder, by LMDB. The only file that sees lmdb.h.
  *
- * Flags are LMDB's safest: data pages are written and synced, then the one page that makes them valid. So a torn or lost write leaves
- * the state before it. Not WRITEMAP (a full disk would be SIGBUS), not NOSYNC or NOMETASYNC (they lose what was promised).
+ * Flags are LMDB's safest: data pages are written and synced, then the one page that makes them valid. So a
+ * torn or lost write leaves the state before it. Not WRITEMAP (a full disk would be SIGBUS), not NOSYNC or
+ * NOMETASYNC (they lose what was promised).
  *
- * One transaction at a time in the process (store.h's lock), and one process (the agent's lock on the folder): so the map may grow at
- * any time, and where the system has no robust mutexes LMDB's own locks can be left out.
+ * One transaction at a time in the process (store.h's lock), and one process (the agent's lock on the
+ * folder): so the map may grow at any time, and where the system has no robust mutexes LMDB's own locks can
+ * be left out.
  *
- * Size: the map begins small, doubles when a transaction meets its end, and stops at the budget; a batch that relieves may go a
- * tenth beyond. After an error in the last, deciding write LMDB wants the environment opened again: so is_broken. */
+ * Size: the map begins small, doubles when a transaction meets its end, and stops at the budget; a batch that
+ * relieves may go a tenth beyond. After an error in the last, deciding write LMDB wants the environment
+ * opened again: so is_broken. */
 #include "engine/base/mem.h"
 #include "engine/store/store_in.h"
 #include <errno.h>
@@ -18,7 +21,7 @@
 
 enum { MAP_FIRST_BYTES = 8 * 1024 * 1024, PAGES_A_SHELF = 2, PAGES_A_COMMIT = 4 };
 
-static const char *const shelf_names[STORE_SHELVES] = {"meta", "journal", "outbox", "state", "errors"};
+static const char *const shelf_names[STORE_SHELVES] = {"meta", "journal", "outbox", "state", "errors", "tables"};
 
 struct lmdb_store {
     struct store store;
@@ -37,10 +40,13 @@ static struct lmdb_store *of(struct store *s)
 
 static int fail(const struct lmdb_store *m, int rc, const char *doing, struct err *e)
 {
-    int code = rc == ENOSPC || rc == EDQUOT || rc == MDB_MAP_FULL                                             ? ERR_FULL
-               : rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH || rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND ? ERR_STATE
-                                                                                                             : ERR_IO;
-    return err_set(e, code, "%s: %s: %s", m->folder, doing, rc == MDB_MAP_FULL ? "the state's budget is used up" : mdb_strerror(rc));
+    int code =
+        rc == ENOSPC || rc == EDQUOT || rc == MDB_MAP_FULL ? ERR_FULL
+        : rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH || rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND
+            ? ERR_STATE
+            : ERR_IO;
+    return err_set(e, code, "%s: %s: %s", m->folder, doing,
+                   rc == MDB_MAP_FULL ? "the state's budget is used up" : mdb_strerror(rc));
 }
 
 /* ---- opening ---- */
@@ -61,7 +67,8 @@ static int shelves_open(struct lmdb_store *m, struct err *e)
         memcpy(&format, found.mv_data, found.mv_size == sizeof format ? sizeof format : 0);
         if (found.mv_size != sizeof format || format != STORE_FORMAT) {
             mdb_txn_abort(txn);
-            return err_set(e, ERR_STATE, "%s: the state has format %u; this program reads format %d", m->folder, format, STORE_FORMAT);
+            return err_set(e, ERR_STATE, "%s: the state has format %u; this program reads format %d",
+                           m->folder, format, STORE_FORMAT);
         }
     } else if (rc == MDB_NOTFOUND && !m->reads_only) {
         MDB_val value = {.mv_data = &format, .mv_size = sizeof format};
@@ -141,12 +148,15 @@ static int drop_range(MDB_txn *txn, MDB_dbi dbi, const struct batch_op *op)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-/* The journal and the outboxes grow at the end, mostly of the whole shelf too: then pages are filled up instead of split. */
+/* The journal and the outboxes grow at the end, mostly of the whole shelf too: then pages are filled up
+ * instead of split. */
 static int put(MDB_txn *txn, MDB_dbi dbi, const struct batch_op *op)
 {
     MDB_val key = {.mv_data = (void *)(uintptr_t)op->key, .mv_size = op->key_len};
     MDB_val value = {.mv_data = (void *)(uintptr_t)op->bytes, .mv_size = op->len};
-    int rc = op->shelf == STORE_JOURNAL || op->shelf == STORE_OUTBOX ? mdb_put(txn, dbi, &key, &value, MDB_APPEND) : MDB_KEYEXIST;
+    int rc = op->shelf == STORE_JOURNAL || op->shelf == STORE_OUTBOX
+                 ? mdb_put(txn, dbi, &key, &value, MDB_APPEND)
+                 : MDB_KEYEXIST;
     return rc == MDB_KEYEXIST ? mdb_put(txn, dbi, &key, &value, 0) : rc;
 }
 
@@ -190,7 +200,8 @@ static bool grow(struct lmdb_store *m, bool relieves)
     return true;
 }
 
-/* Pages that a transaction let go may be used by the one after the next: a store at its bound needs a small one in between. */
+/* Pages that a transaction let go may be used by the one after the next: a store at its bound needs a small
+ * one in between. */
 static bool turn_pages(struct lmdb_store *m)
 {
     MDB_txn *txn;
@@ -253,7 +264,8 @@ static void lmdb_look_end(struct store *s)
     of(s)->look = NULL;
 }
 
-static int lmdb_get(struct store *s, enum store_shelf shelf, const void *key, size_t key_len, struct store_item *out)
+static int lmdb_get(struct store *s, enum store_shelf shelf, const void *key, size_t key_len,
+                    struct store_item *out)
 {
     struct lmdb_store *m = of(s);
     MDB_val k = {.mv_data = (void *)(uintptr_t)key, .mv_size = key_len}, v;
@@ -264,7 +276,8 @@ static int lmdb_get(struct store *s, enum store_shelf shelf, const void *key, si
     return 0;
 }
 
-static int lmdb_next(struct store *s, enum store_shelf shelf, const void *key, size_t key_len, bool above, struct store_item *out)
+static int lmdb_next(struct store *s, enum store_shelf shelf, const void *key, size_t key_len, bool above,
+                     struct store_item *out)
 {
     struct lmdb_store *m = of(s);
     MDB_cursor *c;

@@ -11,8 +11,10 @@ struct store_backend {
     int (*apply)(struct store *s, const struct store_batch *b, struct err *e);
     int (*look)(struct store *s, struct err *e);
     void (*look_end)(struct store *s);
-    int (*get)(struct store *s, enum store_shelf shelf, const void *key, size_t key_len, struct store_item *out);
-    int (*next)(struct store *s, enum store_shelf shelf, const void *key, size_t key_len, bool above, struct store_item *out);
+    int (*get)(struct store *s, enum store_shelf shelf, const void *key, size_t key_len,
+               struct store_item *out);
+    int (*next)(struct store *s, enum store_shelf shelf, const void *key, size_t key_len, bool above,
+                struct store_item *out);
     void (*count)(struct store *s, struct store_counts *out); /* used_bytes, page_bytes */
     int (*compact)(struct store *s, const char *folder, struct err *e);
     void (*close)(struct store *s);

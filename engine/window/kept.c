@@ -125,7 +125,8 @@ void kept_save(const struct kept *k, const struct kept_plan *p, struct writer *w
     write_u32(w, p->count);
     write_u8(w, in_pieces);
     if (in_pieces) {
-        pieces_save(&own->pieces, w, k->taken, k->count, &(struct pieces_owner){.user = &entries, .write = write_entry});
+        pieces_save(&own->pieces, w, k->taken, k->count,
+                    &(struct pieces_owner){.user = &entries, .write = write_entry});
         return;
     }
     pieces_end(&own->pieces);
@@ -141,7 +142,8 @@ int kept_load(struct kept *k, const struct kept_plan *p, struct reader *r)
     if (read_u32(r) != p->count)
         return ERR_STATE;
     if (read_u8(r))
-        return pieces_load(&k->pieces, r, &k->taken, &(struct pieces_owner){.user = &entries, .read = read_entry});
+        return pieces_load(&k->pieces, r, &k->taken,
+                           &(struct pieces_owner){.user = &entries, .read = read_entry});
     size_t count = read_count(r, UINT32_MAX / 2);
     for (size_t i = 0; i < count && !r->failed; i++)
         read_entry(&entries, r, i == 0, true);

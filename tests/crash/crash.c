@@ -2,15 +2,18 @@
  *
  *     crash WEIR PORT FOLDER KILLS SEED [POINTS]
  *
- * A publisher sends numbered messages at QoS 1 to a broker on PORT; WEIR runs app.siddhi with its state in FOLDER and is killed with SIGKILL KILLS times, each
- * after a random time, or (POINTS: names separated by commas) at one of the named points of a test build. Then it may finish. A subscriber
- * with a session of its own has everything that reached the broker. Law: every message is counted once, in order, in every query; every output has come; an
- * output that came twice was the same, byte for byte. The last line is the tally. */
+ * A publisher sends numbered messages at QoS 1 to a broker on PORT; WEIR runs app.siddhi with its state in
+ * FOLDER and is killed with SIGKILL KILLS times, each after a random time, or (POINTS: names separated by
+ * commas) at one of the named points of a test build. Then it may finish. A subscriber with a session of its
+ * own has everything that reached the broker. Law: every message is counted once, in order, in every query;
+ * every output has come; an output that came twice was the same, byte for byte. The last line is the tally.
+ */
 #include <mosquitto.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +139,12 @@ static pid_t start(const char *weir, const char *folder, const char *fault)
     pid_t pid = fork();
     if (pid != 0)
         return pid;
+    if (getenv("POWERCUT_LIBRARY")) {
+        char undo[4200];
+        snprintf(undo, sizeof undo, "%s/undo", folder);
+        setenv("POWERCUT_UNDO", undo, 1);
+        setenv("LD_PRELOAD", getenv("POWERCUT_LIBRARY"), 1);
+    }
     if (fault)
         setenv("WEIR_FAULT", fault, 1);
     char log[4200], config[4200];
@@ -172,7 +181,8 @@ static bool kill_once(const char *weir, const char *folder, const char *points, 
     while (now_s() < until) {
         if (waitpid(pid, &status, WNOHANG) == pid) {
             if (!ended_killed(status))
-                printf("    the agent ended by itself: status %d%s%s\n", status, points ? " at " : "", points ? fault : "");
+                printf("    the agent ended by itself: status %d%s%s\n", status, points ? " at " : "",
+                       points ? fault : "");
             return ended_killed(status);
         }
         pause_us(1000);
@@ -180,6 +190,42 @@ static bool kill_once(const char *weir, const char *folder, const char *points, 
     kill(pid, SIGKILL);
     waitpid(pid, &status, 0);
     return true;
+}
+
+/* ---- a power cut: powercut.c ---- */
+
+static long cuts, taken_back;
+
+/* Some of the writes that were not synced never happened, or half of a page of them did. */
+static void cut_power(const char *folder, unsigned *seed)
+{
+    char path[4200];
+    uint64_t head[2];
+    snprintf(path, sizeof path, "%s/undo", folder);
+    FILE *undo = fopen(path, "rb");
+    snprintf(path, sizeof path, "%s/state/data.mdb", folder);
+    FILE *data = fopen(path, "rb+");
+    cuts++;
+    int mood = rand_r(seed) % 4; /* 0: all are lost */
+    while (undo && data && fread(head, sizeof head, 1, undo) == 1) {
+        char *old = malloc(head[1]);
+        size_t got = fread(old, 1, head[1], undo);
+        for (uint64_t page = 0; page < got; page += 4096) {
+            uint64_t len = got - page < 4096 ? got - page : 4096;
+            if (mood && rand_r(seed) % 4 == 0)
+                continue;
+            if (mood == 3 && rand_r(seed) % 3 == 0)
+                len = len / 2;
+            fseek(data, (long)(head[0] + page), SEEK_SET);
+            fwrite(old + page, 1, len, data);
+            taken_back++;
+        }
+        free(old);
+    }
+    if (data)
+        fclose(data);
+    if (undo)
+        fclose(undo);
 }
 
 /* ---- the judgement ---- */
@@ -211,7 +257,8 @@ static long judge(int sink, long total)
         expect(i, steps[sink], windows[sink], &n, &t);
         bool good = text && value_of(text, "v") == i && value_of(text, "n") == n && value_of(text, "t") == t;
         if (!good && wrong++ < 3)
-            printf("    %s %ld: wanted v %ld n %ld t %ld, got %s\n", sink_names[sink], i, i, n, t, text ? text : "nothing");
+            printf("    %s %ld: wanted v %ld n %ld t %ld, got %s\n", sink_names[sink], i, i, n, t,
+                   text ? text : "nothing");
     }
     for (long i = total + 1; i < MOST; i++)
         if (outputs[sink][i] && wrong++ < 6)
@@ -249,7 +296,8 @@ int main(int argc, char **argv)
         outputs[i] = calloc(MOST, sizeof(char *));
     mosquitto_lib_init();
     struct mosquitto *listener = client("crash-listener", port, true);
-    /* The session of the source must be there before the first message, or the broker keeps nothing for it. */
+    /* The session of the source must be there before the first message, or the broker keeps nothing for it.
+     */
     struct mosquitto *first = mosquitto_new("crash-in", false, NULL);
     mosquitto_connect(first, "127.0.0.1", port, 60);
     mosquitto_subscribe(first, NULL, "in", 1);
@@ -261,7 +309,8 @@ int main(int argc, char **argv)
     struct mosquitto *speaker = client("crash-speaker", port, false);
     pthread_create(&publisher, NULL, publish, speaker);
     for (; killed < kills && kill_once(weir, folder, points, &seed, killed); killed++)
-        ;
+        if (getenv("POWERCUT_LIBRARY"))
+            cut_power(folder, &seed);
     if (killed < kills)
         wrong++;
     pid_t pid = -1;
@@ -288,8 +337,11 @@ int main(int argc, char **argv)
     }
     for (int i = 0; i < SINKS; i++)
         wrong += judge(i, total);
-    printf("%ld kills, seed %s: %ld messages sent, %ld %ld %ld outputs, %ld came again, %ld of those differ, %ld strange\n", killed,
-           argv[5], total, come[0], come[1], come[2], repeats, differ, strange);
+    printf("%ld kills, seed %s: %ld messages sent, %ld %ld %ld outputs, %ld came again, %ld of those differ, "
+           "%ld strange\n",
+           killed, argv[5], total, come[0], come[1], come[2], repeats, differ, strange);
+    if (cuts)
+        printf("%ld power cuts, %ld pages taken back\n", cuts, taken_back);
     mosquitto_disconnect(listener);
     mosquitto_disconnect(speaker);
     wrong += differ + strange;

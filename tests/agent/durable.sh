@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# durable.sh - what survives: a file read once although the agent is killed, outputs that wait for a broker that isn't there, a changed text, what can't be.
+export WEIR_BACKOFF_FIRST_MS=100
+. "$(dirname "$0")/lib.bash"
+start_broker || exit 1
+stop_broker
+state=$dir/state
+cat >"$dir/count.siddhi" <<APP
+@app:name('Count') @app:durable
+@source(type='file', file.uri='file:$dir/in.txt', mode='line', tailing='true', @map(type='json'))
+define stream S (k string, v long);
+@sink(type='mqtt', url='\${MQTT_URL}', topic='out/count', dedupe.field='id', @map(type='json'))
+define stream Out (k string, n long, t long);
+@info(name='totals') from S select k, count() as n, sum(v) as t group by k insert into Out;
+APP
+lines() { # FROM TO
+    local i
+    for ((i = $1; i <= $2; i++)); do echo "{\"event\":{\"k\":\"a\",\"v\":$i}}"; done >>"$dir/in.txt"
+}
+kill_agent() {
+    kill -9 "$agent"
+    wait "$agent" 2>/dev/null
+    agent=
+}
+needs_a_folder() {
+    start_agent "$dir/count.siddhi"
+    until_true logged 'no folder for state' && until_true agent_ended && agent=
+}
+# Killed with the broker away: the journal has the lines.
+starts_offline() {
+    lines 1 1000
+    start_agent --state "$state" "$dir/count.siddhi"
+    until_true logged 'sink Out: (disconnected|failed)' || return 1
+    sleep 0.3
+    kill_agent
+    start_agent --state "$state" "$dir/count.siddhi"
+    until_true logged 'records of the journal worked off' || return 1
+    lines 1001 1500
+    sleep 0.3
+    kill_agent
+}
+delivers_later() {
+    start_broker "$port" && listen 'out/#' || return 1
+    start_agent --state "$state" "$dir/count.siddhi"
+    until_true came '"n":1500,"t":1125750' || return 1
+    lines 1501 1501
+    until_true came '"n":1501,"t":1127251' && stop_agent || return 1
+    # Each once, or again under the same key; in order.
+    [[ $(sort -u "$dir/got" | wc -l) == 1501 ]] && [[ $(grep -o '/Count/Out/[0-9]*"' "$dir/got" | sort -u | wc -l) == 1501 ]]
+}
+# Another query beside it: what didn't change goes on.
+takes_over_when_changed() {
+    sed -i '$a @info(name="last") from S#window.length(5) select k, count() as n, sum(v) as t insert into Last;' "$dir/count.siddhi"
+    start_agent --state "$state" "$dir/count.siddhi"
+    until_true logged 'keep their state, 1 begin anew|begin anew: query last' || return 1
+    lines 1502 1502
+    until_true came '"n":1502,"t":1128753' || return 1
+    # And while it runs.
+    sed 's/length(5)/length(6)/' "$dir/count.siddhi" >"$dir/new" && mv "$dir/new" "$dir/count.siddhi"
+    kill -HUP "$agent"
+    until_true logged 'app Count changed' || return 1
+    lines 1503 1503
+    until_true came '"n":1503,"t":1130256' && stop_agent
+}
+refuses_what_is_damaged() {
+    head -c 100000 /dev/urandom >"$state/data.mdb"
+    says 1 'opening the state' "$WEIR" run --state "$state" "$dir/count.siddhi"
+}
+ok durable-needs-a-folder needs_a_folder
+ok durable-starts-offline starts_offline
+ok durable-delivers-later delivers_later
+ok durable-takes-over-when-changed takes_over_when_changed
+ok durable-refuses-what-is-damaged refuses_what_is_damaged
+tally
