@@ -209,13 +209,6 @@ int table_lookup_rows(const struct lookup *l, struct app *app, struct frame *f, 
     return rc;
 }
 
-int table_lookup_only(const struct lookup *l, struct app *app, struct frame *f, struct row **row)
-{
-    const struct table_query *q = ((const struct table_lookup *)l)->query;
-    *row = search_only(app->tables[q->table->number], q, f);
-    return UNLIKELY(f->env->failed) ? ERR_EVENT : 0;
-}
-
 struct value table_eval_in(const struct expr *e, struct frame *f)
 {
     const struct table_query *q = e->config;
