@@ -167,7 +167,6 @@ static int input_push(struct op *op, const struct batch *in)
     const struct pattern_input_plan *p = (const struct pattern_input_plan *)op->plan;
     struct partial_chunk out = {0};
     int rc = 0;
-    ++*pattern_turns(m);
     if (p->is_gathered)
         gather_begin(m);
     for (uint32_t i = 0; i < in->count && rc == 0; i++) {
@@ -219,7 +218,6 @@ static int timer_due(struct op *op, int64_t due_ms)
 {
     const struct pattern_timer_plan *p = (const struct pattern_timer_plan *)op->plan;
     struct pattern *m = (struct pattern *)op->query->ops[p->pattern->op.index];
-    ++*pattern_turns(m);
     int rc = node_timer(m, &m->nodes[p->node], due_ms);
     pattern_limit(m);
     return rc;

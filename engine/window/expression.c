@@ -71,7 +71,7 @@ static void expression_save(const struct op *op, struct writer *w)
     const struct expression *x = (const struct expression *)op;
     write_tag(w, "window.expression");
     queue_save(&x->rows, w);
-    judge_save(&x->judge, op, w);
+    judge_save(&x->judge, w);
 }
 
 static int expression_load(struct op *op, struct reader *r)

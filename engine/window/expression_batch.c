@@ -144,7 +144,7 @@ static void expression_batch_save(const struct op *op, struct writer *w)
     write_tag(w, "window.expressionBatch");
     queue_save(&x->batch, w);
     queue_save(&x->released, w);
-    judge_save(&x->judge, op, w);
+    judge_save(&x->judge, w);
 }
 
 static int expression_batch_load(struct op *op, struct reader *r)

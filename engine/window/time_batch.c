@@ -131,11 +131,8 @@ static int time_batch_load(struct op *op, struct reader *r)
     queue_load(&b->released, r);
     b->first = read_row(r);
     b->first_ms = read_i64(r);
-    /* A key's copy is saved when that key had a turn, and next only grows: the greatest is the newest. */
-    bool is_set = read_u8(r) != 0;
-    int64_t next_ms = read_i64(r);
-    if (is_set && (!s->is_set || next_ms > s->next_ms))
-        *s = (struct time_batch_shared){true, next_ms};
+    s->is_set = read_u8(r) != 0; /* the same in every copy */
+    s->next_ms = read_i64(r);
     dues_load(&b->dues, op, r);
     return window_loaded(r);
 }
