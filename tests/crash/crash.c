@@ -340,6 +340,25 @@ static void make_session(const char *id, int port)
     mosquitto_destroy(m);
 }
 
+/* wanted: TIMES:WORDS */
+static bool wait_for_log(const char *folder, const char *wanted)
+{
+    char path[4200], line[4096], *words;
+    long times = strtol(wanted, &words, 10);
+    snprintf(path, sizeof path, "%s/log", folder);
+    for (double until = now_s() + 30; now_s() < until; pause_us(20000)) {
+        FILE *log = fopen(path, "r");
+        long count = 0;
+        while (log && fgets(line, sizeof line, log))
+            count += strstr(line, words + 1) != NULL;
+        if (log)
+            fclose(log);
+        if (count >= times)
+            return true;
+    }
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 6) {
@@ -374,9 +393,13 @@ int main(int argc, char **argv)
     if (killed < kills)
         wrong++;
     pid_t pid = -1;
-    if (getenv("CRASH_SECONDS")) { /* load for so long, and no kill: for what else can go wrong */
+    if (getenv("CRASH_UNTIL")) { /* load until the log says so, and no kill: for what else can go wrong */
         pid = start(weir, folder, NULL);
-        pause_us(strtol(getenv("CRASH_SECONDS"), NULL, 10) * 1000000);
+        if (!wait_for_log(folder, getenv("CRASH_UNTIL"))) {
+            printf("    the log never said: %s\n", getenv("CRASH_UNTIL"));
+            wrong++;
+        }
+        pause_us(300000);
     }
     stops = true;
     pthread_join(publisher, NULL);
