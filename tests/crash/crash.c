@@ -255,6 +255,22 @@ static void expect(long v, long step, long window, long *n, long *t)
     *t = *n * v - step * (*n * (*n - 1) / 2);
 }
 
+/* Of a row as weir replay prints it: null is "undefined" to the mapper of JSON. */
+static char *as_mapped(const char *row, size_t len)
+{
+    static const char null[] = ":null", undefined[] = ":\"undefined\"";
+    char *text = calloc(1, 3 * len + 1), *to = text;
+    for (const char *at = row; at < row + len;) {
+        bool is_null = strncmp(at, null, sizeof null - 1) == 0;
+        if (is_null)
+            to = stpcpy(to, undefined);
+        else
+            *to++ = *at;
+        at += is_null ? sizeof null - 1 : 1;
+    }
+    return text;
+}
+
 /* What weir replay puts out for messages 1 to total, into wanted. */
 static bool replay(const char *folder, long total)
 {
@@ -283,7 +299,7 @@ static bool replay(const char *folder, long total)
             if (strncmp(name + 10, sink, strlen(sink)) != 0 || name[10 + strlen(sink)] != '"')
                 continue;
             if (want[i] < MOST - 1)
-                wanted[i][++want[i]] = strndup(data + 8, (size_t)(end - data - 9));
+                wanted[i][++want[i]] = as_mapped(data + 8, (size_t)(end - data - 9));
         }
     }
     free(line);
