@@ -14,14 +14,17 @@
 #include "engine/base/mem.h"
 #include "engine/store/store_in.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { MAP_FIRST_BYTES = 8 * 1024 * 1024, PAGES_A_SHELF = 2, PAGES_A_COMMIT = 4 };
 
-static const char *const shelf_names[STORE_SHELVES] = {"meta", "journal", "outbox", "state", "errors", "tables"};
+static const char *const shelf_names[STORE_SHELVES] = {"meta",  "journal", "outbox",
+                                                       "state", "errors",  "tables"};
 
 struct lmdb_store {
     struct store store;
@@ -29,6 +32,7 @@ struct lmdb_store {
     MDB_dbi shelves[STORE_SHELVES];
     MDB_txn *look;
     char *folder;
+    bool begins; /* of a file under its first name: begin_file */
     uint64_t most_bytes, map_bytes, page_bytes;
     bool is_broken, reads_only;
 };
@@ -82,12 +86,48 @@ static int shelves_open(struct lmdb_store *m, struct err *e)
     return rc ? fail(m, rc, "opening the state", e) : 0;
 }
 
+static int env_open(struct lmdb_store *m, struct err *e);
+
+/* A file that LMDB begins is no database until its first commit is on the disk, and a power cut before that
+ * would leave one that can't be opened. So it begins under another name. What an earlier try left there is
+ * taken away. */
+static int begin_file(struct lmdb_store *m, const char *path, struct err *e)
+{
+    char folder[4200], begun[4300], lock[4300];
+    struct lmdb_store fresh = {.folder = folder};
+    snprintf(folder, sizeof folder, "%s/new", m->folder);
+    snprintf(begun, sizeof begun, "%s/data.mdb", folder);
+    snprintf(lock, sizeof lock, "%s/lock.mdb", folder);
+    (void)unlink(begun);
+    (void)unlink(lock);
+    if (mkdir(folder, 0750) != 0 && errno != EEXIST)
+        return fail(m, errno, "opening the state", e);
+    fresh.begins = true;
+    int rc = env_open(&fresh, e);
+    if (rc < 0)
+        return rc;
+    mdb_env_close(fresh.env);
+    int fd = open(m->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool is_moved = fd >= 0 && rename(begun, path) == 0 && fsync(fd) == 0;
+    rc = is_moved ? 0 : fail(m, errno, "opening the state", e);
+    if (fd >= 0)
+        close(fd);
+    (void)unlink(lock);
+    (void)rmdir(folder);
+    return rc;
+}
+
 static int env_open(struct lmdb_store *m, struct err *e)
 {
     char path[4200];
     struct stat st;
     snprintf(path, sizeof path, "%s/data.mdb", m->folder);
     m->map_bytes = MAP_FIRST_BYTES;
+    if (stat(path, &st) != 0 && errno == ENOENT && !m->begins && !m->reads_only) {
+        int rc = begin_file(m, path, e);
+        if (rc < 0)
+            return rc;
+    }
     if (stat(path, &st) == 0)
         while (m->map_bytes < (uint64_t)st.st_size)
             m->map_bytes *= 2;
