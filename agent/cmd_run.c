@@ -6,6 +6,7 @@
 #include "agent/deploy.h"
 #include "agent/metrics.h"
 #include "agent/notify.h"
+#include "agent/quarantine.h"
 #include "agent/signals.h"
 #include "agent/statedir.h"
 #include "agent/supervise.h"
@@ -222,7 +223,7 @@ static int run_configured(struct run *r)
         log_write(LOG_ERROR, "agent", "%s", e.text);
         return CMD_BAD;
     }
-    if (*state && store_open(&r->store, &(struct store_options){.folder = state, .most_bytes = (uint64_t)r->config.state_bytes}, &e) < 0) {
+    if (*state && quarantine_open(&r->store, state, (uint64_t)r->config.state_bytes, &e) < 0) {
         log_write(LOG_ERROR, "agent", "%s", e.text);
         close(r->state_lock);
         return CMD_BAD;

@@ -132,6 +132,9 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
     mem_account = account;
     struct err e;
     bool wanted = durable_wanted(app_plan(h->app), config->durable);
+    buf_init(&h->text, SIZE_MAX);
+    if (wanted)
+        buf_add(&h->text, text, len);
     if (wanted && !worker->commit.store) {
         log_write(LOG_ERROR, h->log_name, "it is durable, and the agent has no folder for state: set \"state\", or --state");
         hosted_free(h, false);
@@ -381,6 +384,7 @@ static void gone(struct hosted *h, const struct hosted *heir, bool retires)
     mem_account = account;
     hush_end(&h->hush, LOG_WARN, h->log_name);
     inbox_fini(&h->inbox);
+    buf_fini(&h->text);
     mem_free(h->sources);
     mem_free(h->outboxes);
     mem_free(h->name);

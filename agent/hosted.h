@@ -16,6 +16,7 @@ struct hosted {
     char *name;     /* @app:name, else the file's; owned */
     char *log_name; /* "app NAME"; owned */
     struct app *app;
+    struct buf text; /* as its file had it; of a durable app only */
     struct bind *bind;
     struct source **sources; /* by number in bind; NULL: in process */
     struct outbox **outboxes;

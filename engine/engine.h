@@ -98,10 +98,14 @@ int app_query(struct app *app, const char *text, size_t len, struct result *resu
  * an operator, table or partition takes over the state of the one of its name if it is written the same way over the same attributes, and
  * otherwise begins anew. ERR_NOT_FOUND: nothing was saved, or not this app; ERR_STATE: damaged, or it does not fit; words in e. After an
  * error the app is worth nothing: free it. */
-struct app_upgrade {
-    struct buf fresh; /* what begins anew, with commas; the caller's to init and fini */
-    int kept_count, fresh_count;
+struct app_upgrade { /* names of parts, with commas; the buffers are the caller's: app_upgrade_init, app_upgrade_fini */
+    struct buf kept, fresh, dropped; /* fresh: begin anew. dropped: saved, and nobody's any more */
+    int kept_count, fresh_count, dropped_count;
 };
+void app_upgrade_init(struct app_upgrade *u);
+void app_upgrade_fini(struct app_upgrade *u);
+/* What app_restore with upgrade would do, without loading anything: of an app that need not be started. ERR_STATE: something is damaged. */
+int app_compare(struct app *app, const struct state_home *home, struct app_upgrade *upgrade, struct err *e);
 uint64_t app_checkpoint(struct app *app, const struct state_home *home);
 int app_restore(struct app *app, const struct state_home *home, struct app_upgrade *upgrade, struct err *e);
 const char *plan_text(const struct plan *p); /* the app's, with variables put in */
