@@ -333,4 +333,5 @@ void census_fini(struct census *c)
     mem_free(c->damages);
     map_fini(&c->app_places);
     map_fini(&c->sink_places);
+    *c = (struct census){0};
 }
