@@ -146,8 +146,11 @@ void port_close(struct port *p); /* closes and frees */
 int64_t backoff_ms(int attempt, int64_t first_ms);
 int64_t backoff_first_ms(void); /* 5000, or what WEIR_BACKOFF_FIRST_MS says */
 
+/* The clock of all ports, on CLOCK_MONOTONIC: ports don't read one themselves. Before anything is opened. */
+void port_use_clock(int64_t (*clock_ms)(void));
+
 /* For the ports' own files. */
-int64_t port_now_ms(void); /* monotonic */
+int64_t port_now_ms(void); /* by that clock */
 void port_batch_end(const struct port *p);
 /* A thread of a kind: its name, a stack of set size, all signals blocked. */
 int port_thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *user, struct err *e);
