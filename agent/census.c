@@ -208,12 +208,14 @@ static void on_item(void *user, enum store_shelf shelf, const struct store_item 
     case STORE_OUTBOX:
         take_outbox(c, i);
         break;
-    case STORE_ERRORS: {
-        struct census_app *a = census_app(c, census_number(i->key, i->key_len));
-        a->errors++;
-        a->error_bytes += i->len;
+    case STORE_TABLES:
+        if (i->key_len >= 8) {
+            struct census_app *a = census_app(c, number_at(i->key));
+            a->table_records++;
+            a->table_bytes += i->len;
+        }
         break;
-    }
+    case STORE_ERRORS:
     case STORE_SHELVES:
         break;
     }

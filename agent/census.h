@@ -3,7 +3,7 @@
  * It is filled by store_file_read (file.h), so it trusts nothing and opens nothing. It is not the state itself: no app is loaded.
  *
  * The records it knows, by shelf: META 'a' NAME: app's number; 'c' 't' 'r' 'x' 'p' 'b' NUMBER: durable.c and previous.c; 's' ... and 'o' NUMBER: spool.c.
- * STATE, JOURNAL and ERRORS begin with the app's number, OUTBOX with the sink's. Any thread. */
+ * STATE, JOURNAL and TABLES begin with the app's number, OUTBOX with the sink's. Any thread. */
 #ifndef WEIR_AGENT_CENSUS_H
 #define WEIR_AGENT_CENSUS_H
 
@@ -27,7 +27,7 @@ struct census_app {
     uint64_t next_record;  /* of the journal behind the checkpoint */
     uint64_t part_bytes, pieces, piece_bytes;
     uint64_t journal_records, journal_bytes, journal_first, journal_last;
-    uint64_t errors, error_bytes;
+    uint64_t table_records, table_bytes; /* of tables in the store: rows and keys */
     struct census_part *parts;
     uint32_t part_count, part_cap;
 };

@@ -91,8 +91,8 @@ static void print_app(const struct census *c, const struct census_app *a)
         if (*a->parts[i].name)
             printf("    %10" PRIu64 "  %s\n", a->parts[i].bytes, a->parts[i].name);
     printf("  journal  %" PRIu64 " records, %" PRIu64 " bytes\n", a->journal_records, a->journal_bytes);
-    if (a->errors)
-        printf("  errors   %" PRIu64 ", %" PRIu64 " bytes\n", a->errors, a->error_bytes);
+    if (a->table_records)
+        printf("  tables   %" PRIu64 " rows and keys, %" PRIu64 " bytes\n", a->table_records, a->table_bytes);
     if (a->set_aside)
         printf("  NOT USABLE: %s\n", a->set_aside);
 }
@@ -175,8 +175,8 @@ static void json_app(struct buf *out, const struct census_app *a)
         json_text(out, "name", a->parts[i].name);
         buf_printf(out, ",\"bytes\":%" PRIu64 "}", a->parts[i].bytes);
     }
-    buf_printf(out, "],\"journalRecords\":%" PRIu64 ",\"journalBytes\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"errorBytes\":%" PRIu64 ",", a->journal_records,
-               a->journal_bytes, a->errors, a->error_bytes);
+    buf_printf(out, "],\"journalRecords\":%" PRIu64 ",\"journalBytes\":%" PRIu64 ",\"tableRecords\":%" PRIu64 ",\"tableBytes\":%" PRIu64 ",", a->journal_records,
+               a->journal_bytes, a->table_records, a->table_bytes);
     json_text(out, "notUsable", a->set_aside);
     buf_add_char(out, '}');
 }

@@ -9,13 +9,16 @@ enum { ACKS_MS = 200, RETRY_FIRST_MS = 50, RETRY_MOST_MS = 2000 };
 
 void commit_init(struct commit *c, struct store *store, int64_t interval_ms, int64_t most_events)
 {
-    *c = (struct commit){.store = store, .interval_us = interval_ms * 1000, .most_events = (uint32_t)most_events};
+    *c = (struct commit){
+        .store = store, .interval_us = interval_ms * 1000, .most_events = (uint32_t)most_events};
     batch_open(&c->batch);
+    batch_open(&c->errors);
 }
 
 void commit_fini(struct commit *c)
 {
     batch_close(&c->batch);
+    batch_close(&c->errors);
 }
 
 void commit_note(struct commit *c, uint32_t events)
@@ -40,7 +43,8 @@ int64_t commit_due_us(const struct commit *c)
 }
 
 /* Every outbox with a spool: of apps and of those that retire. */
-static void each_outbox(struct worker *w, void (*fn)(struct worker *w, struct outbox *b, void *user), void *user)
+static void each_outbox(struct worker *w, void (*fn)(struct worker *w, struct outbox *b, void *user),
+                        void *user)
 {
     for (struct hosted *h = w->apps; h; h = h->next)
         for (int i = 0; i < h->bind->sink_count; i++)
@@ -110,6 +114,9 @@ static void gather(struct worker *w)
         if (h->durable && durable_is_dirty(h->durable))
             durable_collect(h->durable, &c->batch);
     each_outbox(w, collect_outbox, NULL);
+    if (c->errors.count)
+        batch_join(&c->batch, &c->errors);
+    batch_clear(&c->errors);
     c->events = 0;
     c->since_us = c->acks_us = 0;
 }

@@ -1,8 +1,10 @@
-/* commit.h - the transaction of a worker: what its durable apps and their outboxes did since the last one, with one fsync for all of them.
+/* commit.h - the transaction of a worker: what its durable apps and their outboxes did since the last one,
+ * with one fsync for all of them.
  *
- * It is due at once when nothing more waits to be worked on, else after commit.interval or commit.events. While the store can't take it (disk full,
- * budget, I/O error) nothing is acknowledged and durable apps don't work; it is tried again until it can: is_stuck. What is
- * acknowledged by far sides alone waits up to ACKS_MS for company.
+ * It is due at once when nothing more waits to be worked on, else after commit.interval or commit.events.
+ * While the store can't take it (disk full, budget, I/O error) nothing is acknowledged and durable apps don't
+ * work; it is tried again until it can: is_stuck. What is acknowledged by far sides alone waits up to ACKS_MS
+ * for company.
  *
  * On the worker. */
 #ifndef WEIR_AGENT_COMMIT_H
@@ -17,6 +19,7 @@ struct commit {
     int64_t interval_us;
     uint32_t most_events;
     struct store_batch batch;
+    struct store_batch errors; /* of the error store: goes with the next one */
     uint32_t events;  /* noted since the last one */
     int64_t since_us; /* when the first of them was; 0: none */
     int64_t acks_us;  /* write acknowledgements by then; 0: none */

@@ -1,9 +1,12 @@
 /* durable.c - see durable.h.
  *
- * In the store: META 'a' NAME: the app's number; 'c' NUMBER: the mark of its checkpoint; 't' NUMBER: its text, variables put in; 'r' NUMBER: as its file had it;
- * 'x' NUMBER: its state may not be used, and why (salvage.h); 'b' NUMBER: it went back to the state before a change (previous.h). JOURNAL NUMBER RECORD: eight bytes of checksum, the state
- * of chance when the record begins, notes. A note: its kind, source, time, then what came. */
+ * In the store: META 'a' NAME: the app's number; 'c' NUMBER: the mark of its checkpoint; 't' NUMBER: its
+ * text, variables put in; 'r' NUMBER: as its file had it; 'x' NUMBER: its state may not be used, and why
+ * (salvage.h); 'b' NUMBER: it went back to the state before a change (previous.h). JOURNAL NUMBER RECORD:
+ * eight bytes of checksum, the state of chance when the record begins, notes. A note: its kind, source, time,
+ * then what came. */
 #include "agent/durable.h"
+#include "agent/errors_app.h"
 #include "agent/hosted.h"
 #include "agent/metrics.h"
 #include "engine/base/fault.h"
@@ -13,8 +16,16 @@
 #include <string.h>
 
 enum { MARK_FORMAT = 1, MESSAGE_HEAD_MOST = 40 };
-/* A SAME_MESSAGE has the properties of the message before it in the record. Times are differences to the note before. */
-enum note_kind { NOTE_MESSAGE = 'm', NOTE_SAME_MESSAGE = 's', NOTE_ADVANCE = 'a', NOTE_TOPIC = 't' };
+/* A SAME_MESSAGE has the properties of the message before it in the record. Times are differences to the note
+ * before. */
+enum note_kind {
+    NOTE_MESSAGE = 'm',
+    NOTE_SAME_MESSAGE = 's',
+    NOTE_ADVANCE = 'a',
+    NOTE_TOPIC = 't',
+    NOTE_QUERY = 'q',
+    NOTE_ENTRY = 'e'
+};
 
 bool durable_wanted(const struct plan *plan, bool standard)
 {
@@ -97,7 +108,9 @@ static int read_number(struct durable *d, const struct key *name, struct buf *se
     }
     buf_fini(&back);
     store_look_end(s);
-    return rc == 0 || rc == ERR_NOT_FOUND ? rc : err_set(e, rc, "its marks in the state %s", rc == ERR_STATE ? "are damaged" : "cannot be read");
+    return rc == 0 || rc == ERR_NOT_FOUND ? rc
+                                          : err_set(e, rc, "its marks in the state %s",
+                                                    rc == ERR_STATE ? "are damaged" : "cannot be read");
 }
 
 /* A checkpoint that a salvage found incomplete: what is left of it goes, in one transaction. */
@@ -127,17 +140,20 @@ static int begin_anew(struct durable *d, const char *why, struct err *e)
 /* The fixed beginning of the mark: format, number of the next record, time, bytes. */
 static int read_mark_head(struct durable *d, struct reader *r, struct err *e)
 {
-    *r = (struct reader){.at = (const uint8_t *)d->mark.bytes, .end = (const uint8_t *)d->mark.bytes + d->mark.len};
+    *r = (struct reader){.at = (const uint8_t *)d->mark.bytes,
+                         .end = (const uint8_t *)d->mark.bytes + d->mark.len};
     uint32_t format = read_u32(r);
     if (format != MARK_FORMAT)
-        return err_set(e, ERR_STATE, "the saved state has format %" PRIu32 "; this program reads %d", format, MARK_FORMAT);
+        return err_set(e, ERR_STATE, "the saved state has format %" PRIu32 "; this program reads %d", format,
+                       MARK_FORMAT);
     d->next = (uint64_t)read_i64(r);
     d->now_ms = read_i64(r);
     d->checkpoint_bytes = (uint64_t)read_i64(r);
     return r->failed ? err_set(e, ERR_STATE, "the mark of the saved state is damaged") : 0;
 }
 
-int durable_open(struct durable **out, struct hosted *h, struct store *store, uint64_t checkpoint_most, struct err *e)
+int durable_open(struct durable **out, struct hosted *h, struct store *store, uint64_t checkpoint_most,
+                 struct err *e)
 {
     struct durable *d = mem_alloc(sizeof *d);
     struct key name = {.len = 0};
@@ -162,7 +178,8 @@ int durable_open(struct durable **out, struct hosted *h, struct store *store, ui
     d->keeper.app = d->app;
     d->has_checkpoint = d->mark.len > 0;
     const char *text = plan_text(app_plan(h->app));
-    d->has_text = d->text.len == strlen(text) && memcmp(d->text.bytes ? d->text.bytes : "", text, d->text.len) == 0;
+    d->has_text =
+        d->text.len == strlen(text) && memcmp(d->text.bytes ? d->text.bytes : "", text, d->text.len) == 0;
     d->wants_checkpoint = !d->has_checkpoint;
     if (rc == 0 && d->has_checkpoint)
         rc = read_mark_head(d, &r, e);
@@ -237,13 +254,15 @@ uint64_t durable_hash(const struct arrival *a)
     return hash_bytes(body, (size_t)(arrival_bytes(a) - body) + a->len, 0);
 }
 
-void durable_note_message(struct durable *d, int source, const struct arrival *a, const struct port_origin *origin, int64_t time_ms)
+void durable_note_message(struct durable *d, int source, const struct arrival *a,
+                          const struct port_origin *origin, int64_t time_ms)
 {
     const char *body = (const char *)(a + 1), *bytes = arrival_bytes(a);
     size_t texts_len = (size_t)(bytes - body);
     begin(d, texts_len + a->len + MESSAGE_HEAD_MOST);
     struct writer *w = &d->notes;
-    bool same = d->last_texts && d->last_texts_len == texts_len && memcmp(w->out.bytes + d->last_texts, body, texts_len) == 0;
+    bool same = d->last_texts && d->last_texts_len == texts_len &&
+                memcmp(w->out.bytes + d->last_texts, body, texts_len) == 0;
     write_u8(w, same ? NOTE_SAME_MESSAGE : NOTE_MESSAGE);
     write_count(w, (size_t)source);
     write_time(d, time_ms);
@@ -297,6 +316,24 @@ void durable_note_topic(struct durable *d, int source, const struct payload *p)
         }
         break;
     }
+}
+
+void durable_note_query(struct durable *d, const char *text, size_t len, int64_t time_ms)
+{
+    begin(d, len + MESSAGE_HEAD_MOST);
+    write_u8(&d->notes, NOTE_QUERY);
+    write_count(&d->notes, 0);
+    write_time(d, time_ms);
+    write_bytes(&d->notes, text, len);
+}
+
+void durable_note_entry(struct durable *d, const void *bytes, size_t len, int64_t time_ms)
+{
+    begin(d, len + MESSAGE_HEAD_MOST);
+    write_u8(&d->notes, NOTE_ENTRY);
+    write_count(&d->notes, 0);
+    write_time(d, time_ms);
+    write_bytes(&d->notes, bytes, len);
 }
 
 void durable_owe(struct durable *d, struct source *s, uint64_t receipt, enum outcome outcome)
@@ -398,7 +435,8 @@ struct texts { /* properties, as the last message that brought some has them */
     uint32_t count;
 };
 
-static struct arrival *read_arrival(struct reader *r, struct buf *scratch, bool same, struct texts *texts, struct port_origin *origin)
+static struct arrival *read_arrival(struct reader *r, struct buf *scratch, bool same, struct texts *texts,
+                                    struct port_origin *origin)
 {
     struct arrival a = {0};
     size_t len;
@@ -468,6 +506,19 @@ static void replay_topic(struct durable *d, int source, struct reader *r)
     value_drop(map);
 }
 
+/* Whether it was refused or failed then, it is and does now. */
+static void replay_query(struct durable *d, int64_t time_ms, struct reader *r)
+{
+    struct result result;
+    struct err e;
+    size_t len;
+    const char *text = read_bytes(r, &len);
+    if (r->failed)
+        return;
+    (void)hosted_work_query(d->hosted, text, len, time_ms, &result, &e);
+    app_query_forget(d->hosted->app, text, len);
+}
+
 static int replay_record(struct durable *d, struct reader *r, struct buf *scratch)
 {
     struct hosted *h = d->hosted;
@@ -481,12 +532,20 @@ static int replay_record(struct durable *d, struct reader *r, struct buf *scratc
         uint64_t zigzag = read_varint(r);
         struct port_origin origin;
         time_ms = (int64_t)((uint64_t)time_ms + (zigzag >> 1 ^ (0 - (zigzag & 1))));
-        if (r->failed || (kind != NOTE_ADVANCE && source >= h->bind->source_count))
+        if (r->failed || (kind != NOTE_ADVANCE && kind != NOTE_QUERY && kind != NOTE_ENTRY &&
+                          source >= h->bind->source_count))
             return ERR_STATE;
         if (kind == NOTE_ADVANCE) {
             hosted_work_advance(h, time_ms);
         } else if (kind == NOTE_TOPIC) {
             replay_topic(d, source, r);
+        } else if (kind == NOTE_ENTRY) {
+            size_t len;
+            const void *bytes = read_bytes(r, &len);
+            if (r->failed || errors_app_work(h, bytes, len, time_ms) < 0)
+                return ERR_STATE;
+        } else if (kind == NOTE_QUERY) {
+            replay_query(d, time_ms, r);
         } else if (kind == NOTE_MESSAGE || kind == NOTE_SAME_MESSAGE) {
             struct arrival *a = read_arrival(r, scratch, kind == NOTE_SAME_MESSAGE, &texts, &origin);
             if (!a)
@@ -526,7 +585,8 @@ static int read_record(struct durable *d, uint64_t number, struct buf *out)
     return hash == hash_bytes(out->bytes + sizeof hash, out->len - sizeof hash, number) ? 0 : ERR_STATE;
 }
 
-/* No record has the number d->next: the end, or a gap that a salvage left; then what comes behind it is worked off too. ERR_NOT_FOUND: the end. */
+/* No record has the number d->next: the end, or a gap that a salvage left; then what comes behind it is
+ * worked off too. ERR_NOT_FOUND: the end. */
 static int skip_gap(struct durable *d)
 {
     struct store_item i;
@@ -541,8 +601,10 @@ static int skip_gap(struct durable *d)
     store_look_end(d->keeper.store);
     if (rc < 0)
         return rc;
-    log_write(LOG_ERROR, d->hosted->log_name, "records %" PRIu64 " to %" PRIu64 " of the journal are lost: what they brought is missing in the state", d->next,
-              next - 1);
+    log_write(LOG_ERROR, d->hosted->log_name,
+              "records %" PRIu64 " to %" PRIu64
+              " of the journal are lost: what they brought is missing in the state",
+              d->next, next - 1);
     d->next = next;
     return 0;
 }
@@ -557,7 +619,8 @@ static int replay(struct durable *d, struct err *e)
     while ((rc = read_record(d, d->next, &record)) == 0 || (rc == ERR_NOT_FOUND && (rc = skip_gap(d)) == 0)) {
         if (!record.len)
             continue;
-        struct reader r = {.at = (const uint8_t *)record.bytes, .end = (const uint8_t *)record.bytes + record.len};
+        struct reader r = {.at = (const uint8_t *)record.bytes,
+                           .end = (const uint8_t *)record.bytes + record.len};
         rc = replay_record(d, &r, &scratch);
         if (rc < 0)
             break;
@@ -567,9 +630,11 @@ static int replay(struct durable *d, struct err *e)
     if (rc == ERR_NOT_FOUND)
         rc = 0;
     if (rc < 0)
-        err_set(e, rc, "record %" PRIu64 " of the journal %s", d->next, rc == ERR_IO ? "cannot be read" : "is damaged");
+        err_set(e, rc, "record %" PRIu64 " of the journal %s", d->next,
+                rc == ERR_IO ? "cannot be read" : "is damaged");
     else if (d->next > first)
-        log_write(LOG_INFO, d->hosted->log_name, "%" PRIu64 " records of the journal worked off", d->next - first);
+        log_write(LOG_INFO, d->hosted->log_name, "%" PRIu64 " records of the journal worked off",
+                  d->next - first);
     buf_fini(&record);
     buf_fini(&scratch);
     return rc;
@@ -604,9 +669,11 @@ static int load_mark(struct durable *d, struct err *e)
 
 static void tell_upgrade(const struct durable *d, const char *when, const struct app_upgrade *u)
 {
-    log_write(LOG_INFO, d->hosted->log_name, "%s: %d parts keep their state%s%s; %d begin anew%s%s; %d dropped%s%s", when, u->kept_count,
-              u->kept_count ? ": " : "", u->kept_count ? u->kept.bytes : "", u->fresh_count, u->fresh_count ? ": " : "",
-              u->fresh_count ? u->fresh.bytes : "", u->dropped_count, u->dropped_count ? ": " : "", u->dropped_count ? u->dropped.bytes : "");
+    log_write(LOG_INFO, d->hosted->log_name,
+              "%s: %d parts keep their state%s%s; %d begin anew%s%s; %d dropped%s%s", when, u->kept_count,
+              u->kept_count ? ": " : "", u->kept_count ? u->kept.bytes : "", u->fresh_count,
+              u->fresh_count ? ": " : "", u->fresh_count ? u->fresh.bytes : "", u->dropped_count,
+              u->dropped_count ? ": " : "", u->dropped_count ? u->dropped.bytes : "");
 }
 
 static int upgrade(struct durable *d, struct err *e)
@@ -641,6 +708,7 @@ int durable_restore(struct durable *d, struct err *e)
     h->replays = h->bind->is_quiet = false;
     for (int i = 0; i < h->bind->sink_count; i++)
         if (h->outboxes[i] && h->outboxes[i]->replays && !outbox_replayed(h->outboxes[i]) && rc == 0)
-            log_write(LOG_ERROR, h->log_name, "sink %s: the journal gave other outputs than before the stop", h->outboxes[i]->name);
+            log_write(LOG_ERROR, h->log_name, "sink %s: the journal gave other outputs than before the stop",
+                      h->outboxes[i]->name);
     return rc;
 }

@@ -1,6 +1,7 @@
 /* hosted.c - see hosted.h. */
 #include "agent/hosted.h"
 #include "agent/clock.h"
+#include "agent/errors_app.h"
 #include "agent/metrics.h"
 #include "agent/previous.h"
 #include "agent/turn.h"
@@ -28,6 +29,7 @@ static void on_failure(void *user, uint32_t stream, const char *words)
     struct hosted *h = user;
     if (h->replays)
         return;
+    errors_app_failed(h, stream, words);
     metrics_add(&metrics.failed, 1);
     const char *id = stream == UINT32_MAX ? NULL : plan_stream(app_plan(h->app), stream)->id;
     hush_log(&h->hush, LOG_ERROR, h->log_name, "%s%s%san event failed: %s", id ? "stream " : "", id ? id : "",
@@ -36,10 +38,9 @@ static void on_failure(void *user, uint32_t stream, const char *words)
 
 static int on_publish(void *user, struct bind_sink *sink, const struct message *m)
 {
-    (void)user;
     int64_t *account = mem_account;
     mem_account = NULL; /* what waits for a sink is bounded by its outbox and may outlive the app */
-    int rc = sink->user ? outbox_put(sink->user, m) : ERR_IO;
+    int rc = sink->user ? errors_app_put(user, sink, m) : ERR_IO;
     mem_account = account;
     return rc;
 }
@@ -121,27 +122,33 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
     h->bind->publish = on_publish;
     h->bind->rejected = on_rejected;
     h->bind->arriving = on_arriving;
+    h->bind->unmapped = errors_app_unmapped;
+    h->bind->undelivered = errors_app_undelivered;
     h->bind->user = h;
     struct app_host host = {.user = h,
                             .sink = on_sink,
                             .has_sinks = on_has_sinks,
                             .failure = on_failure,
+                            .store = errors_app_stream,
                             .seed = (uint64_t)clock_wall_ms() * 2654435761u};
     h->app = app_new(c.plan, &host);
     c.plan = NULL;
     compile_fini(&c);
     mem_account = account;
+    errors_app_open(h, config);
     struct err e;
     bool wanted = durable_wanted(app_plan(h->app), config->durable);
     buf_init(&h->text, SIZE_MAX);
     if (wanted)
         buf_add(&h->text, text, len);
     if (wanted && !worker->commit.store) {
-        log_write(LOG_ERROR, h->log_name, "it is durable, and the agent has no folder for state: set \"state\", or --state");
+        log_write(LOG_ERROR, h->log_name,
+                  "it is durable, and the agent has no folder for state: set \"state\", or --state");
         hosted_free(h, false);
         return NULL;
     }
-    if (wanted && durable_open(&h->durable, h, worker->commit.store, (uint64_t)config->checkpoint_bytes, &e) < 0) {
+    if (wanted &&
+        durable_open(&h->durable, h, worker->commit.store, (uint64_t)config->checkpoint_bytes, &e) < 0) {
         log_write(LOG_ERROR, h->log_name, "its state cannot be used: %s", e.text);
         hosted_free(h, false);
         return NULL;
@@ -243,8 +250,8 @@ static int open_outbox(struct hosted *h, struct bind_sink *s, const struct confi
         struct bind_buffer policy = s->buffer;
         if (!policy.most_bytes)
             policy.most_bytes = (uint64_t)config->buffer_bytes;
-        int rc = spool_open(&spool, h->worker->commit.store, h->durable->app, stream, s->type->name, place_of(h, s), &policy,
-                            config->device, h->name, e);
+        int rc = spool_open(&spool, h->worker->commit.store, h->durable->app, stream, s->type->name,
+                            place_of(h, s), &policy, config->device, h->name, e);
         if (rc < 0)
             return rc;
     }
@@ -356,7 +363,8 @@ bool hosted_is_drained(struct hosted *h)
     bool is_drained = h->inbox.waiting_messages == 0;
     pthread_mutex_unlock(&h->worker->lock);
     for (int i = 0; i < h->bind->sink_count; i++)
-        is_drained &= !h->outboxes[i] || h->durable || outbox_is_empty(h->outboxes[i]); /* the disk keeps those */
+        is_drained &=
+            !h->outboxes[i] || h->durable || outbox_is_empty(h->outboxes[i]); /* the disk keeps those */
     return is_drained;
 }
 
@@ -374,6 +382,7 @@ static void attach_ports(struct hosted *h)
             h->outboxes[i]->hosted = h;
             h->outboxes[i]->tells_at_once =
                 !h->durable && h->bind->sinks[i].on_error && !strcmp(h->bind->sinks[i].on_error, "stream");
+            outbox_keep(h->outboxes[i], errors_app_wants(h, &h->bind->sinks[i]) ? errors_app_refused : NULL);
         }
     for (int i = 0; i < h->bind->source_count; i++) {
         struct source *s = h->sources[i];
@@ -428,13 +437,16 @@ static int begin(struct hosted *h, struct err *e)
     return rc < 0 ? rc : durable_restore(h->durable, e);
 }
 
-/* The agent was down while the app's text changed: the one that the journal is of finishes its work, as if it still ran. */
+/* The agent was down while the app's text changed: the one that the journal is of finishes its work, as if it
+ * still ran. */
 static struct hosted *resurrect(struct hosted *h, const struct config *config, struct err *e)
 {
     const struct durable *d = h->durable;
-    struct hosted *old = hosted_new(h->worker, h->name, d->text.bytes ? d->text.bytes : "", d->text.len, config);
+    struct hosted *old =
+        hosted_new(h->worker, h->name, d->text.bytes ? d->text.bytes : "", d->text.len, config);
     if (!old) {
-        err_set(e, ERR_STATE, "what its text was before the stop is refused now: its journal cannot be worked off");
+        err_set(e, ERR_STATE,
+                "what its text was before the stop is refused now: its journal cannot be worked off");
         return NULL;
     }
     if (hosted_start(old, NULL, config, e) == 0)
@@ -547,7 +559,8 @@ void hosted_advance(struct hosted *h, int64_t now_ms)
     hosted_work_advance(h, now_ms);
 }
 
-static void work(struct hosted *h, int source, const struct payload *p, const struct property *properties, int property_count)
+static void work(struct hosted *h, int source, const struct payload *p, const struct property *properties,
+                 int property_count)
 {
     if (bind_receive(h->bind, &h->bind->sources[source], p, properties, property_count) < 0 && !h->replays)
         metrics_add(&metrics.rejected, 1);
@@ -581,6 +594,18 @@ void hosted_work_message(struct hosted *h, int source, const struct arrival *a, 
         mem_free(properties);
 }
 
+int hosted_work_query(struct hosted *h, const char *text, size_t len, int64_t time_ms, struct result *result,
+                      struct err *e)
+{
+    int64_t *account = mem_account;
+    mem_account = &h->account;
+    if (!h->is_playback && time_ms > app_now(h->app))
+        app_advance(h->app, time_ms);
+    int rc = app_query(h->app, text, len, result, e);
+    mem_account = account;
+    return rc;
+}
+
 /* The durable part of it. False: it was taken before. */
 static bool note(struct hosted *h, struct source *s, const struct arrival *a)
 {
@@ -597,7 +622,8 @@ static bool note(struct hosted *h, struct source *s, const struct arrival *a)
         return false;
     }
     if (was_open && !s->repeats.is_open)
-        log_write(LOG_DEBUG, h->log_name, "source %s: the first new message of this session has number %u", s->name, origin.id);
+        log_write(LOG_DEBUG, h->log_name, "source %s: the first new message of this session has number %u",
+                  s->name, origin.id);
     durable_note_message(h->durable, s->number, a, &origin, a->at_ms);
     return true;
 }

@@ -10,6 +10,7 @@
 #include "agent/source.h"
 #include "engine/engine.h"
 
+struct errors_replay;
 struct hosted {
     struct hosted *next; /* of the worker's apps */
     struct worker *worker;
@@ -28,6 +29,9 @@ struct hosted {
     struct durable *durable; /* NULL: the app ends with the agent */
     bool replays;            /* a journal is worked off: what happens has been told before */
     struct hush hush;       /* lines about failed events and sink maps */
+    struct errors_replay *again; /* an entry of the error store that is being worked off, or NULL */
+    bool keeps_errors;                 /* there is an error store */
+    bool keeps_unmapped, keeps_marked; /* it takes messages that no map could read: of all streams; of those with @OnError(action='store') */
     struct source *current; /* the source whose message is being worked on, or NULL */
 
     /* under the worker's lock */
@@ -53,13 +57,17 @@ bool hosted_is_drained(struct hosted *h); /* what came is worked off and with th
 
 /* A sink is full. When true, the worker is woken as soon as there is room. */
 bool hosted_is_full(struct hosted *h);
-/* Works off one message: noted down, then time, map, queries, outboxes filled. Of a durable app it is owed an acknowledgement. */
+/* Works off one message: noted down, then time, map, queries, outboxes filled. Of a durable app it is owed an
+ * acknowledgement. */
 void hosted_receive(struct hosted *h, const struct arrival *a);
 void hosted_advance(struct hosted *h, int64_t now_ms);
 /* The same without notes: what a journal's replay calls. */
 void hosted_work_message(struct hosted *h, int source, const struct arrival *a, int64_t time_ms);
 void hosted_work_advance(struct hosted *h, int64_t now_ms);
 void hosted_work_topic(struct hosted *h, int source, const struct payload *p);
+/* An on-demand query of an app that isn't busy with a message; result as app_query leaves it. */
+int hosted_work_query(struct hosted *h, const char *text, size_t len, int64_t time_ms, struct result *result,
+                      struct err *e);
 void hosted_flush(struct hosted *h); /* every outbox */
 
 #endif

@@ -57,8 +57,8 @@ static int on_get(void *user, const void *bytes, size_t key_len, const void **va
     return rc;
 }
 
-static int on_next(void *user, const void *prefix, size_t prefix_len, const void *above, size_t above_len, const void **bytes,
-                   size_t *key_len, const void **value, size_t *len)
+static int on_next(void *user, const void *prefix, size_t prefix_len, const void *above, size_t above_len,
+                   const void **bytes, size_t *key_len, const void **value, size_t *len)
 {
     struct keeper *k = user;
     struct key key;
@@ -69,7 +69,9 @@ static int on_next(void *user, const void *prefix, size_t prefix_len, const void
     int rc = store_look(k->store, &e);
     if (rc < 0)
         return rc;
-    rc = lend(k, store_next(k->store, STORE_STATE, key.bytes, key.len, app + prefix_len, above != NULL, &found), &found);
+    rc = lend(k,
+              store_next(k->store, STORE_STATE, key.bytes, key.len, app + prefix_len, above != NULL, &found),
+              &found);
     if (rc < 0)
         return rc;
     *bytes = k->lent.bytes + app;

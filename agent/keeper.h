@@ -1,5 +1,5 @@
-/* keeper.h - the state of one app as it lies in a store: what a checkpoint hands out goes into a batch, what a restore asks for is read.
- * Keys on the shelf of states: the app's number, then the engine's. */
+/* keeper.h - the state of one app as it lies in a store: what a checkpoint hands out goes into a batch, what
+ * a restore asks for is read. Keys on the shelf of states: the app's number, then the engine's. */
 #ifndef WEIR_AGENT_KEEPER_H
 #define WEIR_AGENT_KEEPER_H
 

@@ -119,7 +119,7 @@ int previous_keep(struct store *store, uint32_t app, struct err *e)
 {
     struct store_batch b;
     struct key k;
-    uint32_t place;
+    uint32_t place = 0;
     batch_open(&b);
     int rc = make_place(store, app, &place, &b, e);
     bool is_begun = rc == 0;
@@ -183,7 +183,7 @@ int previous_return(struct store *store, const char *name, struct buf *text, str
 {
     struct store_batch b;
     struct key k;
-    uint32_t app, place;
+    uint32_t app = 0, place = 0;
     int rc = find_copy(store, name, &app, &place, text, e);
     if (rc < 0)
         return rc;

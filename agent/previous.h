@@ -5,6 +5,8 @@
  * on without one, and says so. Going back puts the copy in the place of the app's state, drops its journal and the copy, and marks it (META 'b'
  * NUMBER) so that outputs get numbers behind those already given out.
  *
+ * Rows of tables in the store (@store) and messages of outboxes are not part of it: they stay as they are.
+ *
  * Laws: (1) a copy counts when it is whole: its mark is in the last transaction; (2) going back is complete when its last transaction is: a stop
  * before leaves the app begun anew at worst with the copy untouched, and going back can be repeated. */
 #ifndef WEIR_AGENT_PREVIOUS_H

@@ -1,11 +1,13 @@
-/* repeats.h - messages of one source that may come again: those that were taken, newest last, as the far side names them.
+/* repeats.h - messages of one source that may come again: those that were taken, newest last, as the far side
+ * names them.
  *
- * A far side that keeps a session (MQTT, clean.session='false') sends again, at the beginning of the next connection and in the old order, what it
- * has no acknowledgement for; whether ours arrived is never known. Law: a message is a repeat when it stands among the remembered ones
- * behind the last repeat of this session, and no message that is none came before it in the session. What is older than REPEATS_MOST messages
- * counts as acknowledged. So many, for a broker that comes back to a long queue may put all of it in flight at once (seen: 17,000), and what
- * we acknowledge a moment before we die it may never read; no more, for packet ids come round after 65,535, and a new message must
- * not look like an old one.
+ * A far side that keeps a session (MQTT, clean.session='false') sends again, at the beginning of the next
+ * connection and in the old order, what it has no acknowledgement for; whether ours arrived is never known.
+ * Law: a message is a repeat when it stands among the remembered ones behind the last repeat of this session,
+ * and no message that is none came before it in the session. What is older than REPEATS_MOST messages counts
+ * as acknowledged. So many, for a broker that comes back to a long queue may put all of it in flight at once
+ * (seen: 17,000), and what we acknowledge a moment before we die it may never read; no more, for packet ids
+ * come round after 65,535, and a new message must not look like an old one.
  *
  * Remembered again after a restart, from the checkpoint and the journal. On the worker. */
 #ifndef WEIR_AGENT_REPEATS_H
@@ -27,7 +29,7 @@ struct repeats {
     uint32_t session;
     uint32_t place_session; /* of the place: a file's number */
     uint64_t place;         /* all that ends up to here was taken */
-    bool is_open; /* messages of this session may still be repeats */
+    bool is_open;           /* messages of this session may still be repeats */
 };
 
 void repeats_fini(struct repeats *r);

@@ -143,6 +143,8 @@ static void put_app(struct copy *c, const struct census_app *a)
     }
     if (census_lacks(c->census, STORE_JOURNAL, a->number))
         say(to, LOG_ERROR, "app %s: records of its journal may be lost; the others are there", a->name);
+    if (census_lacks(c->census, STORE_TABLES, a->number))
+        say(to, LOG_ERROR, "app %s: rows of its stored tables, or keys that lead to them, may be lost; the others are there", a->name);
     if (!why)
         return;
     say(to, LOG_ERROR, "app %s: its state cannot be used, %s: it begins anew, its outboxes go on", a->name, why);

@@ -19,9 +19,9 @@ struct source {
     char *name;     /* of the stream; owned */
     char *log_name; /* owned */
     struct worker *worker;
-    int number;       /* of the bind source it feeds */
-    int state;        /* as the port told last, -1: never; port's thread */
-    struct hush hush; /* lines about rejected messages; worker only */
+    int number;             /* of the bind source it feeds */
+    int state;              /* as the port told last, -1: never; port's thread */
+    struct hush hush;       /* lines about rejected messages; worker only */
     struct repeats repeats; /* of a durable app; worker only */
     /* under the worker's lock */
     struct hosted *hosted; /* NULL: nobody takes messages now */

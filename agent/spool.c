@@ -1,5 +1,5 @@
-/* spool.c - see spool.h. Mark: head, tail, bytes, dropped, eight bytes each. Chunk: checksum, time, then for each message: its number less the first,
- * length, size, number of dynamic options, bytes. */
+/* spool.c - see spool.h. Mark: head, tail, bytes, dropped, eight bytes each. Chunk: checksum, time, then for
+ * each message: its number less the first, length, size, number of dynamic options, bytes. */
 #include "agent/spool.h"
 #include "engine/base/hash.h"
 #include "engine/base/log.h"
@@ -77,8 +77,9 @@ static int read_mark(struct spool *s, struct err *e)
     return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
-int spool_open(struct spool **out, struct store *store, uint32_t app, const char *stream, const char *type, int place,
-               const struct bind_buffer *policy, const char *device, const char *app_name, struct err *e)
+int spool_open(struct spool **out, struct store *store, uint32_t app, const char *stream, const char *type,
+               int place, const struct bind_buffer *policy, const char *device, const char *app_name,
+               struct err *e)
 {
     struct spool *s = mem_alloc(sizeof *s);
     struct key name = {.len = 0};
@@ -143,7 +144,8 @@ void spool_cut(struct spool *s)
     s->chunk_count = 0;
 }
 
-void spool_add(struct spool *s, uint64_t number, int64_t at_ms, const char *bytes, uint32_t len, uint32_t size, uint8_t dynamic_count)
+void spool_add(struct spool *s, uint64_t number, int64_t at_ms, const char *bytes, uint32_t len,
+               uint32_t size, uint8_t dynamic_count)
 {
     if (s->chunk_count == SPOOL_CHUNK_MESSAGES || s->chunk.len + size + ITEM_HEAD_MOST > SPOOL_CHUNK_BYTES)
         spool_cut(s);
@@ -241,7 +243,8 @@ int spool_load(struct spool *s, uint64_t from, uint64_t *first, struct spool_ite
     int rc = store_look(s->store, &e);
     if (rc < 0)
         return rc;
-    chunk_key(s, s->has_loaded ? from : 0, &k); /* the first chunk there is may begin below head, or end there */
+    chunk_key(s, s->has_loaded ? from : 0,
+              &k); /* the first chunk there is may begin below head, or end there */
     s->has_loaded = true;
     rc = store_next(s->store, STORE_OUTBOX, k.bytes, k.len, sizeof s->sink, false, &i);
     while (rc == 0) {

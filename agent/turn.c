@@ -16,9 +16,8 @@ enum {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     STACK_BYTES = 16 * 1024 * 1024,
 #else
-    STACK_BYTES =
-        4 * 1024 * 1024, /* LIMIT_SEND_DEPTH streams that feed each other, regular expressions of scripts (1.2 MB seen);
-                            what isn't touched costs nothing */
+    STACK_BYTES = 4 * 1024 * 1024, /* LIMIT_SEND_DEPTH streams that feed each other, regular expressions of
+                                      scripts (1.2 MB seen); what isn't touched costs nothing */
 #endif
     REST_MOST_MS = 60000,
     MESSAGES_PER_LOOK = 16, /* how often a turn looks whether a sink is full: the bound is soft */
@@ -447,7 +446,8 @@ static void *worker_main(void *user)
     return NULL;
 }
 
-int worker_start(struct worker *w, int number, const struct config *config, struct store *store, struct err *e)
+int worker_start(struct worker *w, int number, const struct config *config, struct store *store,
+                 struct err *e)
 {
     pthread_condattr_t steady;
     pthread_attr_t small;
@@ -482,6 +482,8 @@ static void end(struct worker *w, void *user)
         w->retiring = b->next_retiring;
         close_retired(w, b);
     }
+    struct err e;
+    (void)commit_now(w, &e); /* what these left in the error store */
     w->ends = true;
 }
 

@@ -30,6 +30,7 @@ struct worker {
     bool ends;
     struct bus *bus;
     struct commit commit; /* of its durable apps */
+    struct errors *errors; /* the agent's; NULL: there is none. Set before there are apps */
     struct hosted *apps;
     struct outbox *retiring;
     int64_t retire_us; /* how long an outbox may retire */
@@ -38,11 +39,12 @@ struct worker {
     int64_t last_turn_us;
 
     atomic_bool commit_pending; /* something waits for the disk: for tests and metrics */
-    _Atomic uint64_t beat; /* odd while it works, even while it rests; changes with every round */
+    _Atomic uint64_t beat;      /* odd while it works, even while it rests; changes with every round */
 };
 
 /* store: borrowed, or NULL. */
-int worker_start(struct worker *w, int number, const struct config *config, struct store *store, struct err *e);
+int worker_start(struct worker *w, int number, const struct config *config, struct store *store,
+                 struct err *e);
 void worker_stop(struct worker *w); /* its apps must be gone; retiring outboxes are closed */
 /* Runs fn on the worker and waits for it. Main thread. */
 void worker_call(struct worker *w, void (*fn)(struct worker *w, void *user), void *user);
@@ -57,7 +59,7 @@ void worker_add(struct worker *w, struct hosted *h);
 void worker_remove(struct worker *w, struct hosted *h); /* out of all lists */
 void worker_retire(struct worker *w, struct outbox *b); /* takes b */
 void worker_forget(struct worker *w,
-                   struct outbox *b); /* out of the list of the poked, before it is closed */
+                   struct outbox *b);    /* out of the list of the poked, before it is closed */
 void worker_wake_apps(struct worker *w); /* durable apps may work again */
 void worker_finish(struct worker *w,
                    struct hosted *h); /* turns until its inbox is empty, bounds of sinks or not */

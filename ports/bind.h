@@ -61,6 +61,13 @@ struct bind {
     int (*publish)(void *user, struct bind_sink *sink, const struct message *m);
     /* A message a map refused: why. Bounded logging is the owner's. */
     void (*rejected)(void *user, const char *where, const char *why);
+    /* The same message, to be kept (spec 21 section 0: the error store). May be NULL. */
+    void (*unmapped)(void *user, const struct bind_source *s, const struct payload *p, const struct property *properties,
+                     int property_count, const char *why);
+    /* Events that a sink with on.error='store' could not send: kept? p NULL: the map refused them. May be NULL. */
+    bool (*undelivered)(void *user, const struct bind_sink *s, const struct batch *events, const struct payload *p,
+                        const char *why);
+    const struct batch *sending; /* while publish runs: the events that the message tells of */
     /* A message of an inMemory topic is about to enter: the owner may note it down. May be NULL. */
     void (*arriving)(void *user, const struct bind_source *source, const struct payload *p);
     bool is_quiet; /* what happens has happened before (a journal is worked off): log and inMemory sinks do

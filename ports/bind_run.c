@@ -70,6 +70,8 @@ int bind_receive(struct bind *b, struct bind_source *s, const struct payload *p,
         return 0;
     s->rejected++;
     reject(b, "source", s->stream, s->map, &e);
+    if (b->unmapped)
+        b->unmapped(b->user, s, p, properties, property_count, e.text);
     return ERR_INVALID;
 }
 
@@ -120,6 +122,8 @@ struct publishing {
     int count;
     struct option_value **dynamic; /* of each sink, rendered; NULL without any */
     int partition;                 /* PARTITIONED: the destination */
+    const struct batch *batch;     /* what is being mapped */
+    bool is_kept;                  /* on.error='store': its events are with the error store */
     bool failed;                   /* on.error='stream'; why: */
     char words[256];
 };
@@ -156,7 +160,10 @@ static int publish_to(struct publishing *p, int which, const struct payload *pay
         return err_set(e, ERR_IO, "not connected");
     struct message m = {
         .bytes = payload->bytes, .len = payload->len, .dynamic = dynamic, .dynamic_count = s->dynamic_count};
+    const struct batch *outer = b->sending;
+    b->sending = p->batch;
     int rc = b->publish(b->user, s, &m);
+    b->sending = outer;
     return rc < 0 ? err_set(e, rc, "%s did not take the message", s->type->name) : 0;
 }
 
@@ -187,6 +194,16 @@ static int publish_by_strategy(struct publishing *p, const struct payload *paylo
     }
 }
 
+/* Once for the events of a batch, however many payloads they make: a replay sends them all again. */
+static bool keep(struct publishing *p, const struct bind_sink *s, const struct payload *payload, const struct err *e)
+{
+    struct bind *b = p->b;
+    if (strcmp(s->on_error, "store") != 0 || !b->undelivered)
+        return false;
+    p->is_kept = p->is_kept || b->undelivered(b->user, s, p->batch, payload, e->text);
+    return p->is_kept;
+}
+
 static void publish_payload(void *user, const struct payload *payload)
 {
     struct publishing *p = user;
@@ -196,6 +213,8 @@ static void publish_payload(void *user, const struct payload *payload)
         return;
     struct bind_sink *s = &p->sinks[which];
     s->failed++;
+    if (keep(p, s, payload, &e))
+        return;
     if (strcmp(s->on_error, "stream") == 0) {
         p->failed = true;
         snprintf(p->words, sizeof(p->words), "sink %s: %.200s", s->type->name, e.text);
@@ -210,9 +229,12 @@ static void write_batch(struct publishing *p, const struct batch *batch)
 {
     struct err e = {0};
     struct bind_sink *s = &p->sinks[0];
+    p->batch = batch;
+    p->is_kept = false;
     if (map_write(s->map, batch, publish_payload, p, &e) == 0)
         return;
     s->failed++;
+    (void)keep(p, s, NULL, &e);
     reject(p->b, "sink", s->stream, s->map, &e);
 }
 

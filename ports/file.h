@@ -40,8 +40,8 @@ struct file_port {
     bool replaced;
     char *bytes; /* READ_BYTES and more, up to LIMIT_MESSAGE_BYTES + READ_BYTES */
     size_t from, scanned, to, cap;
-    uint64_t read_at;   /* place in the file of bytes[to] */
-    uint32_t cuts;      /* times that it was cut while we read */
+    uint64_t read_at; /* place in the file of bytes[to] */
+    uint32_t cuts;    /* times that it was cut while we read */
     int header_left;
     bool skipping; /* in a line beyond the limit */
     bool busy;

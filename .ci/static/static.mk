@@ -61,7 +61,14 @@ pcre2_flags := -I$(OUT)/pcre2 -I$(SRC)/pcre2/src -DHAVE_CONFIG_H -DPCRE2_CODE_UN
 lmdb_files := $(SRC)/lmdb/libraries/liblmdb/mdb.c $(SRC)/lmdb/libraries/liblmdb/midl.c
 lmdb_flags := -Wno-implicit-fallthrough
 
-LIBRARIES := mosquitto cjson pcre2 lmdb
+duktape_files := $(SRC)/duktape/src/duktape.c
+duktape_flags :=
+
+# SCRIPT=0: as in the Makefile.
+SCRIPT     ?= 1
+SCRIPT_OUT := $(filter 0,$(SCRIPT))
+NOT_BUILT  := $(if $(SCRIPT_OUT),engine/expr/script_js.c engine/expr/script_steps.c,engine/expr/script_none.c)
+LIBRARIES  := mosquitto cjson pcre2 lmdb $(if $(SCRIPT_OUT),,duktape)
 
 # pcre2 and cJSON have their headers under names that only an installation gives them.
 $(OUT)/headers.ok: $(SRC)/pcre2/.version $(SRC)/cjson/.version
@@ -70,7 +77,8 @@ $(OUT)/headers.ok: $(SRC)/pcre2/.version $(SRC)/cjson/.version
 	$(Q)cp $(SRC)/pcre2/src/pcre2.h.generic $(OUT)/pcre2/pcre2.h
 	$(Q)cp $(SRC)/pcre2/src/pcre2_chartables.c.dist $(OUT)/pcre2/pcre2_chartables.c
 	$(Q)cp $(OUT)/pcre2/pcre2.h $(SRC)/lmdb/libraries/liblmdb/lmdb.h $(SRC)/mosquitto/include/mosquitto.h \
-	    $(wildcard $(SRC)/mosquitto/include/mqtt_protocol.h) $(OUT)/include/
+	    $(wildcard $(SRC)/mosquitto/include/mqtt_protocol.h) \
+	    $(SRC)/duktape/src/duktape.h $(SRC)/duktape/src/duk_config.h $(OUT)/include/
 	$(Q)cp $(SRC)/cjson/cJSON.h $(OUT)/include/cjson/
 	@touch $@
 $(OUT)/pcre2/pcre2_chartables.c: $(OUT)/headers.ok ;
@@ -84,7 +92,7 @@ $(foreach l,$(LIBRARIES),$(eval $(call library,$(l))))
 
 # ---- weir -------------------------------------------------------------------------------------------------------------------------
 
-ROOMS := $(wildcard agent/*.c engine/*.c engine/*/*.c ports/*.c)
+ROOMS := $(filter-out $(NOT_BUILT),$(wildcard agent/*.c engine/*.c engine/*/*.c ports/*.c))
 WEIR  := $(ROOMS:%.c=$(OUT)/obj/weir/%.o)
 $(WEIR): private FLAGS := $(OPT_weir) -std=c11 -D_GNU_SOURCE -DPCRE2_STATIC -DMUSL_VERSION='"$(MUSL_VERSION)"' -I. -I$(OUT)/include -Wall -Wextra
 

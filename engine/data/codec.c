@@ -157,7 +157,8 @@ void write_row(struct writer *w, const struct row *r)
         write_value(w, row_get(r, i));
 }
 
-/* The time as the difference to the row before, one bit of it telling whether the types are the same; then the values without them. */
+/* The time as the difference to the row before, one bit of it telling whether the types are the same; then
+ * the values without them. */
 void write_row_behind(struct writer *w, const struct row *r, const struct row *before)
 {
     bool same = before && before->count == r->count && memcmp(before->types, r->types, r->count) == 0;

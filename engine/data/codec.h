@@ -1,8 +1,9 @@
-/* codec.h - state as bytes: what operators save and load. Little-endian, varints for counts, each part tagged by its writer.
+/* codec.h - state as bytes: what operators save and load. Little-endian, varints for counts, each part tagged
+ * by its writer.
  *
- * A reader is hostile until checked: reads past the end or wrong tags set failed and give zeros/NULL; the caller checks once.
- * A writer's out is the caller's (buf_init, buf_fini); out.overflow tells that the state met out.max_bytes or nests deeper
- * than LIMIT_PARSE_DEPTH, and must not be saved. */
+ * A reader is hostile until checked: reads past the end or wrong tags set failed and give zeros/NULL; the
+ * caller checks once. A writer's out is the caller's (buf_init, buf_fini); out.overflow tells that the state
+ * met out.max_bytes or nests deeper than LIMIT_PARSE_DEPTH, and must not be saved. */
 #ifndef WEIR_DATA_CODEC_H
 #define WEIR_DATA_CODEC_H
 
@@ -29,7 +30,8 @@ void write_bytes(struct writer *w, const void *p, size_t len); /* with its lengt
 void write_value(struct writer *w, struct value v);
 void write_row(struct writer *w, const struct row *r); /* r may be NULL */
 void write_tag(struct writer *w, const char *tag);
-/* As write_row, r not NULL, in fewer bytes when rows of one schema stand one after another: before is the row written last, or NULL. */
+/* As write_row, r not NULL, in fewer bytes when rows of one schema stand one after another: before is the row
+ * written last, or NULL. */
 void write_row_behind(struct writer *w, const struct row *r, const struct row *before);
 
 uint8_t read_u8(struct reader *r);
@@ -39,8 +41,8 @@ double read_double(struct reader *r);
 size_t read_count(struct reader *r, size_t max); /* more than max, or than bytes left: failed, 0 */
 uint64_t read_varint(struct reader *r); /* what write_count wrote, when it is no size of what follows */
 const void *read_bytes(struct reader *r, size_t *len); /* borrowed from the input */
-struct value read_value(struct reader *r); /* owned by the caller */
-struct row *read_row(struct reader *r);    /* refs 1, or NULL */
+struct value read_value(struct reader *r);             /* owned by the caller */
+struct row *read_row(struct reader *r);                /* refs 1, or NULL */
 struct row *read_row_behind(struct reader *r, const struct row *before);
 bool read_tag(struct reader *r, const char *tag); /* false and failed when another stands there */
 

@@ -1,5 +1,5 @@
-/* state.c - see state.h. Keys: 'P' and the part's name; 'Q', group, number (both big-endian). Every value begins with eight bytes: the hash of
- * what follows. */
+/* state.c - see state.h. Keys: 'P' and the part's name; 'Q', group, number (both big-endian). Every value
+ * begins with eight bytes: the hash of what follows. */
 #include "engine/data/state.h"
 #include "engine/base/hash.h"
 #include "engine/base/map.h"
@@ -17,10 +17,11 @@ struct state {
     uint64_t next_group, written;
     struct map parts;   /* name -> struct part: as last written */
     struct map claimed; /* in a restore: groups that somebody loaded */
-    struct buf later;   /* puts and drops between checkpoints: kind, group, number or from, to or length, bytes */
-    struct buf piece;   /* checksum and bytes of what is being put */
-    struct buf part;    /* what is being loaded: the home lends its own for one call only */
-    char *failure;      /* owned; NULL: none */
+    struct buf
+        later; /* puts and drops between checkpoints: kind, group, number or from, to or length, bytes */
+    struct buf piece; /* checksum and bytes of what is being put */
+    struct buf part;  /* what is being loaded: the home lends its own for one call only */
+    char *failure;    /* owned; NULL: none */
 };
 
 struct state *state_new(void)
@@ -100,7 +101,8 @@ uint64_t state_group(struct state *s)
     return s->next_group++;
 }
 
-static void put_checked(struct state *s, const void *key, size_t key_len, const void *bytes, size_t len, uint64_t hash)
+static void put_checked(struct state *s, const void *key, size_t key_len, const void *bytes, size_t len,
+                        uint64_t hash)
 {
     unsigned char sum[CHECKSUM];
     big_endian(sum, hash);
@@ -194,7 +196,8 @@ bool state_next(struct state *s, uint64_t group, bool is_first, struct state_pie
     piece_key(above, group, piece->number);
     if (is_first)
         map_put(&s->claimed, prefix + 1, 8, s);
-    int rc = s->home->next(s->home->user, prefix, 9, is_first ? NULL : above, is_first ? 0 : sizeof above, &key, &key_len, &bytes, &len);
+    int rc = s->home->next(s->home->user, prefix, 9, is_first ? NULL : above, is_first ? 0 : sizeof above,
+                           &key, &key_len, &bytes, &len);
     if (rc == ERR_NOT_FOUND)
         return false;
     if (rc < 0 || key_len != PIECE_KEY || len < CHECKSUM)
@@ -243,7 +246,8 @@ void state_part(struct state *s, const char *name, const struct buf *bytes)
 {
     char key[PART_NAME_MOST + 1];
     size_t key_len = part_key(key, name);
-    uint64_t hash = hash_bytes(bytes->bytes ? bytes->bytes : "", bytes->len, hash_bytes(name, strlen(name), 1));
+    uint64_t hash =
+        hash_bytes(bytes->bytes ? bytes->bytes : "", bytes->len, hash_bytes(name, strlen(name), 1));
     struct part *p = map_get(&s->parts, key, key_len);
     if (p && p->hash == hash) {
         p->seen = true;
@@ -323,7 +327,8 @@ void state_each_unread(struct state *s, void (*fn)(void *user, const char *name)
     size_t key_len, len;
     char above[256], prefix = 'P';
     size_t above_len = 0;
-    while (s->home->next(s->home->user, &prefix, 1, above_len ? above : NULL, above_len, &key, &key_len, &bytes, &len) == 0 &&
+    while (s->home->next(s->home->user, &prefix, 1, above_len ? above : NULL, above_len, &key, &key_len,
+                         &bytes, &len) == 0 &&
            key_len < sizeof above) {
         memcpy(above, key, key_len);
         above_len = key_len;
@@ -333,14 +338,16 @@ void state_each_unread(struct state *s, void (*fn)(void *user, const char *name)
     }
 }
 
-/* Parts that nobody read and groups that nobody claimed belong to what is no longer there: they go with the next checkpoint. */
+/* Parts that nobody read and groups that nobody claimed belong to what is no longer there: they go with the
+ * next checkpoint. */
 void state_shut(struct state *s)
 {
     const void *key, *bytes;
     size_t key_len, len;
     char above[256], prefix = 'P';
     size_t above_len = 0;
-    while (s->home->next(s->home->user, &prefix, 1, above_len ? above : NULL, above_len, &key, &key_len, &bytes, &len) == 0 &&
+    while (s->home->next(s->home->user, &prefix, 1, above_len ? above : NULL, above_len, &key, &key_len,
+                         &bytes, &len) == 0 &&
            key_len <= sizeof above) {
         memcpy(above, key, key_len);
         above_len = key_len;
@@ -349,7 +356,8 @@ void state_shut(struct state *s)
     }
     prefix = 'Q';
     above_len = 0;
-    while (s->home->next(s->home->user, &prefix, 1, above_len ? above : NULL, above_len, &key, &key_len, &bytes, &len) == 0 &&
+    while (s->home->next(s->home->user, &prefix, 1, above_len ? above : NULL, above_len, &key, &key_len,
+                         &bytes, &len) == 0 &&
            key_len == PIECE_KEY) {
         uint64_t group = from_big_endian((const char *)key + 1);
         memcpy(above, key, 9);

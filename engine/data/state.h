@@ -1,32 +1,35 @@
 /* state.h - the contract of a checkpoint: what an app keeps, how it grows, how it is loaded again.
  *
- * The state of an app is a set of PARTS under short names, and PIECES that belong to parts and are too big to write each time.
+ * The state of an app is a set of PARTS under short names, and PIECES that belong to parts and are too big to
+ * write each time.
  *
- *   part   one blob under a name: "head", "window W", "query Q 2 window.time", "table T", "partition P", "timers" ... It is
- *          made whole by save at each checkpoint, and written only when it changed (by hash). So it must stay small, or change seldom.
- *   piece  bytes under (group, number): written once or replaced, dropped alone or by the range. Groups are numbers that state_group gives
- *          out, never twice in the life of an app; an operator keeps its group's number in its part.
+ *   part   one blob under a name: "head", "window W", "query Q 2 window.time", "table T", "partition P",
+ * "timers" ... It is made whole by save at each checkpoint, and written only when it changed (by hash). So it
+ * must stay small, or change seldom. piece  bytes under (group, number): written once or replaced, dropped
+ * alone or by the range. Groups are numbers that state_group gives out, never twice in the life of an app; an
+ * operator keeps its group's number in its part.
  *
  * How each kind of operator grows
- *   windows     queue.c does it for all of them: rows that came since the last checkpoint are one piece, numbered by its first row; it is
- *               dropped when all its rows have left. The part holds counts only. Queues of few rows stand in the part.
- *   partitions  a piece a key, numbered by the key's place; only keys that were touched since the last checkpoint are written. Queues inside have
- *               groups of their own, as above.
- *   tables      pieces of rows by place; only those with a change are written (state_put replaces).
- *   aggregations a piece a bucket of time; closed ones are written once.
- *   patterns, select's groups, rate limiters: whole, in their parts, until one of them shows to be big.
+ *   windows     queue.c does it for all of them: rows that came since the last checkpoint are one piece,
+ * numbered by its first row; it is dropped when all its rows have left. The part holds counts only. Queues of
+ * few rows stand in the part. partitions  a piece a key, numbered by the key's place; only keys that were
+ * touched since the last checkpoint are written. Queues inside have groups of their own, as above. tables
+ * pieces of rows by place; only those with a change are written (state_put replaces). aggregations a piece a
+ * bucket of time; closed ones are written once. patterns, select's groups, rate limiters: whole, in their
+ * parts, until one of them shows to be big.
  *
- * For an operator that does nothing special, save and load of op.h are all there is: what they write is its part. One that wants pieces asks
- * the writer: w->state is NULL when the whole state is wanted as one run of bytes (then all must be written to w), else the
- * checkpoint under way; likewise r->state in load.
+ * For an operator that does nothing special, save and load of op.h are all there is: what they write is its
+ * part. One that wants pieces asks the writer: w->state is NULL when the whole state is wanted as one run of
+ * bytes (then all must be written to w), else the checkpoint under way; likewise r->state in load.
  *
  * Laws
- * (1) A checkpoint that was made will be written, sooner or later, or the process dies: bookkeeping may take it as written.
- * (2) state_put and state_drop may be called between checkpoints too (a row of a table): they are kept until the next one.
- * (3) load sees exactly what the last written checkpoint left: the part, and the pieces of its groups in order of their numbers.
- * (4) Work between two checkpoints is bounded by what changed, save parts; and parts are what bounds the pause (10 ms per 100,000 rows held).
- * (5) Each part and piece begins with a checksum; a part also with its format number and the operator's name. What doesn't match is refused, with
- *     words that name it, before anything of it is taken over. */
+ * (1) A checkpoint that was made will be written, sooner or later, or the process dies: bookkeeping may take
+ * it as written. (2) state_put and state_drop may be called between checkpoints too (a row of a table): they
+ * are kept until the next one. (3) load sees exactly what the last written checkpoint left: the part, and the
+ * pieces of its groups in order of their numbers. (4) Work between two checkpoints is bounded by what
+ * changed, save parts; and parts are what bounds the pause (10 ms per 100,000 rows held). (5) Each part and
+ * piece begins with a checksum; a part also with its format number and the operator's name. What doesn't
+ * match is refused, with words that name it, before anything of it is taken over. */
 #ifndef WEIR_DATA_STATE_H
 #define WEIR_DATA_STATE_H
 
@@ -34,16 +37,19 @@
 #include "engine/base/err.h"
 #include "engine/data/codec.h"
 
-/* Where a checkpoint goes, and where it comes from: the caller's (the agent: its store). Keys are up to 255 bytes. */
+/* Where a checkpoint goes, and where it comes from: the caller's (the agent: its store). Keys are up to 255
+ * bytes. */
 struct state_home {
     void *user;
     void (*put)(void *user, const void *key, size_t key_len, const void *bytes, size_t len);
-    void (*drop)(void *user, const void *from, size_t from_len, const void *to, size_t to_len); /* from <= key < to */
+    void (*drop)(void *user, const void *from, size_t from_len, const void *to,
+                 size_t to_len); /* from <= key < to */
     /* ERR_NOT_FOUND. bytes are lent until the next call. */
     int (*get)(void *user, const void *key, size_t key_len, const void **bytes, size_t *len);
-    /* The first key that begins with prefix and is above `above` (NULL: the first at all). Lent until the next call. */
-    int (*next)(void *user, const void *prefix, size_t prefix_len, const void *above, size_t above_len, const void **key,
-                size_t *key_len, const void **bytes, size_t *len);
+    /* The first key that begins with prefix and is above `above` (NULL: the first at all). Lent until the
+     * next call. */
+    int (*next)(void *user, const void *prefix, size_t prefix_len, const void *above, size_t above_len,
+                const void **key, size_t *key_len, const void **bytes, size_t *len);
 };
 
 /* The pieces of one app, and what is known of its parts: made by app_new, lives as long as the app. */
@@ -56,9 +62,9 @@ uint64_t state_group(struct state *s);
 /* Both copy. Numbers of a group rise or are reused as its owner likes. */
 void state_put(struct state *s, uint64_t group, uint64_t number, const void *bytes, size_t len);
 void state_drop(struct state *s, uint64_t group, uint64_t from, uint64_t to); /* from <= number < to */
-void state_end(struct state *s, uint64_t group);                              /* its owner is gone: all its pieces */
-/* In load: the pieces of a group by rising numbers. *number is the one before (any: start with is_first). False: no more. A piece that is
- * damaged fails the whole load: state_failed. */
+void state_end(struct state *s, uint64_t group); /* its owner is gone: all its pieces */
+/* In load: the pieces of a group by rising numbers. *number is the one before (any: start with is_first).
+ * False: no more. A piece that is damaged fails the whole load: state_failed. */
 struct state_piece {
     uint64_t number;
     struct reader reader; /* over bytes lent until the next call */

@@ -69,6 +69,7 @@ struct plan {
     char *text;
     const char *name;
     bool playback;
+    bool has_stored; /* a table of @store(type='lmdb') */
     int64_t idle_ms, increment_ms; /* playback's; 0: none */
     struct ast_app *ast;
     struct plan_element **elements; /* all, in order of making */
@@ -92,6 +93,7 @@ struct planner {
     struct plan_query *query;         /* the one being planned */
     struct plan_partition *partition; /* around it, or NULL */
     bool is_on_demand;                /* an on-demand query over a plan that runs */
+    bool calls_script;                /* something that was planned does */
 };
 
 /* plan_element.c */

@@ -2,9 +2,11 @@
  * way a condition is executed is decided here and nowhere else: see search_of. */
 #include "engine/base/limits.h"
 #include "engine/base/utf8.h"
+#include "engine/lang/parse.h"
 #include "engine/plan/plan.h"
 #include "engine/run/lookup.h"
 #include "engine/run/table.h"
+#include <stdlib.h>
 #include <strings.h>
 
 /* ---- define table ---- */
@@ -115,18 +117,53 @@ static void sort_indexes(struct table_plan *t)
     }
 }
 
-static void define_store(struct planner *p, const struct ast_annotation *a)
+static void cache_time(struct planner *p, const struct ast_annotation *cache, const char *name)
+{
+    const struct ast_element *e = ast_find_element(cache, name);
+    if (e && parse_time(e->value) <= 0) {
+        diag_error(p->diags, e->span, "'%s' of @Cache is not a time above 0: '%s'", name, e->value);
+        diag_hint(p->diags, "write a number and a unit: '10 sec', '15 min'");
+    }
+}
+
+/* A cache answers what the store would (spec 08 section 5), and this store keeps the pages that are asked for
+ * in memory: so what is said is checked, and nothing comes of it. */
+static void define_cache(struct planner *p, const struct ast_annotation *cache)
+{
+    const struct ast_element *size = ast_find_element(cache, "size");
+    const struct ast_element *policy = ast_find_element(cache, "cache.policy");
+    if (!size || strspn(size->value, "0123456789") != strlen(size->value) ||
+        strtol(size->value, NULL, 10) <= 0) {
+        diag_error(p->diags, size ? size->span : cache->span, "@Cache needs a size: how many rows");
+        diag_hint(p->diags, "@Cache(size='1000', cache.policy='LRU')");
+    }
+    if (policy && strcasecmp(policy->value, "FIFO") != 0 && strcasecmp(policy->value, "LRU") != 0 &&
+        strcasecmp(policy->value, "LFU") != 0) {
+        diag_error(p->diags, policy->span, "there is no cache policy '%s'", policy->value);
+        diag_hint(p->diags, "FIFO, LRU or LFU");
+    }
+    cache_time(p, cache, "retention.period");
+    cache_time(p, cache, "purge.interval");
+}
+
+static bool define_store(struct planner *p, const struct ast_annotation *a)
 {
     const struct ast_element *type = ast_find_element(a, "type");
     if (!type) {
         diag_error(p->diags, a->span, "@Store needs a type");
-        return;
+        return false;
     }
-    if (strcasecmp(type->value, "lmdb") == 0) {
-        diag_unsupported(p->diags, a->span, "store:lmdb");
-        return;
+    if (strcasecmp(type->value, "lmdb") != 0) {
+        diag_error(p->diags, type->span, "there is no store '%s'", type->value);
+        diag_hint(p->diags, "@Store(type='lmdb') keeps the table in the agent's folder of state");
+        return false;
     }
-    diag_error(p->diags, type->span, "there is no store '%s'", type->value);
+    for (const struct ast_annotation *n = a->nested; n; n = n->next) {
+        if (strcasecmp(n->name.text, "Cache") == 0)
+            define_cache(p, n);
+    }
+    p->plan->has_stored = true;
+    return true;
 }
 
 void plan_define_table(struct planner *p, const struct ast_definition *def)
@@ -137,19 +174,20 @@ void plan_define_table(struct planner *p, const struct ast_definition *def)
     struct table_plan *t = arena_alloc(p->arena, sizeof(*t));
     t->element = e;
     e->config = t;
+    bool is_stored = false;
     for (const struct ast_annotation *a = def->annotations; a; a = a->next) {
         if (strcasecmp(a->name.text, "PrimaryKey") == 0)
             define_primary(p, t, a);
         else if (strcasecmp(a->name.text, "Index") == 0)
             define_index(p, t, a);
         else if (strcasecmp(a->name.text, "Store") == 0)
-            define_store(p, a);
+            is_stored |= define_store(p, a);
         else if (strcasecmp(a->name.text, "IndexBy") == 0) {
             diag_error(p->diags, a->span, "@IndexBy is no longer part of the language");
             diag_hint(p->diags, "write @PrimaryKey or @Index");
         }
     }
-    t->type = t->primary.count || t->index_count ? &table_keyed : &table_list;
+    t->type = is_stored ? &table_stored : t->primary.count || t->index_count ? &table_keyed : &table_list;
     sort_indexes(t);
 }
 
@@ -507,7 +545,7 @@ const struct table_query *plan_table_query(struct planner *p, const struct plan_
         if (!q->on)
             return NULL;
     }
-    if (b.table->type != &table_keyed)
+    if (!b.table->primary.count && !b.table->index_count)
         return q;
     q->search = search_of(&b, on);
     q->is_exact = q->search->index == TABLE_PRIMARY && finds_one(q->search);

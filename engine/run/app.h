@@ -19,6 +19,7 @@ struct stream {
     bool has_sinks;
     bool is_looked_at; /* by the host */
     bool is_seen;      /* one of both */
+    const struct op *splitter; /* the first receiver that takes chunks apart by keys; or NULL */
     uint64_t events; /* counted for metrics */
 };
 
@@ -58,6 +59,8 @@ struct app {
     int trigger_count;
     struct ondemand *ondemand;   /* compiled queries, the last answer; NULL before the first query */
     struct state *state;         /* its pieces: engine/data/state.h */
+    struct overlay *overlay;     /* over the store of its tables; NULL: it has none in a store */
+    uint32_t store_number;       /* its keys begin with it */
 };
 
 /* stream.c */
@@ -65,6 +68,8 @@ struct stream *stream_new(struct app *app, const struct plan_element *plan);
 void stream_free(struct stream *s);
 void stream_subscribe(struct stream *s, struct op *receiver);
 void stream_unsubscribe(struct stream *s, struct op *receiver);
+/* A chunk of several events from a query, to a stream with a splitter: spec 07 section 3. */
+void stream_publish_split(struct stream *s, const struct batch *b);
 int stream_show(const struct stream *s, const struct batch *b); /* to sinks, then to the host; ERR_EVENT: a sink failed the event */
 int stream_show_one(const struct stream *s, const struct event *e);
 void stream_failed_one(struct stream *s, const struct event *e);
@@ -160,10 +165,12 @@ void partition_save(const struct op *p, struct writer *w);      /* partition.c *
 int partition_load(struct op *p, struct reader *r);
 struct op *partition_new(struct app *app, const struct plan_partition *plan);
 void partition_free(struct op *p);
+void partition_touch(struct partition *p); /* its state changes: the next checkpoint writes it */
 void partition_each_op(struct op *p, void (*visit)(struct op *op, void *user), void *user);
 struct stream *partition_stream(struct partition *p, const struct plan_element *e);
 struct table *table_new(struct app *app, const struct plan_element *e); /* table.c */
 void table_free(struct table *t);
+int tables_start(struct app *app, struct err *e); /* those in a store are found there */
 void table_save(const struct table *t, struct writer *w);
 int table_load(struct table *t, struct reader *r);
 void ondemand_free(struct app *app); /* ondemand.c */

@@ -1,9 +1,11 @@
 /* partition.c - a partition at work: a copy of its queries for each key (spec 07).
  *
- * Laws: (1) a key comes into being with the first row that has it, and its queries start at that moment; (2) keys are texts: whatever their type was,
- * equal texts share a copy; (3) for each stream there is one receiver, subscribed where the partition stands in the text; it hands a row to the
- * queries of the key in order of the text; (4) of a batch, runs of rows with one key go on together; (5) rows of streams that 'with (...)' doesn't name go to
- * every key there is, in the language's order: that of a hash map; (6) keys are never dropped while rows are under way, only by the timer of @purge.
+ * Laws: (1) a key comes into being with the first row that has it, and its queries start at that moment; (2)
+ * keys are texts: whatever their type was, equal texts share a copy; (3) for each stream there is one
+ * receiver, subscribed where the partition stands in the text; it hands a row to the queries of the key in
+ * order of the text; (4) of a batch, runs of rows with one key go on together; (5) rows of streams that 'with
+ * (...)' doesn't name go to every key there is, in the language's order: that of a hash map; (6) keys are
+ * never dropped while rows are under way, only by the timer of @purge.
  *
  * A million keys are ordinary: a key costs its queries' operators (query.c) and about 60 bytes. */
 #include "engine/run/partition.h"
@@ -20,6 +22,8 @@ struct partition {
     struct partitioner *owner;
     struct text *key;
     uint32_t hash, place; /* in owner->all */
+    uint64_t number;      /* of its piece in checkpoints: keys count up */
+    uint32_t touched;     /* place in owner->touched + 1; 0: as the last checkpoint has it */
     struct query *queries[];
 };
 struct receiver {
@@ -31,17 +35,23 @@ struct partitioner {
     struct op op;
     const struct plan_partition *plan;
     struct receiver **receivers;
-    struct query **models; /* for each query: the operators all its copies share */
-    size_t bytes, use_at;  /* of struct partition; where its purge_use is */
+    struct query **models;  /* for each query: the operators all its copies share */
+    size_t bytes, use_at;   /* of struct partition; where its purge_use is */
     struct partition **all; /* in order of coming into being; NULL: gone */
     uint32_t count, top, cap;
     struct slot {
-        uint32_t place, hash; /* place + 1; 0: empty. The hash stands here too: a probe that misses costs no look at the key */
+        uint32_t place, hash; /* place + 1; 0: empty. The hash stands here too: a probe that misses costs no
+                                 look at the key */
     } * slots;
     uint32_t slot_count;
-    uint32_t most;   /* keys there were at one time: the language's map never shrinks */
+    uint32_t most;              /* keys there were at one time: the language's map never shrinks */
     struct partition **ordered; /* all, in the language's order; NULL: not known */
     struct purge purge;
+    /* Checkpoints (engine/data/state.h): a piece a key; those that were touched since the last one. Not noted
+     * before the first. */
+    uint64_t group, next_number;
+    struct partition **touched; /* NULL: gone since */
+    uint32_t touched_count, touched_cap;
 };
 
 /* ---- the table of keys ---- */
@@ -126,6 +136,30 @@ static void order_forget(struct partitioner *o)
     o->ordered = NULL;
 }
 
+/* ---- what a checkpoint must write ---- */
+
+void partition_touch(struct partition *p)
+{
+    struct partitioner *o = p->owner;
+    if (LIKELY(p->touched || !o->group))
+        return;
+    if (o->touched_count == o->touched_cap) {
+        o->touched_cap = o->touched_cap ? o->touched_cap * 2 : 64;
+        o->touched = mem_resize(o->touched, o->touched_cap, sizeof(struct partition *));
+    }
+    o->touched[o->touched_count++] = p;
+    p->touched = o->touched_count;
+}
+
+static void untouch(struct partition *p)
+{
+    struct partitioner *o = p->owner;
+    if (p->touched)
+        o->touched[p->touched - 1] = NULL;
+    if (o->group)
+        state_drop(o->op.app->state, o->group, p->number, p->number + 1);
+}
+
 /* ---- a key's copy ---- */
 
 static struct stream **inner_of(const struct partition *p)
@@ -160,6 +194,7 @@ static struct partition *partition_make(struct partitioner *o, struct text *key,
     p->key = value_keep(value_text(key)).as.s;
     p->hash = hash;
     p->place = o->top;
+    p->number = o->next_number++;
     o->all[o->top++] = p;
     o->count++;
     if (o->count > o->most)
@@ -198,6 +233,7 @@ static void partition_drop(struct partition *p)
     slot_remove(o, p);
     o->all[p->place] = NULL;
     o->count--;
+    untouch(p);
     partition_end(p);
 }
 
@@ -225,6 +261,8 @@ static struct partition *partition_need(struct partitioner *o, struct text *key)
     bool is_new = !p;
     if (UNLIKELY(is_new))
         p = partition_begin(o, key, hash);
+    if (p)
+        partition_touch(p);
     if (p && o->plan->purges)
         purge_touch(&o->purge, &o->op, use_of(p), is_new);
     return p;
@@ -269,7 +307,11 @@ static int way_count(const struct partition_input *in)
 static int key_of(const struct receiver *r, const struct event *e, int n, struct text **key)
 {
     const struct partition_input *in = r->input;
-    struct frame f = {.env = r->op.env, .rows = &e->row, .at_ms = e->at_ms, .kind = e->kind, .user = (void *)(uintptr_t)&r->op};
+    struct frame f = {.env = r->op.env,
+                      .rows = &e->row,
+                      .at_ms = e->at_ms,
+                      .kind = e->kind,
+                      .user = (void *)(uintptr_t)&r->op};
     *key = NULL;
     if (in->value) {
         struct value v = expr_read(in->value, &f);
@@ -296,7 +338,8 @@ static int push_one(struct receiver *r, const struct batch *in)
     return 0;
 }
 
-/* Runs of one key; an event that lies in several ranges ends a run with each label that is another one. Events without a key end none. */
+/* Runs of one key; an event that lies in several ranges ends a run with each label that is another one.
+ * Events without a key end none. */
 static int push_runs(struct receiver *r, const struct batch *in)
 {
     struct batch run;
@@ -328,7 +371,8 @@ static int push_runs(struct receiver *r, const struct batch *in)
     return current ? hand_to_key(r, current, &run) : 0;
 }
 
-/* ---- rows for every key, in the order of Java's HashMap: buckets of the text's hash, in a bucket the order of coming ---- */
+/* ---- rows for every key, in the order of Java's HashMap: buckets of the text's hash, in a bucket the order
+ * of coming ---- */
 
 struct in_bucket {
     uint32_t bucket;
@@ -374,6 +418,7 @@ static int push_all(struct receiver *r, const struct batch *in)
     struct partition **keys = arena_raw(o->op.env->scratch, count * sizeof(struct partition *));
     memcpy(keys, o->ordered, count * sizeof(struct partition *));
     for (uint32_t i = 0; i < count; i++) {
+        partition_touch(keys[i]);
         int rc = hand_to(keys[i], r->input, in);
         if (UNLIKELY(rc < 0))
             return rc;
@@ -412,7 +457,8 @@ static int receiver_push(struct op *op, const struct batch *in)
     return LIKELY(in->count == 1) ? push_one(r, in) : push_runs(r, in);
 }
 
-static const struct op_type op_receiver = {.name = "partition input", .size = sizeof(struct receiver), .push = receiver_push, .one = receiver_one};
+static const struct op_type op_receiver = {
+    .name = "partition input", .size = sizeof(struct receiver), .push = receiver_push, .one = receiver_one};
 static const struct op_plan receiver_plan = {.type = &op_receiver, .scheduler = -1};
 
 /* ---- @purge ---- */
@@ -430,7 +476,8 @@ static int partitioner_due(struct op *op, int64_t due_ms)
 
 /* ---- made and unmade ---- */
 
-static const struct op_type op_partition = {.name = "partition", .size = sizeof(struct partitioner), .due = partitioner_due};
+static const struct op_type op_partition = {
+    .name = "partition", .size = sizeof(struct partitioner), .due = partitioner_due};
 static const struct op_plan partitioner_plan = {.type = &op_partition, .scheduler = -1};
 
 /* The last operator of the chain, when it keeps nothing of its copy. */
@@ -486,8 +533,12 @@ struct op *partition_new(struct app *app, const struct plan_partition *plan)
         struct receiver *r = o->receivers[i] = (struct receiver *)op_new(app, &receiver_plan, NULL);
         r->owner = o;
         r->input = in;
-        if (in->route_count)
-            stream_subscribe(app_stream_of(app, in->element, NULL), &r->op);
+        if (in->route_count == 0)
+            continue;
+        struct stream *s = app_stream_of(app, in->element, NULL);
+        stream_subscribe(s, &r->op);
+        if (in->is_keyed && !s->splitter)
+            s->splitter = &r->op;
     }
     return &o->op;
 }
@@ -501,6 +552,9 @@ static void table_clear(struct partitioner *o)
     }
     mem_free(o->all);
     mem_free(o->slots);
+    mem_free(o->touched);
+    o->touched = NULL;
+    o->touched_count = o->touched_cap = 0;
     o->all = NULL;
     o->slots = NULL;
     o->count = o->top = o->cap = o->slot_count = o->most = 0;
@@ -537,27 +591,95 @@ void partition_each_op(struct op *op, void (*visit)(struct op *op, void *user), 
 
 /* ---- state ---- */
 
+static void save_key(const struct partition *p, struct writer *w)
+{
+    const struct partitioner *o = p->owner;
+    write_bytes(w, p->key->bytes, p->key->len);
+    if (o->plan->purges)
+        write_i64(w, use_of(p)->last_ms);
+    for (int q = 0; q < o->plan->query_count; q++)
+        query_save(p->queries[q], w);
+}
+
+static void save_piece(struct partition *p, struct writer *piece)
+{
+    buf_clear(&piece->out);
+    save_key(p, piece);
+    state_put(piece->state, p->owner->group, p->number, piece->out.bytes, piece->out.len);
+    p->touched = 0;
+}
+
+static void save_pieces(struct partitioner *o, struct writer *w)
+{
+    struct writer piece = {.state = w->state};
+    buf_init(&piece.out, SIZE_MAX);
+    bool is_first = o->group == 0;
+    if (is_first)
+        o->group = state_group(w->state);
+    for (uint32_t i = 0; is_first && i < o->top; i++)
+        if (o->all[i])
+            save_piece(o->all[i], &piece);
+    for (uint32_t i = 0; i < o->touched_count; i++)
+        if (o->touched[i])
+            save_piece(o->touched[i], &piece);
+    o->touched_count = 0;
+    buf_fini(&piece.out);
+    write_i64(w, (int64_t)o->group);
+    write_i64(w, (int64_t)o->next_number);
+}
+
+/* What the copies of an operator share; nothing where there was no copy yet. */
+static void save_shared(const struct partitioner *o, struct writer *w)
+{
+    for (int q = 0; q < o->plan->query_count; q++) {
+        const struct plan_query *query = o->plan->queries[q];
+        for (int i = 0; i < query->op_count; i++) {
+            const struct op_plan *op = query->ops[i];
+            const void *shared = o->op.app->shared[op->number];
+            if (!op->type->save_shared)
+                continue;
+            write_u8(w, shared != NULL);
+            if (shared)
+                op->type->save_shared(op, shared, w);
+        }
+    }
+}
+
+static int load_shared(struct partitioner *o, struct reader *r)
+{
+    int rc = 0;
+    for (int q = 0; q < o->plan->query_count; q++) {
+        const struct plan_query *query = o->plan->queries[q];
+        for (int i = 0; i < query->op_count && rc == 0; i++) {
+            const struct op_plan *op = query->ops[i];
+            if (!op->type->load_shared || !read_u8(r))
+                continue;
+            void **shared = &o->op.app->shared[op->number];
+            if (!*shared)
+                *shared = mem_alloc(op->type->shared_size);
+            rc = op->type->load_shared(op, *shared, r);
+        }
+    }
+    return rc;
+}
+
 void partition_save(const struct op *op, struct writer *w)
 {
     const struct partitioner *o = (const struct partitioner *)op;
     write_tag(w, o->plan->name);
     write_u32(w, o->most);
-    write_count(w, o->count);
-    for (uint32_t i = 0; i < o->top; i++) {
-        const struct partition *p = o->all[i];
-        if (!p)
-            continue;
-        write_bytes(w, p->key->bytes, p->key->len);
-        if (o->plan->purges)
-            write_i64(w, use_of(p)->last_ms);
-        for (int q = 0; q < o->plan->query_count; q++)
-            query_save(p->queries[q], w);
-    }
+    write_u32(w, o->count);
+    if (w->state)
+        save_pieces((struct partitioner *)(uintptr_t)o, w); /* how it is saved is no part of what it holds */
+    for (uint32_t i = 0; !w->state && i < o->top; i++)
+        if (o->all[i])
+            save_key(o->all[i], w);
+    save_shared(o, w);
     if (o->plan->purges)
         purge_save(&o->purge, w);
 }
 
-static int load_key(struct partitioner *o, struct reader *r)
+static int load_key(struct partitioner *o, struct reader *r, uint64_t number)
 {
     size_t len;
     const char *bytes = read_bytes(r, &len);
@@ -568,6 +690,7 @@ static int load_key(struct partitioner *o, struct reader *r)
     int rc = table_find(o, key, hash) ? ERR_STATE : 0;
     if (rc == 0) {
         struct partition *p = partition_make(o, key, hash);
+        p->number = number;
         if (o->plan->purges)
             use_of(p)->last_ms = read_i64(r);
         for (int q = 0; q < o->plan->query_count && rc == 0; q++)
@@ -598,6 +721,30 @@ static int load_purge(struct partitioner *o, struct reader *r)
     return rc;
 }
 
+/* Each piece is copied: the queues inside have pieces of their own to read. */
+static int load_pieces(struct partitioner *o, struct reader *r)
+{
+    struct state_piece piece = {0};
+    struct buf bytes;
+    uint64_t group = (uint64_t)read_i64(r), next = (uint64_t)read_i64(r);
+    int rc = r->failed ? ERR_STATE : 0;
+    buf_init(&bytes, SIZE_MAX);
+    for (bool is_first = true; rc == 0 && state_next(r->state, group, is_first, &piece); is_first = false) {
+        buf_clear(&bytes);
+        buf_add(&bytes, piece.reader.at, (size_t)(piece.reader.end - piece.reader.at));
+        struct reader own = {.at = (const uint8_t *)bytes.bytes,
+                             .end = (const uint8_t *)bytes.bytes + bytes.len,
+                             .state = r->state};
+        rc = load_key(o, &own, piece.number);
+        if (own.failed || own.at != own.end)
+            rc = ERR_STATE;
+    }
+    buf_fini(&bytes);
+    o->group = group;
+    o->next_number = next;
+    return state_failed(r->state) ? ERR_STATE : rc;
+}
+
 int partition_load(struct op *op, struct reader *r)
 {
     struct partitioner *o = (struct partitioner *)op;
@@ -605,10 +752,14 @@ int partition_load(struct op *op, struct reader *r)
         return ERR_STATE;
     table_clear(o);
     uint32_t most = read_u32(r);
-    size_t count = read_count(r, UINT32_MAX / 4);
-    int rc = 0;
-    for (size_t i = 0; i < count && rc == 0 && !r->failed; i++)
-        rc = load_key(o, r);
+    uint32_t count = read_u32(r);
+    int rc = r->state ? load_pieces(o, r) : 0;
+    for (uint32_t i = 0; !r->state && i < count && rc == 0 && !r->failed; i++)
+        rc = load_key(o, r, i);
+    if (rc == 0 && o->count != count)
+        rc = ERR_STATE;
+    if (rc == 0)
+        rc = load_shared(o, r);
     if (rc == 0 && o->plan->purges)
         rc = load_purge(o, r);
     o->most = most > o->count ? most : o->count;

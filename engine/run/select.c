@@ -4,8 +4,8 @@
  * selector only, for its timestamp. Rows that nobody wants are not made: only expressions that keep state or may fail are evaluated for them. */
 #include "engine/run/select.h"
 #include "engine/base/utf8.h"
+#include "engine/expr/agg_spot.h"
 #include "engine/run/groups.h"
-#include "engine/window/kept.h"
 
 struct select {
     struct op op;
@@ -50,6 +50,20 @@ static __attribute__((noinline)) struct row *spoil_row(struct row *out, int firs
     return NULL;
 }
 
+/* What step makes of the frame's event. */
+static inline __attribute__((always_inline)) struct value step_value(const struct select_step *step, struct frame *f)
+{
+    if (step->how == HOW_CALL)
+        return step->call(step->e, f);
+    const char *row = (const char *)f->rows[0];
+    if (step->how == HOW_COLUMN)
+        return (struct value){*(const union cell *)(const void *)(row + step->cell_at), (enum type)(uint8_t)row[step->type_at]};
+    if (UNLIKELY(f->kind != EVENT_CURRENT || (step->spot != SPOT_COUNT && row[step->type_at] != TYPE_DOUBLE)))
+        return step->call(step->e, f);
+    spot_add(step->spot, f->agg + step->agg_at, *(const double *)(const void *)(row + step->cell_at));
+    return spot_result(step->spot, f->agg + step->agg_at);
+}
+
 /* The output row of the frame's event, refs 1; NULL when the event failed. */
 static inline __attribute__((always_inline)) struct row *make_row(const struct select_plan *p, struct frame *f)
 {
@@ -58,8 +72,8 @@ static inline __attribute__((always_inline)) struct row *make_row(const struct s
     out->refs = 1;
     out->count = (uint16_t)p->count;
     union cell *cells = (union cell *)(void *)((char *)out + p->cells_at);
-    for (int i = 0; i < p->count; i++) {
-        struct value v = value_keep(expr_read(p->attrs[i], f));
+    for (int i = 0, count = p->count; i < count; i++) {
+        struct value v = value_keep(step_value(&p->steps[i], f));
         out->types[i] = (uint8_t)v.type;
         cells[i] = v.as;
         if (UNLIKELY(f->env->failed))
@@ -71,8 +85,20 @@ static inline __attribute__((always_inline)) struct row *make_row(const struct s
 /* Evaluates what keeps state or may fail, for an event whose row nobody needs. */
 static inline int touch(const struct select_plan *p, struct frame *f)
 {
-    for (int i = 0; i < p->impure_count; i++) {
-        p->impure[i].touch(p->impure[i].e, f);
+    const char *row = (const char *)f->rows[0]; /* what is done on the spot has one input */
+    for (const struct select_step *s = p->impure, *end = s + p->impure_count; s < end; s++) {
+        if (s->how == HOW_SPOT && f->kind <= EVENT_EXPIRED && (s->spot == SPOT_COUNT || LIKELY(row[s->type_at] == TYPE_DOUBLE))) {
+            const double x = *(const double *)(const void *)(row + s->cell_at);
+            if (f->kind == EVENT_CURRENT) {
+                spot_add(s->spot, f->agg + s->agg_at, x);
+                continue;
+            }
+            if (s->spot != SPOT_MAX && s->spot != SPOT_MIN) {
+                spot_remove(s->spot, f->agg + s->agg_at, x);
+                continue;
+            }
+        }
+        s->call(s->e, f);
         if (UNLIKELY(f->env->failed))
             return ERR_EVENT;
     }
@@ -694,63 +720,64 @@ static int select_slide(struct op *op, struct row *const *left, uint32_t count, 
     return LIKELY(row != NULL) ? emit_one(s, row, e->at_ms, 0) : ERR_EVENT;
 }
 
-static int select_one(struct op *op, const struct event *e)
+/* The group of a key that left bare. */
+static inline struct group *group_of_cell(struct select *s, const struct select_plan *p, const union cell *left)
 {
-    return select_slide(op, NULL, 0, 0, e);
+    return groups_need_text(s->groups, &p->aggs, left[p->key_kept].s);
 }
 
-void select_classify(struct select_plan *s, struct arena *a)
+static inline bool group_is_empty(const struct select_plan *p, const struct group *group)
 {
-    if (s->key_count > 0)
-        s->kind = SELECT_GROUP;
-    else if (s->aggs.count > 0 || s->having_aggs.count > 0)
-        s->kind = SELECT_AGGREGATE;
-    else
-        s->kind = SELECT_PLAIN;
-    s->impure = arena_array(a, (size_t)s->count + 1, sizeof(*s->impure));
-    for (int i = 0; i < s->count; i++) {
-        const struct expr *e = s->attrs[i];
-        if (!(e->flags & EXPR_PURE))
-            s->impure[s->impure_count++] = (struct select_touch){e->touch ? e->touch : e->eval, e};
-    }
-    s->row_bytes = row_bytes((size_t)s->count);
-    s->cells_at = row_cells_at((size_t)s->count);
-    s->push = s->is_snapshot || s->kind == SELECT_PLAIN ? push_every : s->kind == SELECT_AGGREGATE ? push_last : push_groups;
-    s->is_cut = s->order_count > 0 || s->offset > 0 || s->limit >= 0;
-    s->is_quick = s->is_single && !s->is_cut && !s->having && !s->is_snapshot && s->current_wanted && !s->expired_wanted;
-}
-
-/* A column, or nothing at all, is what it looks at. */
-static bool keeps(const struct expr *e, struct kept_plan *kept, const struct schema *in)
-{
-    if (e->flags & EXPR_CONST)
-        return true;
-    return e->eval == eval_attr && e->slot == 0 && kept_plan_add(kept, in, e->index);
-}
-
-bool select_kept(const struct select_plan *s, struct kept_plan *kept)
-{
-    if (!s->is_quick || !kept_plan_init(kept, s->op.in))
-        return false;
-    for (int i = 0; i < s->impure_count; i++) {
-        const struct expr *e = s->impure[i].e;
-        if (!e->agg)
-            return false;
-        for (int k = 0; k < e->arg_count; k++) {
-            if (!keeps(e->args[k], kept, s->op.in))
-                return false;
-        }
-    }
-    for (int k = 0; k < s->key_count; k++) {
-        if (!keeps(s->keys[k], kept, s->op.in))
+    for (int i = 0; i < p->impure_count; i++) {
+        if (!spot_is_empty(p->impure[i].spot, group->agg + p->impure[i].agg_at))
             return false;
     }
     return true;
 }
 
+/* As select_slide with a row of which only cells are left; all aggregators are done on the spot (select_see). */
+static int select_slide_cells(struct op *op, const union cell *left, const struct event *e)
+{
+    struct select *s = (struct select *)op;
+    const struct select_plan *p = (const struct select_plan *)op->plan;
+    struct frame f = {.env = op->env, .rows = &e->row, .agg = s->agg, .at_ms = e->at_ms, .kind = EVENT_CURRENT, .user = op};
+    struct group *gone = NULL;
+    uint32_t number = 0;
+    s->last_removed = false;
+    if (LIKELY(left != NULL)) {
+        char *agg = s->agg;
+        if (p->key_count) {
+            gone = group_of_cell(s, p, left);
+            gone->used = true;
+            agg = gone->agg;
+        }
+        for (const struct select_step *step = p->impure, *end = step + p->impure_count; step < end; step++)
+            spot_remove(step->spot, agg + step->agg_at, left[step->kept].d);
+    }
+    if (p->key_count) {
+        struct group *group = group_of(s, p, &f);
+        group->used = true;
+        f.agg = group->agg;
+        number = group->number;
+    }
+    struct row *row = make_row(p, &f);
+    if (UNLIKELY(!row))
+        return ERR_EVENT;
+    if (gone && !p->keep_groups && UNLIKELY(group_is_empty(p, gone)))
+        groups_forget(s->groups, &p->aggs, gone);
+    return emit_one(s, row, e->at_ms, number);
+}
+
+static int select_one(struct op *op, const struct event *e)
+{
+    return select_slide(op, NULL, 0, 0, e);
+}
+
 static int select_push(struct op *op, const struct batch *in)
 {
-    return ((const struct select_plan *)op->plan)->push(op, in);
+    static int (*const pushes[])(struct op *, const struct batch *) = {push_every, push_last, push_groups};
+    const struct select_plan *p = (const struct select_plan *)op->plan;
+    return pushes[p->is_snapshot ? SELECT_PLAIN : p->kind](op, in);
 }
 
 static void select_save(const struct op *op, struct writer *w)
@@ -807,6 +834,7 @@ const struct op_type op_select = {
     .push = select_push,
     .one = select_one,
     .slide = select_slide,
+    .slide_cells = select_slide_cells,
     .save = select_save,
     .load = select_load,
     .close = select_close,

@@ -15,6 +15,17 @@ struct table *table_new(struct app *app, const struct plan_element *e)
     return t;
 }
 
+int tables_start(struct app *app, struct err *e)
+{
+    int rc = 0;
+    for (int i = 0; i < app->plan->table_count && rc == 0; i++) {
+        struct table *t = app->tables[i];
+        if (t->plan->type->start)
+            rc = t->plan->type->start(t, e);
+    }
+    return rc;
+}
+
 void table_free(struct table *t)
 {
     if (!t)

@@ -16,24 +16,6 @@
 
 enum { FIRST_BUCKETS = 16 };
 
-void items_grow(struct items *i)
-{
-    uint32_t cap = i->cap ? i->cap * 2 : 4;
-    struct item **at = arena_raw(i->scratch, (size_t)cap * sizeof(*at));
-    if (i->count)
-        memcpy(at, i->at, i->count * sizeof(*at));
-    i->at = at;
-    i->cap = cap;
-}
-
-void item_unref(struct item *item)
-{
-    if (--item->refs > 0)
-        return;
-    row_unref(item->row);
-    mem_pool_free(item, sizeof(*item));
-}
-
 /* ---- keys ---- */
 
 /* 64 bits that sort as Java compares the numbers: NaN above all, -0.0 below 0.0. Of text and bool the hash.
@@ -411,12 +393,6 @@ static int by_moment(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-int items_by_address(const void *a, const void *b)
-{
-    uintptr_t x = (uintptr_t) * (struct item *const *)a, y = (uintptr_t) * (struct item *const *)b;
-    return x < y ? -1 : x > y;
-}
-
 static void sort_items(struct items *i, uint32_t from)
 {
     if (i->count - from > 1)
@@ -621,13 +597,6 @@ void place_set_row(struct keyed *k, struct item *e, struct row *row)
         }
     }
     row_unref(was);
-}
-
-static struct item *item_new(struct keyed *k, struct row *row)
-{
-    struct item *e = mem_pool_alloc(sizeof(*e));
-    *e = (struct item){.row = row_ref(row), .moment = ++k->moment, .refs = 1};
-    return e;
 }
 
 static int place_insert(struct table *t, struct row *row)

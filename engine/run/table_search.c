@@ -109,7 +109,7 @@ static struct items sorted_copy(const struct search *s, const struct items *item
     return copy;
 }
 
-static int cost(const struct table_search *t)
+int search_cost(const struct table_search *t)
 {
     switch (t->kind) {
     case SEARCH_KEY:
@@ -117,13 +117,13 @@ static int cost(const struct table_search *t)
     case SEARCH_INDEX:
         return t->op == AST_EQ ? 1 : t->op == AST_NE ? 3 : 2;
     case SEARCH_GUARD:
-        return cost(t->left);
+        return search_cost(t->left);
     case SEARCH_BOTH:
-        return cost(t->left) <= cost(t->right) ? cost(t->left) : cost(t->right);
+        return search_cost(t->left) <= search_cost(t->right) ? search_cost(t->left) : search_cost(t->right);
     case SEARCH_EITHER:
-        return cost(t->left) >= cost(t->right) ? cost(t->left) : cost(t->right);
+        return search_cost(t->left) >= search_cost(t->right) ? search_cost(t->left) : search_cost(t->right);
     case SEARCH_FILTER:
-        return t->is_inner ? 3 : cost(t->left);
+        return t->is_inner ? 3 : search_cost(t->left);
     case SEARCH_SCAN:
     case SEARCH_GATE:
     case SEARCH_NOT:
@@ -135,7 +135,7 @@ static int cost(const struct table_search *t)
 /* The cheaper side first; few candidates are asked for the whole condition, many must be in both. */
 static int known_both(struct search *s, const struct table_search *t, struct items *out)
 {
-    bool left_first = cost(t->left) <= cost(t->right);
+    bool left_first = search_cost(t->left) <= search_cost(t->right);
     struct items low = items_of(s), high = items_of(s);
     int rc = known(s, left_first ? t->left : t->right, &low);
     if (rc < 1 || low.count == 0)
@@ -495,27 +495,35 @@ static int assign(struct search *s, const struct table_statement *st, struct ite
     return 0;
 }
 
+/* A row that moved is an item of its own: links that lead to the one it was don't lead to it. */
+static int add_again(struct search *s, struct item *was)
+{
+    struct item *e = item_new(s->k, was->row);
+    if (!place_has_key(s->k))
+        e->moment = was->moment;
+    int rc = place_add(s->k, e);
+    item_unref(e);
+    return rc;
+}
+
 static int update_found(struct search *s, const struct table_statement *st, const struct items *found)
 {
     enum move move;
     int rc = moves(s, st, found, &move);
-    if (rc < 0)
-        return rc;
-    if (move == MOVE_REFUSED) {
+    uint32_t done = 0;
+    if (move == MOVE_REFUSED)
         table_report(&s->k->table, "nothing was updated");
-        return 0;
-    }
     for (uint32_t i = 0; i < found->count; i++)
         found->at[i]->refs++;
-    if (move == MOVE_ALL)
+    if (rc == 0 && move == MOVE_ALL)
         rc = remove_by(s, st->query->search);
-    for (uint32_t i = 0; i < found->count && rc == 0; i++)
-        rc = assign(s, st, found->at[i]);
-    for (uint32_t i = 0; i < found->count && rc == 0 && move == MOVE_ALL; i++) {
-        if (place_plan(s->k)->primary.count)
-            found->at[i]->moment = ++s->k->moment;
-        rc = place_add(s->k, found->at[i]);
+    while (rc == 0 && move != MOVE_REFUSED && done < found->count) {
+        item_unlink(found->at[done]);
+        rc = assign(s, st, found->at[done++]);
     }
+    items_link(s->k, found, done);
+    for (uint32_t i = 0; i < found->count && rc == 0 && move == MOVE_ALL; i++)
+        rc = add_again(s, found->at[i]);
     for (uint32_t i = 0; i < found->count; i++)
         item_unref(found->at[i]);
     return rc;
@@ -526,6 +534,8 @@ int search_update(struct table *t, const struct table_statement *st, struct fram
     struct search s = search_begin(t, st->query, f);
     struct items items = items_of(&s);
     int rc = find(&s, st->query->search, &items);
+    if (rc == 0)
+        items_chain(s.k, &items);
     *found = items.count > 0;
     return rc < 0 || items.count == 0 ? rc : update_found(&s, st, &items);
 }

@@ -32,13 +32,7 @@ static void collect_items(struct keyed *k, struct items *all)
             all->at[count++] = all->at[i];
     }
     all->count = count;
-}
-
-static uint32_t number_of(const struct items *all, const struct item *e)
-{
-    struct item *const *at = bsearch(&e, all->at, all->count, sizeof(*all->at), items_by_address);
-    ASSERT(at);
-    return (uint32_t)(at - all->at);
+    items_linked(k, all);
 }
 
 static void save_index(const struct keyed *k, int index, const struct items *all, struct writer *w)
@@ -53,7 +47,7 @@ static void save_index(const struct keyed *k, int index, const struct items *all
         write_count(w, chain);
         for (; p; p = p->next) {
             write_value(w, p->value);
-            write_u32(w, number_of(all, p->item));
+            write_u32(w, items_number(all, p->item));
         }
     }
 }
@@ -72,16 +66,17 @@ void place_save(struct table *t, struct writer *w)
         write_i64(w, (int64_t)all.at[i]->moment);
         write_row(w, all.at[i]->row);
     }
+    items_save_links(&all, w);
     write_count(w, k->count);
     uint64_t key;
     struct btree_at at = btree_seek(&k->ordered, 0, 0);
     for (struct item *e; (e = btree_next(&at, &key)) != NULL;) {
-        write_u32(w, number_of(&all, e));
+        write_u32(w, items_number(&all, e));
         write_i64(w, (int64_t)key);
     }
     for (uint32_t i = 0; i < k->bucket_count; i++) {
         for (struct bucket_slot *s = k->buckets[i]; s; s = s->next) {
-            write_u32(w, number_of(&all, s->item));
+            write_u32(w, items_number(&all, s->item));
             write_row(w, s->keyed == s->item->row ? NULL : s->keyed);
         }
     }
@@ -188,6 +183,7 @@ int place_load(struct table *t, struct reader *r)
         *e = (struct item){.row = row, .moment = moment, .refs = 1};
         items_add(&all, e);
     }
+    items_load_links(k, &all, r);
     load_primary(k, &all, r);
     for (int i = 0; i < place_plan(k)->index_count && !r->failed; i++)
         load_index(k, i, &all, r);

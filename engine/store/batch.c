@@ -1,6 +1,7 @@
 /* batch.c - what a transaction will do, as bytes; keys; and the door's common part.
  *
- * An operation is: its kind and shelf (one byte each), three lengths of four bytes, key, end of the range, value. */
+ * An operation is: its kind and shelf (one byte each), three lengths of four bytes, key, end of the range,
+ * value. */
 #include "engine/base/hash.h"
 #include "engine/store/store_in.h"
 #include <string.h>
@@ -25,7 +26,8 @@ void batch_clear(struct store_batch *b)
     b->relieves = false;
 }
 
-static void add(struct store_batch *b, uint8_t kind, enum store_shelf shelf, const void *const parts[3], const size_t lens[3])
+static void add(struct store_batch *b, uint8_t kind, enum store_shelf shelf, const void *const parts[3],
+                const size_t lens[3])
 {
     uint32_t narrow[3];
     char *at = buf_reserve(&b->ops, OP_HEAD + lens[0] + lens[1] + lens[2]);
@@ -46,12 +48,14 @@ static void add(struct store_batch *b, uint8_t kind, enum store_shelf shelf, con
     b->count++;
 }
 
-void batch_put(struct store_batch *b, enum store_shelf shelf, const void *key, size_t key_len, const void *bytes, size_t len)
+void batch_put(struct store_batch *b, enum store_shelf shelf, const void *key, size_t key_len,
+               const void *bytes, size_t len)
 {
     add(b, OP_PUT, shelf, (const void *[]){key, NULL, bytes}, (const size_t[]){key_len, 0, len});
 }
 
-void batch_drop_range(struct store_batch *b, enum store_shelf shelf, const void *from, size_t from_len, const void *to, size_t to_len)
+void batch_drop_range(struct store_batch *b, enum store_shelf shelf, const void *from, size_t from_len,
+                      const void *to, size_t to_len)
 {
     add(b, OP_DROP, shelf, (const void *[]){from, to, NULL}, (const size_t[]){from_len, to_len, 0});
 }
@@ -137,7 +141,7 @@ uint64_t key_get_u64(const void *bytes, size_t at)
 
 const char *store_shelf_name(enum store_shelf shelf)
 {
-    static const char *const names[STORE_SHELVES] = {"meta", "journal", "outbox", "state", "errors"};
+    static const char *const names[STORE_SHELVES] = {"meta", "journal", "outbox", "state", "errors", "tables"};
     return names[shelf];
 }
 
@@ -146,7 +150,8 @@ uint64_t store_sum(enum store_shelf shelf, const void *key, size_t key_len, cons
     return hash_bytes(bytes, len, hash_bytes(key, key_len, 64 + (uint64_t)shelf));
 }
 
-bool store_sum_fits(enum store_shelf shelf, const void *key, size_t key_len, const void *bytes, size_t len_with_sum)
+bool store_sum_fits(enum store_shelf shelf, const void *key, size_t key_len, const void *bytes,
+                    size_t len_with_sum)
 {
     uint64_t sum;
     if (len_with_sum < sizeof sum)
@@ -231,13 +236,14 @@ uint64_t store_look_number(struct store *s)
     return s->backend->look_number ? s->backend->look_number(s) : 0;
 }
 
-int store_get(struct store *s, enum store_shelf shelf, const void *key, size_t key_len, struct store_item *out)
+int store_get(struct store *s, enum store_shelf shelf, const void *key, size_t key_len,
+              struct store_item *out)
 {
     return s->backend->get(s, shelf, key, key_len, out);
 }
 
-int store_next(struct store *s, enum store_shelf shelf, const void *key, size_t key_len, size_t prefix_len, bool above,
-               struct store_item *out)
+int store_next(struct store *s, enum store_shelf shelf, const void *key, size_t key_len, size_t prefix_len,
+               bool above, struct store_item *out)
 {
     struct store_item found;
     int rc = s->backend->next(s, shelf, key, key_len, above, &found);

@@ -1,13 +1,16 @@
 /* lmdb.c - a store in a folder, by LMDB. The only file that sees lmdb.h.
  *
- * Flags are LMDB's safest: data pages are written and synced, then the one page that makes them valid. So a torn or lost write leaves
- * the state before it. Not WRITEMAP (a full disk would be SIGBUS), not NOSYNC or NOMETASYNC (they lose what was promised).
+ * Flags are LMDB's safest: data pages are written and synced, then the one page that makes them valid. So a
+ * torn or lost write leaves the state before it. Not WRITEMAP (a full disk would be SIGBUS), not NOSYNC or
+ * NOMETASYNC (they lose what was promised).
  *
- * One transaction at a time in the process (store.h's lock), and one process (the agent's lock on the folder): so the map may grow at
- * any time, and where the system has no robust mutexes LMDB's own locks can be left out.
+ * One transaction at a time in the process (store.h's lock), and one process (the agent's lock on the
+ * folder): so the map may grow at any time, and where the system has no robust mutexes LMDB's own locks can
+ * be left out.
  *
- * Size: the map begins small, doubles when a transaction meets its end, and stops at the budget; a batch that relieves may go a
- * tenth beyond. After an error in the last, deciding write LMDB wants the environment opened again: so is_broken. */
+ * Size: the map begins small, doubles when a transaction meets its end, and stops at the budget; a batch that
+ * relieves may go a tenth beyond. After an error in the last, deciding write LMDB wants the environment
+ * opened again: so is_broken. */
 #include "engine/base/mem.h"
 #include "engine/store/store_in.h"
 #include <errno.h>
@@ -36,15 +39,19 @@ static struct lmdb_store *of(struct store *s)
 
 static int fail(const struct lmdb_store *m, int rc, const char *doing, struct err *e)
 {
-    int code = rc == ENOSPC || rc == EDQUOT || rc == MDB_MAP_FULL                                             ? ERR_FULL
-               : rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH || rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND ? ERR_STATE
-                                                                                                             : ERR_IO;
-    return err_set(e, code, "%s: %s: %s", m->folder, doing, rc == MDB_MAP_FULL ? "the state's budget is used up" : mdb_strerror(rc));
+    int code =
+        rc == ENOSPC || rc == EDQUOT || rc == MDB_MAP_FULL ? ERR_FULL
+        : rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH || rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND
+            ? ERR_STATE
+            : ERR_IO;
+    return err_set(e, code, "%s: %s: %s", m->folder, doing,
+                   rc == MDB_MAP_FULL ? "the state's budget is used up" : mdb_strerror(rc));
 }
 
 /* ---- one record ---- */
 
-static int put_record(MDB_txn *txn, MDB_dbi dbi, enum store_shelf shelf, MDB_val key, const void *bytes, size_t len, unsigned flags)
+static int put_record(MDB_txn *txn, MDB_dbi dbi, enum store_shelf shelf, MDB_val key, const void *bytes,
+                      size_t len, unsigned flags)
 {
     MDB_val value = {.mv_size = len + STORE_SUM_BYTES};
     int rc = mdb_put(txn, dbi, &key, &value, flags | MDB_RESERVE);
@@ -61,16 +68,20 @@ static int lend(enum store_shelf shelf, const MDB_val *key, const MDB_val *value
 {
     if (!store_sum_fits(shelf, key->mv_data, key->mv_size, value->mv_data, value->mv_size))
         return ERR_STATE;
-    *out = (struct store_item){
-        .key = key->mv_data, .key_len = key->mv_size, .bytes = value->mv_data, .len = value->mv_size - STORE_SUM_BYTES};
+    *out = (struct store_item){.key = key->mv_data,
+                               .key_len = key->mv_size,
+                               .bytes = value->mv_data,
+                               .len = value->mv_size - STORE_SUM_BYTES};
     return 0;
 }
 
-/* Every transaction that writes begins with this. It costs no page: the one it lies on changes with every shelf. */
+/* Every transaction that writes begins with this. It costs no page: the one it lies on changes with every
+ * shelf. */
 static int count_up(struct lmdb_store *m, MDB_txn *txn)
 {
     uint64_t serial = m->serial + 1;
-    MDB_val key = {.mv_data = STORE_SERIAL, .mv_size = strlen(STORE_SERIAL)}, value = {.mv_data = &serial, .mv_size = sizeof serial};
+    MDB_val key = {.mv_data = STORE_SERIAL, .mv_size = strlen(STORE_SERIAL)},
+            value = {.mv_data = &serial, .mv_size = sizeof serial};
     return mdb_put(txn, m->top, &key, &value, 0);
 }
 
@@ -92,7 +103,10 @@ static int read_format(struct lmdb_store *m, MDB_txn *txn, bool *is_there, struc
         return err_set(e, ERR_STATE, "%s: the mark of the state's format is damaged", m->folder);
     else
         memcpy(&format, item.bytes, sizeof format);
-    return format == STORE_FORMAT ? 0 : err_set(e, ERR_STATE, "%s: the state has format %u; this program reads format %d", m->folder, format, STORE_FORMAT);
+    return format == STORE_FORMAT
+               ? 0
+               : err_set(e, ERR_STATE, "%s: the state has format %u; this program reads format %d", m->folder,
+                         format, STORE_FORMAT);
 }
 
 static int read_serial(struct lmdb_store *m, MDB_txn *txn)
@@ -116,7 +130,8 @@ static int shelves_open(struct lmdb_store *m, struct err *e)
         return fail(m, rc, "opening the state", e);
     rc = mdb_dbi_open(txn, NULL, 0, &m->top);
     for (int i = 0; i < STORE_SHELVES && rc == 0; i++)
-        rc = mdb_dbi_open(txn, store_shelf_name((enum store_shelf)i), m->reads_only ? 0 : MDB_CREATE, &m->shelves[i]);
+        rc = mdb_dbi_open(txn, store_shelf_name((enum store_shelf)i), m->reads_only ? 0 : MDB_CREATE,
+                          &m->shelves[i]);
     if (rc == 0)
         rc = read_serial(m, txn);
     if (rc == 0) {
@@ -207,7 +222,8 @@ static int drop_range(MDB_txn *txn, MDB_dbi dbi, const struct batch_op *op)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-/* The journal and the outboxes grow at the end, mostly of the whole shelf too: then pages are filled up instead of split. */
+/* The journal and the outboxes grow at the end, mostly of the whole shelf too: then pages are filled up
+ * instead of split. */
 static int put(MDB_txn *txn, MDB_dbi dbi, const struct batch_op *op)
 {
     MDB_val key = {.mv_data = (void *)(uintptr_t)op->key, .mv_size = op->key_len};
@@ -258,7 +274,8 @@ static bool grow(struct lmdb_store *m, bool relieves)
     return true;
 }
 
-/* Pages that a transaction let go may be used by the one after the next: a store at its bound needs a small one in between. */
+/* Pages that a transaction let go may be used by the one after the next: a store at its bound needs a small
+ * one in between. */
 static bool turn_pages(struct lmdb_store *m)
 {
     MDB_txn *txn;
@@ -266,7 +283,8 @@ static bool turn_pages(struct lmdb_store *m)
     MDB_val key = {.mv_data = "format", .mv_size = 6};
     if (!grow(m, true) || mdb_txn_begin(m->env, NULL, 0, &txn) != 0)
         return false;
-    if (put_record(txn, m->shelves[STORE_META], STORE_META, key, &format, sizeof format, 0) != 0 || count_up(m, txn) != 0) {
+    if (put_record(txn, m->shelves[STORE_META], STORE_META, key, &format, sizeof format, 0) != 0 ||
+        count_up(m, txn) != 0) {
         mdb_txn_abort(txn);
         return false;
     }
@@ -324,7 +342,8 @@ static void lmdb_look_end(struct store *s)
     of(s)->look = NULL;
 }
 
-static int lmdb_get(struct store *s, enum store_shelf shelf, const void *key, size_t key_len, struct store_item *out)
+static int lmdb_get(struct store *s, enum store_shelf shelf, const void *key, size_t key_len,
+                    struct store_item *out)
 {
     struct lmdb_store *m = of(s);
     MDB_val k = {.mv_data = (void *)(uintptr_t)key, .mv_size = key_len}, v;
@@ -334,7 +353,8 @@ static int lmdb_get(struct store *s, enum store_shelf shelf, const void *key, si
     return lend(shelf, &k, &v, out);
 }
 
-static int lmdb_next(struct store *s, enum store_shelf shelf, const void *key, size_t key_len, bool above, struct store_item *out)
+static int lmdb_next(struct store *s, enum store_shelf shelf, const void *key, size_t key_len, bool above,
+                     struct store_item *out)
 {
     struct lmdb_store *m = of(s);
     MDB_cursor *c;

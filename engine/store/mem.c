@@ -1,4 +1,5 @@
-/* mem.c - a store in memory: a sorted array a shelf. What it is for is small; a put into the middle moves what is behind it. */
+/* mem.c - a store in memory: a sorted array a shelf. What it is for is small; a put into the middle moves
+ * what is behind it. */
 #include "engine/base/mem.h"
 #include "engine/store/store_in.h"
 #include <string.h>
@@ -50,7 +51,8 @@ static bool is_at(const struct shelf *h, size_t at, const void *key, size_t key_
 static void put(struct mem_store *m, struct shelf *h, const struct batch_op *op)
 {
     size_t at = place(h, op->key, op->key_len);
-    struct item made = {.key = mem_resize(NULL, op->key_len + op->len + 1, 1), .key_len = op->key_len, .len = op->len};
+    struct item made = {
+        .key = mem_resize(NULL, op->key_len + op->len + 1, 1), .key_len = op->key_len, .len = op->len};
     made.bytes = made.key + op->key_len;
     memcpy(made.key, op->key, op->key_len);
     if (op->len)
@@ -88,7 +90,8 @@ static int memory_apply(struct store *s, const struct store_batch *b, struct err
     struct mem_store *m = of(s);
     struct batch_op op;
     if (!b->relieves && m->bytes + b->ops.len > m->most_bytes)
-        return err_set(e, ERR_FULL, "the state's budget of %llu bytes is used up", (unsigned long long)m->most_bytes);
+        return err_set(e, ERR_FULL, "the state's budget of %llu bytes is used up",
+                       (unsigned long long)m->most_bytes);
     for (size_t at = 0; batch_next(b, &at, &op);)
         (op.is_put ? put : drop)(m, &m->shelves[op.shelf], &op);
     return 0;
@@ -111,7 +114,8 @@ static void lend(const struct item *i, struct store_item *out)
     *out = (struct store_item){.key = i->key, .bytes = i->bytes, .key_len = i->key_len, .len = i->len};
 }
 
-static int memory_get(struct store *s, enum store_shelf shelf, const void *key, size_t key_len, struct store_item *out)
+static int memory_get(struct store *s, enum store_shelf shelf, const void *key, size_t key_len,
+                      struct store_item *out)
 {
     const struct shelf *h = &of(s)->shelves[shelf];
     size_t at = place(h, key, key_len);
@@ -121,7 +125,8 @@ static int memory_get(struct store *s, enum store_shelf shelf, const void *key, 
     return 0;
 }
 
-static int memory_next(struct store *s, enum store_shelf shelf, const void *key, size_t key_len, bool above, struct store_item *out)
+static int memory_next(struct store *s, enum store_shelf shelf, const void *key, size_t key_len, bool above,
+                       struct store_item *out)
 {
     const struct shelf *h = &of(s)->shelves[shelf];
     size_t at = place(h, key, key_len);

@@ -18,8 +18,11 @@ bool kept_plan_add(struct kept_plan *p, const struct schema *s, uint32_t index)
     }
     if (p->count == KEPT_COLUMNS_MAX)
         return false;
-    p->columns[p->count++] = (struct kept_column){
-        .index = index, .cell_at = (uint32_t)(row_cells_at(s->count) + index * sizeof(union cell))};
+    enum type type = s->attributes[index].type;
+    p->columns[p->count++] = (struct kept_column){.index = (uint16_t)index,
+                                                  .type = (uint8_t)type,
+                                                  .cell_at = (uint32_t)(row_cells_at(s->count) + index * sizeof(union cell))};
+    p->has_counted = p->has_counted || type == TYPE_STRING || type == TYPE_OBJECT;
     return true;
 }
 
@@ -31,7 +34,9 @@ static size_t block_bytes(const struct kept_plan *p, uint32_t cap)
 void kept_grow(struct kept *k, const struct kept_plan *p, uint32_t most)
 {
     ASSERT(k->cap < UINT32_MAX / 2);
-    struct kept wide = {.cap = k->cap ? k->cap * 2 : FIRST_PLACES};
+    struct kept wide = *k; /* how it is saved stays as it is */
+    wide.cap = k->cap ? k->cap * 2 : FIRST_PLACES;
+    wide.head = wide.count = 0;
     if (wide.cap > most ||
         most <= 2 * FIRST_PLACES) /* a million keys with a short window each: no smaller blocks left over */
         wide.cap = most;
@@ -50,6 +55,15 @@ void kept_grow(struct kept *k, const struct kept_plan *p, uint32_t most)
 void kept_keep(union cell *cell, uint8_t tag)
 {
     *cell = value_keep((struct value){*cell, (enum type)tag}).as;
+}
+
+void kept_drop_counted(const struct kept_plan *p, const union cell *cells)
+{
+    for (uint32_t i = 0; i < p->count; i++) {
+        const uint8_t type = p->columns[i].type;
+        if (type == TYPE_STRING || type == TYPE_OBJECT)
+            value_drop((struct value){cells[i], (enum type)type});
+    }
 }
 
 static struct value value_at(const struct kept *k, const struct kept_plan *p, uint32_t i, uint32_t column)
@@ -102,6 +116,7 @@ static bool read_entry(void *user, struct reader *r, bool begins, bool is_held)
         if (is_held) {
             kept_cells(k, e->plan, place)[c] = v.as;
             kept_tags(k, e->plan, place)[c] = (uint8_t)v.type;
+            k->odd += v.type != (enum type)e->plan->columns[c].type;
         } else {
             value_drop(v);
         }
@@ -119,7 +134,8 @@ void kept_save(const struct kept *k, const struct kept_plan *p, struct writer *w
     write_u32(w, p->count);
     write_u8(w, in_pieces);
     if (in_pieces) {
-        pieces_save(&own->pieces, w, k->taken, k->count, &(struct pieces_owner){.user = &entries, .write = write_entry});
+        pieces_save(&own->pieces, w, k->taken, k->count,
+                    &(struct pieces_owner){.user = &entries, .write = write_entry});
         return;
     }
     pieces_end(&own->pieces);
@@ -135,7 +151,8 @@ int kept_load(struct kept *k, const struct kept_plan *p, struct reader *r)
     if (read_u32(r) != p->count)
         return ERR_STATE;
     if (read_u8(r))
-        return pieces_load(&k->pieces, r, &k->taken, &(struct pieces_owner){.user = &entries, .read = read_entry});
+        return pieces_load(&k->pieces, r, &k->taken,
+                           &(struct pieces_owner){.user = &entries, .read = read_entry});
     size_t count = read_count(r, UINT32_MAX / 2);
     for (size_t i = 0; i < count && !r->failed; i++)
         read_entry(&entries, r, i == 0, true);

@@ -5,7 +5,8 @@
 
 enum { PIECE_ENTRIES = 4096, PIECE_BYTES = 128 * 1024 };
 
-/* Entries [start of the first, saved_to) stand in pieces of the group, each under the number of its first entry. */
+/* Entries [start of the first, saved_to) stand in pieces of the group, each under the number of its first
+ * entry. */
 struct pieces {
     struct state *state; /* the app's, and longer there than the window */
     uint64_t group, saved_to;
@@ -83,7 +84,8 @@ static void write_new(struct pieces *p, uint64_t taken, uint32_t count, const st
     buf_fini(&w.out);
 }
 
-void pieces_save(struct pieces **at, struct writer *w, uint64_t taken, uint32_t count, const struct pieces_owner *owner)
+void pieces_save(struct pieces **at, struct writer *w, uint64_t taken, uint32_t count,
+                 const struct pieces_owner *owner)
 {
     struct pieces *p = *at;
     if (!p) {
@@ -103,11 +105,13 @@ void pieces_save(struct pieces **at, struct writer *w, uint64_t taken, uint32_t 
     write_u32(w, count);
 }
 
-static bool load_piece(struct state_piece *piece, uint64_t taken, uint64_t *number, uint64_t end, const struct pieces_owner *owner)
+static bool load_piece(struct state_piece *piece, uint64_t taken, uint64_t *number, uint64_t end,
+                       const struct pieces_owner *owner)
 {
     bool good = piece->number == *number || (piece->number < *number && *number == taken);
     *number = piece->number;
-    for (bool begins = true; good && *number < end && (piece->reader.at < piece->reader.end); begins = false, ++*number)
+    for (bool begins = true; good && *number < end && (piece->reader.at < piece->reader.end);
+         begins = false, ++*number)
         good = owner->read(owner->user, &piece->reader, begins, *number >= taken);
     if (owner->end)
         owner->end(owner->user);

@@ -164,7 +164,8 @@ void queue_save(const struct queue *q, struct writer *w)
         if (in_pieces) {
             struct rows rows = {.queue = own};
             write_u32(w, q->walked);
-            pieces_save(&own->pieces, w, q->taken, q->count, &(struct pieces_owner){.user = &rows, .write = write_entry});
+            pieces_save(&own->pieces, w, q->taken, q->count,
+                        &(struct pieces_owner){.user = &rows, .write = write_entry});
             return;
         }
         pieces_end(&own->pieces);
@@ -179,7 +180,8 @@ static int load_pieces(struct queue *q, struct reader *r)
 {
     struct rows rows = {.queue = q};
     uint32_t walked = read_u32(r);
-    int rc = pieces_load(&q->pieces, r, &q->taken, &(struct pieces_owner){.user = &rows, .read = read_entry, .end = end_rows});
+    int rc = pieces_load(&q->pieces, r, &q->taken,
+                         &(struct pieces_owner){.user = &rows, .read = read_entry, .end = end_rows});
     q->walked = walked < q->count ? walked : q->count;
     return rc;
 }

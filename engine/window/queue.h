@@ -9,13 +9,13 @@
 #include "engine/data/codec.h"
 #include "engine/data/row.h"
 
-struct pieces; /* pieces.h: how its rows stand in a checkpoint */
+struct pieces;      /* pieces.h: how its rows stand in a checkpoint */
 struct queue_index; /* queue_index.h; made by a join that found an equality condition */
 struct queue {
     struct row **ring;
     uint32_t cap, head, count; /* cap is a power of two, or 0 */
-    uint32_t walked; /* batch windows: so many of the oldest rows were walked over by a join's lookup; the language then lets them keep their
-                        own timestamps when they leave */
+    uint32_t walked; /* batch windows: so many of the oldest rows were walked over by a join's lookup; the
+                        language then lets them keep their own timestamps when they leave */
     struct queue_index *indexes;
     uint64_t taken; /* rows that left from the front: the number of the oldest row */
     struct pieces *pieces;

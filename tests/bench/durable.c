@@ -1,9 +1,10 @@
-/* durable.c - durable ingest in process: messages as a port's thread delivers them, in batches of 256, each batch on disk (one fsync) before the next.
+/* durable.c - durable ingest in process: messages as a port's thread delivers them, in batches of 256, each
+ * batch on disk (one fsync) before the next.
  *
  *     durable APP FOLDER COUNT     one JSON object a line on standard output
  *
- * events per CPU-second of the whole process (delivery, map, queries, journal, commits), bytes written to the device for a byte of message. APP has one
- * mqtt source; nobody answers at its url. */
+ * events per CPU-second of the whole process (delivery, map, queries, journal, commits), bytes written to the
+ * device for a byte of message. APP has one mqtt source; nobody answers at its url. */
 #include "agent/clock.h"
 #include "agent/metrics.h"
 #include "agent/statedir.h"
@@ -78,7 +79,8 @@ int main(int argc, char **argv)
         config.checkpoint_bytes = strtol(getenv("CHECKPOINT_BYTES"), NULL, 10);
     log_set(LOG_ERROR, false);
     if (textfile_read(argv[1], 1 << 20, &file, &e) < 0 || statedir_open(argv[2], &fd, &e) < 0 ||
-        store_open(&store, &(struct store_options){.folder = argv[2], .most_bytes = (uint64_t)1 << 33}, &e) < 0) {
+        store_open(&store, &(struct store_options){.folder = argv[2], .most_bytes = (uint64_t)1 << 33}, &e) <
+            0) {
         fprintf(stderr, "durable: %s\n", e.text);
         return 1;
     }
@@ -96,7 +98,8 @@ int main(int argc, char **argv)
     for (long i = 0; i < count; i += BATCH) {
         for (long k = i; k < i + BATCH && k < count; k++) {
             char m[128];
-            int len = snprintf(m, sizeof m, "{\"event\":{\"k\":\"d%ld\",\"at\":%ld,\"v\":%ld.5}}", k % 16, 1700000000000 + k, k % 100);
+            int len = snprintf(m, sizeof m, "{\"event\":{\"k\":\"d%ld\",\"at\":%ld,\"v\":%ld.5}}", k % 16,
+                               1700000000000 + k, k % 100);
             struct property topic[] = {{"topic", "in"}};
             message_bytes += (uint64_t)len;
             while (s->port->host->deliver(s->port->user, m, (size_t)len, topic, 1, 0) < 0)
@@ -109,11 +112,13 @@ int main(int argc, char **argv)
     device = device_bytes() - device;
     struct store_counts n;
     store_count(store, &n);
-    printf("{\"bench\":\"durable\",\"app\":\"%s\",\"events\":%ld,\"events_per_cpu_s\":%.0f,\"events_per_s\":%.0f,\"commits\":%llu,"
-           "\"message_bytes\":%llu,\"put_bytes\":%llu,\"device_bytes\":%lld,\"amplification\":%.2f,\"open_ms\":%lld,\"peak_kb\":%ld}\n",
-           argv[1], count, (double)count * 1e6 / (double)cpu_us, (double)count * 1e6 / (double)wall_us, (unsigned long long)n.commits,
-           (unsigned long long)message_bytes, (unsigned long long)n.put_bytes, device, (double)device / (double)message_bytes,
-           (long long)open_us / 1000, clock_peak_rss_kb());
+    printf("{\"bench\":\"durable\",\"app\":\"%s\",\"events\":%ld,\"events_per_cpu_s\":%.0f,\"events_per_s\":%"
+           ".0f,\"commits\":%llu,"
+           "\"message_bytes\":%llu,\"put_bytes\":%llu,\"device_bytes\":%lld,\"amplification\":%.2f,\"open_"
+           "ms\":%lld,\"peak_kb\":%ld}\n",
+           argv[1], count, (double)count * 1e6 / (double)cpu_us, (double)count * 1e6 / (double)wall_us,
+           (unsigned long long)n.commits, (unsigned long long)message_bytes, (unsigned long long)n.put_bytes,
+           device, (double)device / (double)message_bytes, (long long)open_us / 1000, clock_peak_rss_kb());
     if (!getenv("NO_STOP"))
         worker_call(&w, job_stop, NULL);
     else

@@ -2,17 +2,19 @@
  *
  *     crash WEIR PORT FOLDER KILLS SEED [POINTS]
  *
- * A publisher sends numbered messages at QoS 1 to a broker on PORT; WEIR runs app.siddhi with its state in FOLDER and is killed with SIGKILL KILLS times, each
- * after a random time, or (POINTS: names separated by commas) at one of the named points of a test build. Then it may finish. A subscriber
- * with a session of its own has everything that reached the broker. Law: every message is counted once, in order, in every query; every output has come; an
- * output that came twice was the same, byte for byte. The last line is the tally. */
+ * A publisher sends numbered messages at QoS 1 to a broker on PORT; WEIR runs app.siddhi with its state in
+ * FOLDER and is killed with SIGKILL KILLS times, each after a random time, or (POINTS: names separated by
+ * commas) at one of the named points of a test build. Then it may finish. A subscriber with a session of its
+ * own has everything that reached the broker. Law: every message is counted once, in order, in every query;
+ * every output has come; an output that came twice was the same, byte for byte. The last line is the tally.
+ */
 #include <mosquitto.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -179,7 +181,8 @@ static bool kill_once(const char *weir, const char *folder, const char *points, 
     while (now_s() < until) {
         if (waitpid(pid, &status, WNOHANG) == pid) {
             if (!ended_killed(status))
-                printf("    the agent ended by itself: status %d%s%s\n", status, points ? " at " : "", points ? fault : "");
+                printf("    the agent ended by itself: status %d%s%s\n", status, points ? " at " : "",
+                       points ? fault : "");
             return ended_killed(status);
         }
         pause_us(1000);
@@ -254,7 +257,8 @@ static long judge(int sink, long total)
         expect(i, steps[sink], windows[sink], &n, &t);
         bool good = text && value_of(text, "v") == i && value_of(text, "n") == n && value_of(text, "t") == t;
         if (!good && wrong++ < 3)
-            printf("    %s %ld: wanted v %ld n %ld t %ld, got %s\n", sink_names[sink], i, i, n, t, text ? text : "nothing");
+            printf("    %s %ld: wanted v %ld n %ld t %ld, got %s\n", sink_names[sink], i, i, n, t,
+                   text ? text : "nothing");
     }
     for (long i = total + 1; i < MOST; i++)
         if (outputs[sink][i] && wrong++ < 6)
@@ -292,7 +296,8 @@ int main(int argc, char **argv)
         outputs[i] = calloc(MOST, sizeof(char *));
     mosquitto_lib_init();
     struct mosquitto *listener = client("crash-listener", port, true);
-    /* The session of the source must be there before the first message, or the broker keeps nothing for it. */
+    /* The session of the source must be there before the first message, or the broker keeps nothing for it.
+     */
     struct mosquitto *first = mosquitto_new("crash-in", false, NULL);
     mosquitto_connect(first, "127.0.0.1", port, 60);
     mosquitto_subscribe(first, NULL, "in", 1);
@@ -332,8 +337,9 @@ int main(int argc, char **argv)
     }
     for (int i = 0; i < SINKS; i++)
         wrong += judge(i, total);
-    printf("%ld kills, seed %s: %ld messages sent, %ld %ld %ld outputs, %ld came again, %ld of those differ, %ld strange\n", killed,
-           argv[5], total, come[0], come[1], come[2], repeats, differ, strange);
+    printf("%ld kills, seed %s: %ld messages sent, %ld %ld %ld outputs, %ld came again, %ld of those differ, "
+           "%ld strange\n",
+           killed, argv[5], total, come[0], come[1], come[2], repeats, differ, strange);
     if (cuts)
         printf("%ld power cuts, %ld pages taken back\n", cuts, taken_back);
     mosquitto_disconnect(listener);

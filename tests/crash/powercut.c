@@ -1,7 +1,9 @@
-/* powercut.c - preloaded into the agent: what was written to data.mdb since its last sync can be taken back, as a power cut would. See README.md.
+/* powercut.c - preloaded into the agent: what was written to data.mdb since its last sync can be taken back,
+ * as a power cut would. See README.md.
  *
- * Before a write the bytes that stand there go to the file UNDO ($POWERCUT_UNDO), as offset, length, bytes; a sync empties it. Writes through a
- * descriptor opened with O_DSYNC are on the disk when they return: they leave nothing to take back. crash.c takes back what it likes. */
+ * Before a write the bytes that stand there go to the file UNDO ($POWERCUT_UNDO), as offset, length, bytes; a
+ * sync empties it. Writes through a descriptor opened with O_DSYNC are on the disk when they return: they
+ * leave nothing to take back. crash.c takes back what it likes. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -40,7 +42,8 @@ static void keep(int fd, size_t len, off_t at)
     (void)got; /* behind the end: zeros */
     uint64_t head[2] = {(uint64_t)at, len};
     struct iovec parts[2] = {{head, sizeof head}, {old, len}};
-    ssize_t (*real)(int, const struct iovec *, int) = (ssize_t(*)(int, const struct iovec *, int))dlsym(RTLD_NEXT, "writev");
+    ssize_t (*real)(int, const struct iovec *, int) =
+        (ssize_t(*)(int, const struct iovec *, int))dlsym(RTLD_NEXT, "writev");
     real(undo, parts, 2);
     free(old);
     pthread_mutex_unlock(&lock);

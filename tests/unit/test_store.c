@@ -30,7 +30,8 @@ static bool has(struct store *s, const char *key, const char *value)
     if (store_look(s, &e) < 0)
         return false;
     int rc = store_get(s, STORE_STATE, key, strlen(key), &i);
-    bool is_so = value ? rc == 0 && i.len == strlen(value) && memcmp(i.bytes, value, i.len) == 0 : rc == ERR_NOT_FOUND;
+    bool is_so =
+        value ? rc == 0 && i.len == strlen(value) && memcmp(i.bytes, value, i.len) == 0 : rc == ERR_NOT_FOUND;
     store_look_end(s);
     return is_so;
 }
@@ -43,7 +44,8 @@ static void keys(struct store *s, const char *prefix, char *out)
     struct err e;
     *out = 0;
     store_look(s, &e);
-    for (bool above = false; store_next(s, STORE_STATE, i.key, i.key_len, strlen(prefix), above, &i) == 0; above = true) {
+    for (bool above = false; store_next(s, STORE_STATE, i.key, i.key_len, strlen(prefix), above, &i) == 0;
+         above = true) {
         memcpy(last, i.key, i.key_len);
         i.key = last;
         strncat(out, last, i.key_len);
@@ -158,7 +160,8 @@ int main(void)
 {
     char path[128];
     snprintf(folder, sizeof folder, "/tmp/test_store.XXXXXX");
-    setenv("WEIR_FAULT", "store.apply:4:full:2,store.apply:10:full:2", 1); /* the fourth and fifth of each backend */
+    setenv("WEIR_FAULT", "store.apply:4:full:2,store.apply:10:full:2",
+           1); /* the fourth and fifth of each backend */
     if (!mkdtemp(folder))
         return 1;
     struct store *m = open_in(NULL, 0), *d = open_in(folder, 0);
