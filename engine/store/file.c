@@ -241,12 +241,13 @@ static const char *read_value(struct walk *w, const unsigned char *page, size_t 
         return "the pages of a long record lie outside of the file";
     struct page_head h = head_of(head);
     memcpy(&count, head + sizeof h.number + 4, sizeof count);
-    if (h.number != first || h.flags != IS_OVERFLOW || count != wanted)
+    /* a value put over a longer one in the same transaction keeps its pages */
+    if (h.number != first || h.flags != IS_OVERFLOW || count < wanted || count > w->end - first)
         return "the first page of a long record is damaged";
-    const char *wrong = claim(w, first, wanted);
+    const char *wrong = claim(w, first, count);
     if (wrong)
         return wrong;
-    *pages = wanted;
+    *pages = count;
     buf_clear(&w->big);
     char *to = buf_reserve(&w->big, HEAD_BYTES + *len);
     if (!to || !read_at(w, first, to, HEAD_BYTES + *len))
@@ -556,7 +557,11 @@ static int choose_meta(struct walk *w, const struct meta metas[METAS], unsigned 
     if (metas[!newer].top.root == SIZE_MAX && metas[newer].top.root == SIZE_MAX)
         return newer;
     if (!is_so && !is_first) {
-        damaged(w, &(struct store_damage){.shelf = STORE_SHELVES, .words = "the numbers of the file's two beginnings are damaged"});
+        bool is_lost = !serials[newer]; /* the newer one leads nowhere; the other is the state one transaction before */
+        w->seen->may_lack_last = is_lost;
+        damaged(w, &(struct store_damage){.shelf = STORE_SHELVES,
+                                          .words = is_lost ? "the newer beginning of the file leads nowhere: what the last transaction wrote is lost"
+                                                           : "the numbers of the file's two beginnings are damaged"});
         newer = serials[1] > serials[0];
     }
     return newer;
