@@ -336,6 +336,29 @@ static const char *take(struct tree *t, const unsigned char *page, size_t at)
 
 /* ---- trees ---- */
 
+/* It lies between the one before it and the one behind it. */
+static void record_damaged(struct tree *t, const unsigned char *page, uint64_t number, size_t i, const char *wrong, const struct bounds *b,
+                           bool has_key)
+{
+    struct walk *w = t->w;
+    struct page_head h = head_of(page);
+    struct store_damage d = {.shelf = t->shelf, .words = wrong, .page = number, .loses = true};
+    d.low = t->has_last ? t->last : b->low;
+    d.low_len = t->has_last ? t->last_len : b->low_len;
+    d.high = b->high;
+    d.high_len = b->high_len;
+    if (i + 1 < (h.lower - HEAD_BYTES) / sizeof(uint16_t) && node_len(w, page, &h, place_of(page, i + 1))) {
+        d.high = page + place_of(page, i + 1) + NODE_BYTES;
+        d.high_len = node_at(page, place_of(page, i + 1)).key_len;
+    }
+    if (has_key) {
+        d.key = page + place_of(page, i) + NODE_BYTES;
+        d.key_len = node_at(page, place_of(page, i)).key_len;
+    }
+    t->damages++;
+    damaged(w, &d);
+}
+
 static void leaf(struct tree *t, const unsigned char *page, uint64_t number, const struct bounds *b)
 {
     struct walk *w = t->w;
@@ -351,17 +374,7 @@ static void leaf(struct tree *t, const unsigned char *page, uint64_t number, con
         bool has_key = n.key_len > 0 && (t->kind != TREE_FREE || n.key_len == sizeof(size_t));
         const char *wrong = has_key ? take(t, page, at) : "a record is damaged";
         if (wrong) {
-            t->damages++;
-            damaged(w, &(struct store_damage){.shelf = t->shelf,
-                                              .words = wrong,
-                                              .page = number,
-                                              .loses = true,
-                                              .low = t->has_last ? t->last : b->low,
-                                              .low_len = t->has_last ? t->last_len : b->low_len,
-                                              .high = b->high,
-                                              .high_len = b->high_len,
-                                              .key = has_key ? key : NULL,
-                                              .key_len = n.key_len});
+            record_damaged(t, page, number, i, wrong, b, has_key);
             continue;
         }
         bool is_behind = !t->has_last || order(t, key, n.key_len, t->last, t->last_len) > 0;

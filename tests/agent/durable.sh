@@ -62,13 +62,8 @@ takes_over_when_changed() {
     lines 1503 1503
     until_true came '"n":1503,"t":1130256' && stop_agent
 }
-refuses_what_is_damaged() {
-    head -c 100000 /dev/urandom >"$state/data.mdb"
-    says 1 'opening the state' "$WEIR" run --state "$state" "$dir/count.siddhi"
-}
 ok durable-needs-a-folder needs_a_folder
 ok durable-starts-offline starts_offline
 ok durable-delivers-later delivers_later
 ok durable-takes-over-when-changed takes_over_when_changed
-ok durable-refuses-what-is-damaged refuses_what_is_damaged
 tally
