@@ -153,7 +153,8 @@ static void take_state(struct census *c, const struct store_item *i)
         return;
     }
     a->parts = room(a->parts, a->part_count, &a->part_cap, sizeof *a->parts);
-    a->parts[a->part_count++] = (struct census_part){.name = text_of(key + 5, i->key_len - 5), .bytes = i->len};
+    a->parts[a->part_count++] =
+        (struct census_part){.name = text_of(key + 5, i->key_len - 5), .bytes = i->len};
     a->part_bytes += i->len;
 }
 
@@ -224,7 +225,8 @@ static void on_item(void *user, enum store_shelf shelf, const struct store_item 
 /* ---- damages ---- */
 
 /* The record that a key stands for. The key is of a damaged record: it need not be what was written. */
-static void name_record(const struct census *c, enum store_shelf shelf, const unsigned char *key, size_t len, struct buf *out)
+static void name_record(const struct census *c, enum store_shelf shelf, const unsigned char *key, size_t len,
+                        struct buf *out)
 {
     uint32_t number = census_number(key, len);
     uintptr_t place = (uintptr_t)map_get(&c->app_places, &number, sizeof number);

@@ -1,9 +1,12 @@
-/* census.h - what a store's file holds, app by app and sink by sink: what `weir state` tells, and what a salvage must know.
+/* census.h - what a store's file holds, app by app and sink by sink: what `weir state` tells, and what a
+ * salvage must know.
  *
- * It is filled by store_file_read (file.h), so it trusts nothing and opens nothing. It is not the state itself: no app is loaded.
+ * It is filled by store_file_read (file.h), so it trusts nothing and opens nothing. It is not the state
+ * itself: no app is loaded.
  *
- * The records it knows, by shelf: META 'a' NAME: app's number; 'c' 't' 'r' 'x' 'p' 'b' NUMBER: durable.c and previous.c; 's' ... and 'o' NUMBER: spool.c.
- * STATE, JOURNAL and TABLES begin with the app's number, OUTBOX with the sink's. Any thread. */
+ * The records it knows, by shelf: META 'a' NAME: app's number; 'c' 't' 'r' 'x' 'p' 'b' NUMBER: durable.c and
+ * previous.c; 's' ... and 'o' NUMBER: spool.c. STATE, JOURNAL and TABLES begin with the app's number, OUTBOX
+ * with the sink's. Any thread. */
 #ifndef WEIR_AGENT_CENSUS_H
 #define WEIR_AGENT_CENSUS_H
 
@@ -17,11 +20,11 @@ struct census_part {
 };
 struct census_app {
     uint32_t number;
-    char *name;        /* owned; NULL: no name leads to it */
-    char *text;        /* owned; NULL: there is none */
-    char *set_aside;   /* why its state can't be used: owned; NULL: it can */
-    bool has_mark;     /* a checkpoint */
-    bool is_previous;  /* kept for a step back; then of is the app's number */
+    char *name;       /* owned; NULL: no name leads to it */
+    char *text;       /* owned; NULL: there is none */
+    char *set_aside;  /* why its state can't be used: owned; NULL: it can */
+    bool has_mark;    /* a checkpoint */
+    bool is_previous; /* kept for a step back; then of is the app's number */
     uint32_t of;
     int64_t checkpoint_ms; /* the app's time at the checkpoint */
     uint64_t next_record;  /* of the journal behind the checkpoint */
@@ -55,7 +58,7 @@ struct census {
     struct census_damage *damages; /* the first DAMAGES_MOST of them */
     uint32_t app_count, sink_count, damage_count;
     uint32_t app_cap, sink_cap, damage_cap;
-    uint32_t last_app, last_sink; /* the highest numbers seen anywhere */
+    uint32_t last_app, last_sink;       /* the highest numbers seen anywhere */
     struct map app_places, sink_places; /* number -> its place and one */
 };
 enum { DAMAGES_MOST = 1000 };
@@ -63,7 +66,8 @@ enum { DAMAGES_MOST = 1000 };
 /* store_file_read's errors and its from. c is the caller's to fini, also after an error. */
 int census_take(struct census *c, const char *folder, uint64_t from, struct err *e);
 void census_fini(struct census *c);
-struct census_app *census_app(struct census *c, uint32_t number); /* made where missing; lent until the next one is made */
+struct census_app *census_app(struct census *c,
+                              uint32_t number); /* made where missing; lent until the next one is made */
 struct census_sink *census_sink(struct census *c, uint32_t number);
 struct census_app *census_find(const struct census *c, const char *name); /* or NULL */
 /* Does the app (the sink) miss records of the shelf, as far as can be told? */

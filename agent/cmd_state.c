@@ -1,4 +1,5 @@
-/* cmd_state.c - weir state inspect, salvage, compact: the durable state as an operator sees it. Nothing here loads an app. */
+/* cmd_state.c - weir state inspect, salvage, compact: the durable state as an operator sees it. Nothing here
+ * loads an app. */
 #include "agent/census.h"
 #include "agent/clock.h"
 #include "agent/cmd.h"
@@ -86,7 +87,8 @@ static void print_app(const struct census *c, const struct census_app *a)
         print_time(": checkpoint at ", a->checkpoint_ms);
     else
         printf(": no checkpoint");
-    printf("\n  parts    %" PRIu32 ", %" PRIu64 " bytes; pieces %" PRIu64 ", %" PRIu64 " bytes\n", a->part_count, a->part_bytes, a->pieces, a->piece_bytes);
+    printf("\n  parts    %" PRIu32 ", %" PRIu64 " bytes; pieces %" PRIu64 ", %" PRIu64 " bytes\n",
+           a->part_count, a->part_bytes, a->pieces, a->piece_bytes);
     for (uint32_t i = 0; i < a->part_count; i++)
         if (*a->parts[i].name)
             printf("    %10" PRIu64 "  %s\n", a->parts[i].bytes, a->parts[i].name);
@@ -116,7 +118,8 @@ static void print_shelves(const struct census *c)
 {
     for (int i = 0; i < STORE_SHELVES; i++) {
         uint64_t lost = census_lost(c, (enum store_shelf)i);
-        printf("  %-8s %" PRIu64 " records, %" PRIu64 " bytes", store_shelf_name((enum store_shelf)i), c->seen.shelves[i].records, c->seen.shelves[i].bytes);
+        printf("  %-8s %" PRIu64 " records, %" PRIu64 " bytes", store_shelf_name((enum store_shelf)i),
+               c->seen.shelves[i].records, c->seen.shelves[i].bytes);
         if (lost == UINT64_MAX)
             printf("; how many are lost is not known");
         else if (lost)
@@ -130,8 +133,10 @@ static void print_census(const struct census *c, const char *folder)
     const struct store_seen *seen = &c->seen;
     uint64_t free_bytes = seen->free_pages * seen->page_bytes;
     int64_t now_ms = clock_wall_ms();
-    printf("%s: format %" PRIu32 ", file of %" PRIu64 " bytes: %" PRIu64 " used, %" PRIu64 " free; transaction %" PRIu64 "\n", folder, seen->format,
-           seen->file_bytes, seen->used_pages * seen->page_bytes, free_bytes, seen->number);
+    printf("%s: format %" PRIu32 ", file of %" PRIu64 " bytes: %" PRIu64 " used, %" PRIu64
+           " free; transaction %" PRIu64 "\n",
+           folder, seen->format, seen->file_bytes, seen->used_pages * seen->page_bytes, free_bytes,
+           seen->number);
     print_shelves(c);
     for (uint32_t i = 0; i < c->app_count; i++)
         print_app(c, &c->apps[i]);
@@ -139,11 +144,14 @@ static void print_census(const struct census *c, const char *folder)
         print_sink(c, &c->sinks[i], now_ms);
     for (uint32_t i = 0; i < c->damage_count; i++) {
         const struct census_damage *d = &c->damages[i];
-        printf("DAMAGED: %s, page %" PRIu64 ": %s%s%s\n", d->shelf == STORE_SHELVES ? "file" : store_shelf_name(d->shelf), d->page, d->words,
+        printf("DAMAGED: %s, page %" PRIu64 ": %s%s%s\n",
+               d->shelf == STORE_SHELVES ? "file" : store_shelf_name(d->shelf), d->page, d->words,
                d->key ? ": " : "", d->key ? d->key : "");
     }
     if (seen->damages)
-        printf("%" PRIu64 " places are damaged; `weir state salvage --state %s --out FOLDER` copies what is good\n", seen->damages, folder);
+        printf("%" PRIu64
+               " places are damaged; `weir state salvage --state %s --out FOLDER` copies what is good\n",
+               seen->damages, folder);
     else
         printf("every page and every checksum is right\n");
 }
@@ -167,7 +175,9 @@ static void json_app(struct buf *out, const struct census_app *a)
         buf_printf(out, ",\"previousOf\":%" PRIu32, a->of);
     if (a->has_mark)
         buf_printf(out, ",\"checkpointMs\":%" PRId64, a->checkpoint_ms);
-    buf_printf(out, ",\"partBytes\":%" PRIu64 ",\"pieces\":%" PRIu64 ",\"pieceBytes\":%" PRIu64 ",\"parts\":[", a->part_bytes, a->pieces, a->piece_bytes);
+    buf_printf(out,
+               ",\"partBytes\":%" PRIu64 ",\"pieces\":%" PRIu64 ",\"pieceBytes\":%" PRIu64 ",\"parts\":[",
+               a->part_bytes, a->pieces, a->piece_bytes);
     for (uint32_t i = 0, shown = 0; i < a->part_count; i++) {
         if (!*a->parts[i].name)
             continue;
@@ -175,8 +185,10 @@ static void json_app(struct buf *out, const struct census_app *a)
         json_text(out, "name", a->parts[i].name);
         buf_printf(out, ",\"bytes\":%" PRIu64 "}", a->parts[i].bytes);
     }
-    buf_printf(out, "],\"journalRecords\":%" PRIu64 ",\"journalBytes\":%" PRIu64 ",\"tableRecords\":%" PRIu64 ",\"tableBytes\":%" PRIu64 ",", a->journal_records,
-               a->journal_bytes, a->table_records, a->table_bytes);
+    buf_printf(out,
+               "],\"journalRecords\":%" PRIu64 ",\"journalBytes\":%" PRIu64 ",\"tableRecords\":%" PRIu64
+               ",\"tableBytes\":%" PRIu64 ",",
+               a->journal_records, a->journal_bytes, a->table_records, a->table_bytes);
     json_text(out, "notUsable", a->set_aside);
     buf_add_char(out, '}');
 }
@@ -187,9 +199,11 @@ static void json_sink(struct buf *out, const struct census_sink *s, int64_t now_
     json_text(out, "stream", s->stream);
     buf_add_char(out, ',');
     json_text(out, "type", s->type);
-    buf_printf(out, ",\"place\":%" PRIu32 ",\"messages\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"oldestAgeMs\":%" PRId64 ",\"nextNumber\":%" PRIu64
-               ",\"dropped\":%" PRIu64 "}",
-               s->place, s->messages, s->message_bytes, s->oldest_ms ? now_ms - s->oldest_ms : 0, s->tail, s->dropped);
+    buf_printf(out,
+               ",\"place\":%" PRIu32 ",\"messages\":%" PRIu64 ",\"bytes\":%" PRIu64
+               ",\"oldestAgeMs\":%" PRId64 ",\"nextNumber\":%" PRIu64 ",\"dropped\":%" PRIu64 "}",
+               s->place, s->messages, s->message_bytes, s->oldest_ms ? now_ms - s->oldest_ms : 0, s->tail,
+               s->dropped);
 }
 
 static void json_damage(struct buf *out, const struct census_damage *d)
@@ -211,13 +225,16 @@ static void json_census(const struct census *c, const char *folder)
     buf_init(&out, SIZE_MAX);
     buf_add_char(&out, '{');
     json_text(&out, "folder", folder);
-    buf_printf(&out, ",\"format\":%" PRIu32 ",\"fileBytes\":%" PRIu64 ",\"usedBytes\":%" PRIu64 ",\"freeBytes\":%" PRIu64 ",\"transaction\":%" PRIu64,
-               seen->format, seen->file_bytes, seen->used_pages * seen->page_bytes, seen->free_pages * seen->page_bytes, seen->number);
+    buf_printf(&out,
+               ",\"format\":%" PRIu32 ",\"fileBytes\":%" PRIu64 ",\"usedBytes\":%" PRIu64
+               ",\"freeBytes\":%" PRIu64 ",\"transaction\":%" PRIu64,
+               seen->format, seen->file_bytes, seen->used_pages * seen->page_bytes,
+               seen->free_pages * seen->page_bytes, seen->number);
     buf_add_str(&out, ",\"shelves\":{");
     for (int i = 0; i < STORE_SHELVES; i++) {
         uint64_t lost = census_lost(c, (enum store_shelf)i);
-        buf_printf(&out, "%s\"%s\":{\"records\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"lost\":", i ? "," : "", store_shelf_name((enum store_shelf)i),
-                   seen->shelves[i].records, seen->shelves[i].bytes);
+        buf_printf(&out, "%s\"%s\":{\"records\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"lost\":", i ? "," : "",
+                   store_shelf_name((enum store_shelf)i), seen->shelves[i].records, seen->shelves[i].bytes);
         if (lost == UINT64_MAX)
             buf_add_str(&out, "null}");
         else
@@ -254,7 +271,8 @@ static int inspect_census(const struct state_options *o, int rc, const struct ce
     return c->seen.damages ? CMD_BAD : CMD_OK;
 }
 
-/* An agent writes to it meanwhile: a look keeps what was there when it began, and needs the agent's file of locks. */
+/* An agent writes to it meanwhile: a look keeps what was there when it began, and needs the agent's file of
+ * locks. */
 static int inspect_running(const struct state_options *o)
 {
     enum { TRIES = 5 };
@@ -265,7 +283,9 @@ static int inspect_running(const struct state_options *o)
     int rc = ERR_BUSY;
     snprintf(path, sizeof path, "%s/lock.mdb", o->state);
     if (access(path, F_OK) != 0) {
-        err_set(&e, ERR_BUSY, "%s: an agent uses it, and this system has no locks to read beside it: stop the agent first", o->state);
+        err_set(&e, ERR_BUSY,
+                "%s: an agent uses it, and this system has no locks to read beside it: stop the agent first",
+                o->state);
         return bad(&e);
     }
     for (int i = 0; i < TRIES && rc == ERR_BUSY; i++) {
@@ -354,13 +374,15 @@ static int salvage(const struct state_options *o)
 
 /* ---- compact ---- */
 
-static int check_copy(const char *folder, const struct store_seen *before, struct store_seen *after, struct err *e)
+static int check_copy(const char *folder, const struct store_seen *before, struct store_seen *after,
+                      struct err *e)
 {
     static const struct store_visitor nobody;
     int rc = store_file_read(folder, 0, &nobody, after, e);
     bool is_same = after->damages == 0;
     for (int i = 0; i < STORE_SHELVES; i++)
-        is_same &= after->shelves[i].records == before->shelves[i].records && after->shelves[i].bytes == before->shelves[i].bytes;
+        is_same &= after->shelves[i].records == before->shelves[i].records &&
+                   after->shelves[i].bytes == before->shelves[i].bytes;
     if (rc == 0 && !is_same)
         rc = err_set(e, ERR_IO, "%s: the copy is not what it should be; nothing was changed", folder);
     return rc;
@@ -375,7 +397,10 @@ static int compact_locked(const char *folder, struct err *e)
     snprintf(path, sizeof path, "%s/compact", folder);
     int rc = store_file_read(folder, 0, &nobody, &before, e);
     if (rc == 0 && before.damages)
-        rc = err_set(e, ERR_STATE, "%s: it is damaged; `weir state inspect` tells where, `weir state salvage` copies what is good", folder);
+        rc = err_set(
+            e, ERR_STATE,
+            "%s: it is damaged; `weir state inspect` tells where, `weir state salvage` copies what is good",
+            folder);
     if (rc < 0)
         return rc;
     rc = quarantine_scratch(folder, "compact", e);

@@ -44,7 +44,9 @@ static int read_options(struct upgrade_options *o, int argc, char **argv)
     if (!o->state)
         return cmd_usage("upgrade", "--state is missing");
     if (o->is_dry == (o->back != NULL))
-        return cmd_usage("upgrade", "--dry-run or --rollback? An app is changed by putting the new text where the agent reads it");
+        return cmd_usage(
+            "upgrade",
+            "--dry-run or --rollback? An app is changed by putting the new text where the agent reads it");
     if (o->is_dry != (o->app != NULL) || (o->to && o->is_dry))
         return cmd_usage("upgrade", o->is_dry ? "name the changed app's file" : "not understood");
     return CMD_OK;
@@ -72,7 +74,8 @@ static bool has_sink(const struct plan *plan, const struct bind *b, const struct
 {
     uint32_t place = 0;
     for (int i = 0; i < b->sink_count; i++)
-        if (!strcmp(plan_stream(plan, b->sinks[i].stream)->id, s->stream) && !strcmp(b->sinks[i].type->name, s->type) && place++ == s->place)
+        if (!strcmp(plan_stream(plan, b->sinks[i].stream)->id, s->stream) &&
+            !strcmp(b->sinks[i].type->name, s->type) && place++ == s->place)
             return true;
     return false;
 }
@@ -84,12 +87,13 @@ static void print_sinks(const struct plan *plan, const struct bind *b, const str
         if (s->app != app || !s->stream)
             continue;
         bool stays = has_sink(plan, b, s);
-        printf("outbox %s %s: %s, %" PRIu64 " messages wait\n", s->stream, s->type, stays ? "kept" : "no sink has it any more; it stays as it is",
-               s->messages);
+        printf("outbox %s %s: %s, %" PRIu64 " messages wait\n", s->stream, s->type,
+               stays ? "kept" : "no sink has it any more; it stays as it is", s->messages);
     }
 }
 
-/* The app is loaded for good, but nothing is written and nothing runs: what would be refused is refused here. */
+/* The app is loaded for good, but nothing is written and nothing runs: what would be refused is refused here.
+ */
 static int try_load(struct app *app, struct keeper *k, struct app_upgrade *u, struct err *e)
 {
     int rc = app_compare(app, &k->home, u, e);
@@ -104,16 +108,21 @@ static int try_load(struct app *app, struct keeper *k, struct app_upgrade *u, st
     return rc;
 }
 
-static int compare(struct compile *made, struct bind *bind, const char *name, struct store *store, const struct census *c, struct err *e)
+/* Takes the plan, and frees bind with it. */
+static int compare(struct compile *made, struct bind *bind, const char *name, struct store *store,
+                   const struct census *c, struct err *e)
 {
     const struct census_app *old = census_find(c, name);
     const char *text = plan_text(made->plan);
     if (!old || !old->has_mark) {
         printf("app %s: the state has nothing of it: all begins empty\n", name);
+        bind_free(bind);
         return 0;
     }
-    if (old->set_aside)
+    if (old->set_aside) {
+        bind_free(bind);
         return err_set(e, ERR_STATE, "app %s: its state cannot be used: %s", name, old->set_aside);
+    }
     bool is_same = old->text && !strcmp(old->text, text);
     struct app_upgrade u;
     struct keeper k;
@@ -124,15 +133,18 @@ static int compare(struct compile *made, struct bind *bind, const char *name, st
     made->plan = NULL;
     int rc = try_load(app, &k, &u, e);
     if (rc == 0) {
-        printf("app %s: %s\n", name, is_same ? "the text is the one the state is of: all is kept" : "changed");
+        printf("app %s: %s\n", name,
+               is_same ? "the text is the one the state is of: all is kept" : "changed");
         print_parts("kept", u.kept_count, &u.kept);
         print_parts("begins empty", u.fresh_count, &u.fresh);
         print_parts("dropped", u.dropped_count, &u.dropped);
         print_sinks(app_plan(app), bind, c, old->number);
         if (old->journal_records)
-            printf("journal: %" PRIu64 " records; the text of before works them off first\n", old->journal_records);
+            printf("journal: %" PRIu64 " records; the text of before works them off first\n",
+                   old->journal_records);
     }
     keeper_fini(&k);
+    bind_free(bind);
     app_free(app);
     app_upgrade_fini(&u);
     return rc;
@@ -148,8 +160,8 @@ static char *name_of(const struct plan *plan, const char *file)
     return name;
 }
 
-static int compare_with(const struct upgrade_options *o, const struct buf *text, struct config *config, struct store *store,
-                        const struct census *c, struct err *e)
+static int compare_with(const struct upgrade_options *o, const struct buf *text, struct config *config,
+                        struct store *store, const struct census *c, struct err *e)
 {
     struct compile made;
     struct engine_options options = {.variable = config_variable, .user = config};
@@ -163,13 +175,13 @@ static int compare_with(const struct upgrade_options *o, const struct buf *text,
         char *name = name_of(made.plan, o->app);
         rc = compare(&made, bind, name, store, c, e);
         mem_free(name);
-        bind_free(bind);
     }
     compile_fini(&made);
     return rc;
 }
 
-static int compare_in(const struct upgrade_options *o, const struct buf *text, struct config *config, bool is_running, struct err *e)
+static int compare_in(const struct upgrade_options *o, const struct buf *text, struct config *config,
+                      bool is_running, struct err *e)
 {
     struct census c = {0};
     struct store *s;
@@ -228,7 +240,8 @@ static int write_text(const char *file, const struct buf *text, struct err *e)
     char made[4200];
     snprintf(made, sizeof made, "%s.weir-rollback", file);
     FILE *f = fopen(made, "we");
-    bool is_good = f && fwrite(text->bytes, 1, text->len, f) == text->len && fflush(f) == 0 && fsync(fileno(f)) == 0;
+    bool is_good =
+        f && fwrite(text->bytes, 1, text->len, f) == text->len && fflush(f) == 0 && fsync(fileno(f)) == 0;
     int saved = errno;
     if (f)
         fclose(f);
@@ -260,8 +273,9 @@ static int go_back(const struct upgrade_options *o, struct err *e)
     else if (rc == 0)
         fwrite(text.bytes, 1, text.len, stdout);
     if (rc == 0)
-        fprintf(stderr, "app %s has again the state of before its last change%s%s%s\n", o->back, o->to ? ", and " : "; its text is on standard output",
-                o->to ? o->to : "", o->to ? " its text" : "");
+        fprintf(stderr, "app %s has again the state of before its last change%s%s%s\n", o->back,
+                o->to ? ", and " : "; its text is on standard output", o->to ? o->to : "",
+                o->to ? " its text" : "");
     buf_fini(&text);
     return rc;
 }

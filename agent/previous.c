@@ -39,14 +39,16 @@ static int apply(struct store *s, struct store_batch *b, struct err *e)
 /* ---- copying ---- */
 
 /* Records of STATE behind *after, at most a batch of them. ERR_NOT_FOUND: that was the last. */
-static int copy_some(struct store *s, uint32_t from, uint32_t to, struct key *after, struct store_batch *b, struct err *e)
+static int copy_some(struct store *s, uint32_t from, uint32_t to, struct key *after, struct store_batch *b,
+                     struct err *e)
 {
     struct store_item i;
     struct key k;
     int rc = store_look(s, e);
     if (rc < 0)
         return rc;
-    while (b->ops.len < BATCH_BYTES && (rc = store_next(s, STORE_STATE, after->bytes, after->len, sizeof from, true, &i)) == 0) {
+    while (b->ops.len < BATCH_BYTES &&
+           (rc = store_next(s, STORE_STATE, after->bytes, after->len, sizeof from, true, &i)) == 0) {
         k.len = 0;
         key_u32(&k, to);
         memcpy(k.bytes + k.len, (const char *)i.key + sizeof from, i.key_len - sizeof from);
@@ -155,10 +157,13 @@ int previous_app(struct store *store, const char *name, uint32_t *app, struct er
         return rc;
     rc = read_u32_at(store, k.bytes, k.len, app);
     store_look_end(store);
-    return rc < 0 ? err_set(e, rc, "the state %s an app '%s'", rc == ERR_NOT_FOUND ? "has nothing of" : "cannot tell the number of", name) : 0;
+    return rc < 0 ? err_set(e, rc, "the state %s an app '%s'",
+                            rc == ERR_NOT_FOUND ? "has nothing of" : "cannot tell the number of", name)
+                  : 0;
 }
 
-static int find_copy(struct store *s, const char *name, uint32_t *app, uint32_t *place, struct buf *text, struct err *e)
+static int find_copy(struct store *s, const char *name, uint32_t *app, uint32_t *place, struct buf *text,
+                     struct err *e)
 {
     struct store_item i;
     struct key k;
@@ -174,8 +179,11 @@ static int find_copy(struct store *s, const char *name, uint32_t *app, uint32_t 
     if (rc == 0)
         buf_add(text, i.bytes, i.len);
     store_look_end(s);
-    return rc == 0              ? 0
-           : rc == ERR_NOT_FOUND ? err_set(e, rc, "nothing is kept of what '%s' was before its last change: it was not changed, or went back already", name)
+    return rc == 0               ? 0
+           : rc == ERR_NOT_FOUND ? err_set(e, rc,
+                                           "nothing is kept of what '%s' was before its last change: it was "
+                                           "not changed, or went back already",
+                                           name)
                                  : err_set(e, rc, "what is kept of '%s' cannot be read", name);
 }
 

@@ -20,7 +20,8 @@ static void path_of(char *path, const char *folder, const char *name, const char
 
 static int told(struct err *e, const char *path)
 {
-    return err_set(e, errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO, "%s: %s", path, strerror(errno));
+    return err_set(e, errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO, "%s: %s", path,
+                   strerror(errno));
 }
 
 static int sync_path(const char *path, struct err *e)
@@ -64,7 +65,8 @@ int quarantine_replace(const char *folder, const char *made, struct err *e)
     if (rc == 0 && rename(from, to) < 0)
         rc = told(e, to);
     if (rc == 0)
-        (void)sync_path(folder, NULL); /* it is done; a power cut now may bring the other one back, which is as good */
+        (void)sync_path(
+            folder, NULL); /* it is done; a power cut now may bring the other one back, which is as good */
     path_of(to, folder, "", "lock.mdb"); /* of the other file */
     unlink(to);
     quarantine_scratch_end(folder, made);
@@ -88,7 +90,8 @@ static int new_quarantine(const char *folder, char *name, size_t size, struct er
 static int copy_file(const char *from, const char *to, struct err *e)
 {
     char *bytes = mem_array(1, COPY_BYTES);
-    int in = open(from, O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640), rc = 0;
+    int in = open(from, O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640),
+        rc = 0;
     ssize_t n = in < 0 || out < 0 ? -1 : 0;
     while (n >= 0 && (n = read(in, bytes, COPY_BYTES)) > 0)
         if (write(out, bytes, (size_t)n) != n)
@@ -137,7 +140,8 @@ static void note_line(void *user, enum log_level level, const char *line)
         fprintf(report, "%s\n", line);
 }
 
-static void note(FILE *report, enum log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void note(FILE *report, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 static void note(FILE *report, enum log_level level, const char *format, ...)
 {
     struct buf line;
@@ -152,24 +156,30 @@ static void note(FILE *report, enum log_level level, const char *format, ...)
 
 /* ---- the ways ---- */
 
-static int without(const char *folder, const char *quarantine, FILE *report, const struct err *why, struct err *e)
+static int without(const char *folder, const char *quarantine, FILE *report, const struct err *why,
+                   struct err *e)
 {
     int rc = set_aside(folder, quarantine, false, e);
     if (rc < 0)
         return rc;
     note(report, LOG_ERROR, "%s/data.mdb: %s", folder, why->text);
-    note(report, LOG_ERROR, "it is set aside as %s/%s/data.mdb, unchanged; durable apps begin anew, their outboxes are empty", folder, quarantine);
+    note(report, LOG_ERROR,
+         "it is set aside as %s/%s/data.mdb, unchanged; durable apps begin anew, their outboxes are empty",
+         folder, quarantine);
     note(report, LOG_ERROR, "`weir state inspect --state %s/%s` tells more", folder, quarantine);
     return 0;
 }
 
-static int with_salvage(const char *folder, const char *quarantine, FILE *report, const struct census *census, struct err *e)
+static int with_salvage(const char *folder, const char *quarantine, FILE *report, const struct census *census,
+                        struct err *e)
 {
     char to[PATH_MOST], kept[PATH_MOST];
     path_of(to, folder, "salvage", "");
     path_of(kept, folder, quarantine, "");
     struct salvage s = {.from = folder, .to = to, .kept = kept, .say = note_line, .user = report};
-    note(report, LOG_ERROR, "%s/data.mdb is damaged in %" PRIu64 " places; it is set aside as %s/data.mdb, unchanged", folder, census->seen.damages, kept);
+    note(report, LOG_ERROR,
+         "%s/data.mdb is damaged in %" PRIu64 " places; it is set aside as %s/data.mdb, unchanged", folder,
+         census->seen.damages, kept);
     int rc = quarantine_scratch(folder, "salvage", e);
     if (rc == 0)
         rc = salvage_run(&s, census, e);
@@ -181,7 +191,9 @@ static int with_salvage(const char *folder, const char *quarantine, FILE *report
         quarantine_scratch_end(folder, "salvage");
         return rc;
     }
-    note(report, LOG_ERROR, "%" PRIu64 " records go on; `weir state salvage --state %s --out FOLDER` copies them again", s.copied, kept);
+    note(report, LOG_ERROR,
+         "%" PRIu64 " records go on; `weir state salvage --state %s --out FOLDER` copies them again",
+         s.copied, kept);
     return 0;
 }
 
@@ -193,7 +205,8 @@ static int handle(const char *folder, const struct census *census, const struct 
         return rc;
     path_of(path, folder, quarantine, "report.txt");
     FILE *report = fopen(path, "we");
-    rc = why ? without(folder, quarantine, report, why, e) : with_salvage(folder, quarantine, report, census, e);
+    rc = why ? without(folder, quarantine, report, why, e)
+             : with_salvage(folder, quarantine, report, census, e);
     if (report)
         fclose(report);
     if (rc < 0) {

@@ -1,9 +1,10 @@
 /* quarantine.h - the store is opened: checked before it is trusted, set aside when it is damaged.
  *
- * Every start reads the whole file once (file.h). A damaged one stays, unchanged, as FOLDER/quarantine-N/data.mdb, beside it what was found
- * (report.txt); what is good in it goes on in a fresh store (salvage.h). One that can't be used at all (garbage, empty, another format) is set aside
- * whole, and the apps begin anew. Each line of it is logged. Nothing of the folder is changed by halves: a stop at any moment
- * leaves the damaged store in its place, or the new one.
+ * Every start reads the whole file once (file.h). A damaged one stays, unchanged, as
+ * FOLDER/quarantine-N/data.mdb, beside it what was found (report.txt); what is good in it goes on in a fresh
+ * store (salvage.h). One that can't be used at all (garbage, empty, another format) is set aside whole, and
+ * the apps begin anew. Each line of it is logged. Nothing of the folder is changed by halves: a stop at any
+ * moment leaves the damaged store in its place, or the new one.
  *
  * The caller holds the folder's lock (statedir.h). */
 #ifndef WEIR_AGENT_QUARANTINE_H

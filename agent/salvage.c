@@ -6,7 +6,10 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { BATCH_BYTES = 4 * 1024 * 1024, MESSAGE_COST = 48 /* what an outbox counts for a message beside its bytes */ };
+enum {
+    BATCH_BYTES = 4 * 1024 * 1024,
+    MESSAGE_COST = 48 /* what an outbox counts for a message beside its bytes */
+};
 static const uint64_t FAR_ABOVE = (uint64_t)1 << 32;
 
 struct copy {
@@ -18,7 +21,8 @@ struct copy {
     int rc;
 };
 
-static void say(const struct salvage *s, enum log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void say(const struct salvage *s, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 static void say(const struct salvage *s, enum log_level level, const char *format, ...)
 {
     struct buf line;
@@ -42,7 +46,8 @@ static void flush(struct copy *c)
 static bool is_made_anew(enum store_shelf shelf, const struct store_item *i)
 {
     const char *key = i->key;
-    return shelf == STORE_META && (*key == '#' || (i->key_len == 6 && memcmp(key, "format", 6) == 0) || (*key == 'o' && i->key_len == 5));
+    return shelf == STORE_META && (*key == '#' || (i->key_len == 6 && memcmp(key, "format", 6) == 0) ||
+                                   (*key == 'o' && i->key_len == 5));
 }
 
 static void on_item(void *user, enum store_shelf shelf, const struct store_item *i)
@@ -81,27 +86,36 @@ static void put_sink(struct copy *c, const struct census_sink *s)
     struct writer w = {0};
     bool lacks = census_lacks(all, STORE_OUTBOX, s->number);
     bool is_unsure = all->seen.may_lack_last || (!s->has_mark && (s->chunks || census_lost(all, STORE_META)));
-    uint64_t head = s->has_mark ? s->head : s->first ? s->first : 1, tail = s->has_mark ? s->tail : s->last + 1;
+    uint64_t head = s->has_mark ? s->head
+                    : s->first  ? s->first
+                                : 1,
+             tail = s->has_mark ? s->tail : s->last + 1;
     if (s->last >= tail)
         is_unsure = true;
     if (is_unsure) {
         uint64_t top = tail > s->last ? tail : s->last;
         tail = (top / FAR_ABOVE + 1) * FAR_ABOVE;
         head = s->chunks ? head : tail;
-        say(to, LOG_WARN, "sink %s: its numbers are not sure; they go on from %" PRIu64, s->stream ? s->stream : "without a name", tail);
+        say(to, LOG_WARN, "sink %s: its numbers are not sure; they go on from %" PRIu64,
+            s->stream ? s->stream : "without a name", tail);
     }
     if (lacks)
-        say(to, LOG_ERROR, "sink %s: messages that waited are lost: of the numbers %" PRIu64 " to %" PRIu64 ", %" PRIu64 " are there",
+        say(to, LOG_ERROR,
+            "sink %s: messages that waited are lost: of the numbers %" PRIu64 " to %" PRIu64 ", %" PRIu64
+            " are there",
             s->stream ? s->stream : "without a name", s->head, s->tail ? s->tail - 1 : 0, s->messages);
     if (!s->stream && s->messages)
-        say(to, LOG_ERROR, "sink number %" PRIu32 " has no name any more: its %" PRIu64 " messages are copied, but no sink finds them", s->number,
-            s->messages);
+        say(to, LOG_ERROR,
+            "sink number %" PRIu32 " has no name any more: its %" PRIu64
+            " messages are copied, but no sink finds them",
+            s->number, s->messages);
     if (!s->has_mark && !is_unsure)
         return;
     buf_init(&w.out, 64);
     write_i64(&w, (int64_t)head);
     write_i64(&w, (int64_t)tail);
-    write_i64(&w, (int64_t)(lacks || !s->has_mark ? s->message_bytes + s->messages * MESSAGE_COST : s->mark_bytes));
+    write_i64(
+        &w, (int64_t)(lacks || !s->has_mark ? s->message_bytes + s->messages * MESSAGE_COST : s->mark_bytes));
     write_i64(&w, (int64_t)s->dropped);
     key_number(&k, 'o', s->number);
     batch_put(&c->batch, STORE_META, k.bytes, k.len, w.out.bytes, w.out.len);
@@ -131,23 +145,29 @@ static void put_app(struct copy *c, const struct census_app *a)
     if (a->is_previous) {
         if (!why)
             return;
-        say(to, LOG_WARN, "the state kept for a rollback (number %" PRIu32 ") is incomplete and left out: %s", a->of, why);
+        say(to, LOG_WARN, "the state kept for a rollback (number %" PRIu32 ") is incomplete and left out: %s",
+            a->of, why);
         key_number(&k, 'p', a->of);
         batch_drop(&c->batch, STORE_META, k.bytes, k.len);
         return;
     }
     if (!a->name) {
         if (a->part_count || a->pieces || a->journal_records)
-            say(to, LOG_ERROR, "app number %" PRIu32 " has no name any more: its records are copied, but no app finds them", a->number);
+            say(to, LOG_ERROR,
+                "app number %" PRIu32 " has no name any more: its records are copied, but no app finds them",
+                a->number);
         return;
     }
     if (census_lacks(c->census, STORE_JOURNAL, a->number))
         say(to, LOG_ERROR, "app %s: records of its journal may be lost; the others are there", a->name);
     if (census_lacks(c->census, STORE_TABLES, a->number))
-        say(to, LOG_ERROR, "app %s: rows of its stored tables, or keys that lead to them, may be lost; the others are there", a->name);
+        say(to, LOG_ERROR,
+            "app %s: rows of its stored tables, or keys that lead to them, may be lost; the others are there",
+            a->name);
     if (!why)
         return;
-    say(to, LOG_ERROR, "app %s: its state cannot be used, %s: it begins anew, its outboxes go on", a->name, why);
+    say(to, LOG_ERROR, "app %s: its state cannot be used, %s: it begins anew, its outboxes go on", a->name,
+        why);
     buf_init(&words, SIZE_MAX);
     buf_printf(&words, "%s; what is left of it is in %s", why, kept);
     key_number(&k, 'x', a->number);
@@ -159,7 +179,8 @@ static void tell_damages(const struct salvage *s, const struct census *c)
 {
     for (uint32_t i = 0; i < c->damage_count; i++) {
         const struct census_damage *d = &c->damages[i];
-        say(s, LOG_ERROR, "damaged: %s, page %" PRIu64 ": %s%s%s", d->shelf == STORE_SHELVES ? "file" : store_shelf_name(d->shelf), d->page, d->words,
+        say(s, LOG_ERROR, "damaged: %s, page %" PRIu64 ": %s%s%s",
+            d->shelf == STORE_SHELVES ? "file" : store_shelf_name(d->shelf), d->page, d->words,
             d->key ? ": " : "", d->key ? d->key : "");
     }
     if (c->seen.damages > c->damage_count)
@@ -172,9 +193,11 @@ static void tell_shelves(struct salvage *s, const struct census *c)
     for (int i = 0; i < STORE_SHELVES; i++) {
         uint64_t lost = census_lost(c, (enum store_shelf)i), good = c->seen.shelves[i].records;
         if (lost == UINT64_MAX)
-            say(s, LOG_ERROR, "%s: %" PRIu64 " records are good; how many there were is not known", store_shelf_name((enum store_shelf)i), good);
+            say(s, LOG_ERROR, "%s: %" PRIu64 " records are good; how many there were is not known",
+                store_shelf_name((enum store_shelf)i), good);
         else
-            say(s, lost ? LOG_ERROR : LOG_INFO, "%s: %" PRIu64 " records are good, %" PRIu64 " are lost", store_shelf_name((enum store_shelf)i), good, lost);
+            say(s, lost ? LOG_ERROR : LOG_INFO, "%s: %" PRIu64 " records are good, %" PRIu64 " are lost",
+                store_shelf_name((enum store_shelf)i), good, lost);
         s->lost = lost == UINT64_MAX || s->lost == UINT64_MAX ? UINT64_MAX : s->lost + lost;
     }
 }

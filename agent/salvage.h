@@ -1,10 +1,11 @@
 /* salvage.h - what is still good in a damaged store, copied into a fresh one.
  *
  * Laws
- * (1) The damaged store is not changed. (2) Every record that checks out is copied; every loss is told, and what it means for whom. (3) An app that may
- *     miss a part of its checkpoint is marked in the new store (META 'x' NUMBER, with words): it must not go on with half of its state; durable.c begins
- *     it anew, and says so. Its outboxes are good by themselves and go on. (4) A sink whose numbers are not sure goes on with numbers far above, so
- *     that none is given out twice.
+ * (1) The damaged store is not changed. (2) Every record that checks out is copied; every loss is told, and
+ * what it means for whom. (3) An app that may miss a part of its checkpoint is marked in the new store (META
+ * 'x' NUMBER, with words): it must not go on with half of its state; durable.c begins it anew, and says so.
+ * Its outboxes are good by themselves and go on. (4) A sink whose numbers are not sure goes on with numbers
+ * far above, so that none is given out twice.
  *
  * Any thread; the caller holds the lock of both folders (statedir.h). */
 #ifndef WEIR_AGENT_SALVAGE_H

@@ -57,7 +57,8 @@ int statedir_look(const char *folder, int *fd, struct err *e)
     if (lock < 0)
         return errno == ENOENT ? 0 : err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
     if (flock(lock, LOCK_SH | LOCK_NB) < 0) {
-        int rc = errno == EWOULDBLOCK ? err_set(e, ERR_BUSY, "%s: an agent uses this folder", folder) : err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+        int rc = errno == EWOULDBLOCK ? err_set(e, ERR_BUSY, "%s: an agent uses this folder", folder)
+                                      : err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
         close(lock);
         return rc;
     }

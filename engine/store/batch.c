@@ -141,7 +141,8 @@ uint64_t key_get_u64(const void *bytes, size_t at)
 
 const char *store_shelf_name(enum store_shelf shelf)
 {
-    static const char *const names[STORE_SHELVES] = {"meta", "journal", "outbox", "state", "errors", "tables"};
+    static const char *const names[STORE_SHELVES] = {"meta",  "journal", "outbox",
+                                                     "state", "errors",  "tables"};
     return names[shelf];
 }
 

@@ -1,10 +1,11 @@
 /* file.c - see file.h.
  *
- * The file: pages of one size. The first two are the beginnings (meta): each transaction writes the one of its number's parity, so the
- * other is whole whenever a write is torn. A beginning names two trees, of free pages and of names (top); top's records are the shelves'
- * trees, and the serial. Branch pages hold (key, page), leaf pages (key, value or the first of a run of overflow pages). */
-#include "engine/base/mem.h"
+ * The file: pages of one size. The first two are the beginnings (meta): each transaction writes the one of
+ * its number's parity, so the other is whole whenever a write is torn. A beginning names two trees, of free
+ * pages and of names (top); top's records are the shelves' trees, and the serial. Branch pages hold (key,
+ * page), leaf pages (key, value or the first of a run of overflow pages). */
 #include "engine/store/file.h"
+#include "engine/base/mem.h"
 #include "engine/store/store_in.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +37,17 @@ struct node {
     uint16_t halves[2]; /* low half first on a little machine */
     uint16_t flags, key_len;
 };
-enum { IS_BRANCH = 1, IS_LEAF = 2, IS_OVERFLOW = 4, IS_META = 8, NODE_BIG = 1, NODE_TREE = 2, BY_NUMBER = 8, METAS = 2, DEPTH_MOST = 32 };
+enum {
+    IS_BRANCH = 1,
+    IS_LEAF = 2,
+    IS_OVERFLOW = 4,
+    IS_META = 8,
+    NODE_BIG = 1,
+    NODE_TREE = 2,
+    BY_NUMBER = 8,
+    METAS = 2,
+    DEPTH_MOST = 32
+};
 enum { HEAD_BYTES = sizeof(size_t) + 8, NODE_BYTES = 8, PAGE_MOST = 65536, KEY_MOST = 511 };
 static const uint32_t META_MAGIC = 0xBEEFC0DE;
 enum tree_kind { TREE_SHELF, TREE_TOP, TREE_FREE };
@@ -46,15 +57,15 @@ struct walk {
     struct store_seen *seen;
     int fd;
     size_t page_bytes;
-    uint64_t end;         /* pages that this state of the file has */
-    uint64_t last_number; /* of its transaction */
+    uint64_t end;                /* pages that this state of the file has */
+    uint64_t last_number;        /* of its transaction */
     unsigned char *used, *freed; /* a bit a page */
     bool free_is_known, has_lost_pages;
     struct tree_head shelves[STORE_SHELVES];
     bool has_shelf[STORE_SHELVES];
     uint64_t serial;
     uint32_t format; /* 0: not found */
-    struct buf big; /* a value that has pages of its own */
+    struct buf big;  /* a value that has pages of its own */
 };
 struct tree {
     struct walk *w;
@@ -172,7 +183,8 @@ static size_t node_len(const struct walk *w, const unsigned char *page, const st
 }
 
 /* What is wrong with a page as such; NULL: nothing. */
-static const char *page_wrong(const struct walk *w, const unsigned char *page, uint64_t number, uint16_t flags)
+static const char *page_wrong(const struct walk *w, const unsigned char *page, uint64_t number,
+                              uint16_t flags)
 {
     struct page_head h = head_of(page);
     size_t bytes = 0;
@@ -187,9 +199,11 @@ static const char *page_wrong(const struct walk *w, const unsigned char *page, u
         size_t len = node_len(w, page, &h, place_of(page, i));
         bytes += (len + 1) & ~(size_t)1;
         if (!len)
-            return flags == IS_LEAF ? NULL : "the list of a page is damaged"; /* of a leaf the other records are still good: see leaf */
+            return flags == IS_LEAF ? NULL : "the list of a page is damaged"; /* of a leaf the other records
+                                                                                 are still good: see leaf */
     }
-    return flags == IS_BRANCH && bytes != w->page_bytes - h.upper ? "the records of a page don't fill it" : NULL;
+    return flags == IS_BRANCH && bytes != w->page_bytes - h.upper ? "the records of a page don't fill it"
+                                                                  : NULL;
 }
 
 /* Takes a page of the tree: each belongs to one place only. */
@@ -224,7 +238,8 @@ static int order(const struct tree *t, const void *a, size_t a_len, const void *
 }
 
 /* The value of a record into *bytes: in the page, or in w->big. NULL, or what is wrong. */
-static const char *read_value(struct walk *w, const unsigned char *page, size_t at, const void **bytes, size_t *len, uint64_t *pages)
+static const char *read_value(struct walk *w, const unsigned char *page, size_t at, const void **bytes,
+                              size_t *len, uint64_t *pages)
 {
     struct node n = node_at(page, at);
     unsigned char head[HEAD_BYTES];
@@ -276,10 +291,12 @@ static const char *take_free(struct tree *t, const void *key, size_t key_len, co
     return NULL;
 }
 
-static const char *take_top(struct tree *t, uint16_t flags, const void *key, size_t key_len, const void *bytes, size_t len)
+static const char *take_top(struct tree *t, uint16_t flags, const void *key, size_t key_len,
+                            const void *bytes, size_t len)
 {
     struct walk *w = t->w;
-    if (flags == 0 && key_len == strlen(STORE_SERIAL) && memcmp(key, STORE_SERIAL, key_len) == 0 && len == sizeof w->serial) {
+    if (flags == 0 && key_len == strlen(STORE_SERIAL) && memcmp(key, STORE_SERIAL, key_len) == 0 &&
+        len == sizeof w->serial) {
         memcpy(&w->serial, bytes, sizeof w->serial);
         return NULL;
     }
@@ -299,7 +316,8 @@ static void note_format(struct walk *w, const struct store_item *item)
 {
     if (item->key_len != 6 || memcmp(item->key, "format", 6) != 0)
         return;
-    if (item->len == sizeof w->format || store_sum_fits(STORE_META, item->key, item->key_len, item->bytes, item->len))
+    if (item->len == sizeof w->format ||
+        store_sum_fits(STORE_META, item->key, item->key_len, item->bytes, item->len))
         memcpy(&w->format, item->bytes, item->len >= sizeof w->format ? sizeof w->format : 0);
 }
 
@@ -337,8 +355,8 @@ static const char *take(struct tree *t, const unsigned char *page, size_t at)
 /* ---- trees ---- */
 
 /* It lies between the one before it and the one behind it. */
-static void record_damaged(struct tree *t, const unsigned char *page, uint64_t number, size_t i, const char *wrong, const struct bounds *b,
-                           bool has_key)
+static void record_damaged(struct tree *t, const unsigned char *page, uint64_t number, size_t i,
+                           const char *wrong, const struct bounds *b, bool has_key)
 {
     struct walk *w = t->w;
     struct page_head h = head_of(page);
@@ -392,7 +410,8 @@ static void leaf(struct tree *t, const unsigned char *page, uint64_t number, con
 
 static void subtree(struct tree *t, uint64_t number, unsigned level, const struct bounds *b);
 
-static void branch(struct tree *t, const unsigned char *page, uint64_t number, unsigned level, const struct bounds *b)
+static void branch(struct tree *t, const unsigned char *page, uint64_t number, unsigned level,
+                   const struct bounds *b)
 {
     struct page_head h = head_of(page);
     size_t count = (h.lower - HEAD_BYTES) / sizeof(uint16_t);
@@ -408,7 +427,8 @@ static void branch(struct tree *t, const unsigned char *page, uint64_t number, u
             inner.high = page + place_of(page, i + 1) + NODE_BYTES;
             inner.high_len = next.key_len;
         }
-        bool is_good = t->kind != TREE_FREE || ((!inner.low || inner.low_len == sizeof(size_t)) && (!inner.high || inner.high_len == sizeof(size_t)));
+        bool is_good = t->kind != TREE_FREE || ((!inner.low || inner.low_len == sizeof(size_t)) &&
+                                                (!inner.high || inner.high_len == sizeof(size_t)));
         if (is_good && inner.low && inner.high)
             is_good = order(t, inner.low, inner.low_len, inner.high, inner.high_len) < 0;
         if (is_good)
@@ -439,7 +459,8 @@ static void subtree(struct tree *t, uint64_t number, unsigned level, const struc
     mem_free(page);
 }
 
-static void walk_tree(struct walk *w, enum tree_kind kind, enum store_shelf shelf, const struct tree_head *head)
+static void walk_tree(struct walk *w, enum tree_kind kind, enum store_shelf shelf,
+                      const struct tree_head *head)
 {
     struct tree t = {.w = w, .kind = kind, .shelf = shelf, .head = *head};
     struct bounds open = {0};
@@ -449,7 +470,8 @@ static void walk_tree(struct walk *w, enum tree_kind kind, enum store_shelf shel
         page_damaged(&t, head->root, &open, "the beginning of a shelf is damaged");
     else if (!is_empty)
         subtree(&t, head->root, 1, &open);
-    bool fits = t.branches == head->branches && t.leaves == head->leaves && t.overflows == head->overflows && t.entries == head->entries;
+    bool fits = t.branches == head->branches && t.leaves == head->leaves && t.overflows == head->overflows &&
+                t.entries == head->entries;
     if (!t.damages && !fits)
         misplaced(&t, head->root, "the counts of a shelf are wrong");
     if (kind == TREE_FREE)
@@ -505,12 +527,15 @@ static bool read_meta(const struct walk *w, unsigned which, struct meta *m)
     memcpy(m, bytes + HEAD_BYTES, sizeof *m);
     size_t size = m->free.pad;
     bool is_size = size >= 512 && size <= PAGE_MOST && (size & (size - 1)) == 0;
-    return h.number == which && h.flags == IS_META && m->magic == META_MAGIC && m->version == 1 && is_size && m->free.flags == BY_NUMBER &&
-           m->top.flags == 0 && m->last_page + 1 >= METAS && m->last_page < UINT64_MAX / PAGE_MOST && (m->number % METAS == which || !m->number) &&
-           (m->top.root == SIZE_MAX || m->top.root <= m->last_page) && (m->free.root == SIZE_MAX || m->free.root <= m->last_page);
+    return h.number == which && h.flags == IS_META && m->magic == META_MAGIC && m->version == 1 && is_size &&
+           m->free.flags == BY_NUMBER && m->top.flags == 0 && m->last_page + 1 >= METAS &&
+           m->last_page < UINT64_MAX / PAGE_MOST && (m->number % METAS == which || !m->number) &&
+           (m->top.root == SIZE_MAX || m->top.root <= m->last_page) &&
+           (m->free.root == SIZE_MAX || m->free.root <= m->last_page);
 }
 
-/* The page size stands in the beginnings, and the second of them lies where it says: so the sizes are tried. */
+/* The page size stands in the beginnings, and the second of them lies where it says: so the sizes are tried.
+ */
 static unsigned find_metas(struct walk *w, struct meta metas[METAS])
 {
     w->page_bytes = PAGE_MOST; /* of the first one's place it doesn't matter */
@@ -526,7 +551,8 @@ static unsigned find_metas(struct walk *w, struct meta metas[METAS])
     return 0;
 }
 
-/* The serial in the tree of a beginning, without its being checked; 0: there is none. It lies in the one page that top mostly has. */
+/* The serial in the tree of a beginning, without its being checked; 0: there is none. It lies in the one page
+ * that top mostly has. */
 static uint64_t serial_of(const struct walk *w, const struct meta *m)
 {
     uint64_t serial = 0;
@@ -548,7 +574,8 @@ static uint64_t serial_of(const struct walk *w, const struct meta *m)
     return serial;
 }
 
-/* Which of two good beginnings counts: lmdb takes the higher number, and by their serials that must be the newer one. */
+/* Which of two good beginnings counts: lmdb takes the higher number, and by their serials that must be the
+ * newer one. */
 static int choose_meta(struct walk *w, const struct meta metas[METAS], unsigned good, uint64_t from)
 {
     for (int i = 0; from && i < METAS; i++)
@@ -559,7 +586,8 @@ static int choose_meta(struct walk *w, const struct meta metas[METAS], unsigned 
     if (good != 3) {
         w->seen->may_lack_last = true;
         damaged(w, &(struct store_damage){.shelf = STORE_SHELVES,
-                                          .words = "one of the two beginnings of the file is damaged: what the last transaction wrote may be lost",
+                                          .words = "one of the two beginnings of the file is damaged: what "
+                                                   "the last transaction wrote may be lost",
                                           .page = good == 1});
         return good == 1 ? 0 : 1;
     }
@@ -570,11 +598,14 @@ static int choose_meta(struct walk *w, const struct meta metas[METAS], unsigned 
     if (metas[!newer].top.root == SIZE_MAX && metas[newer].top.root == SIZE_MAX)
         return newer;
     if (!is_so && !is_first) {
-        bool is_lost = !serials[newer]; /* the newer one leads nowhere; the other is the state one transaction before */
+        bool is_lost =
+            !serials[newer]; /* the newer one leads nowhere; the other is the state one transaction before */
         w->seen->may_lack_last = is_lost;
-        damaged(w, &(struct store_damage){.shelf = STORE_SHELVES,
-                                          .words = is_lost ? "the newer beginning of the file leads nowhere: what the last transaction wrote is lost"
-                                                           : "the numbers of the file's two beginnings are damaged"});
+        damaged(w, &(struct store_damage){
+                       .shelf = STORE_SHELVES,
+                       .words = is_lost ? "the newer beginning of the file leads nowhere: what the last "
+                                          "transaction wrote is lost"
+                                        : "the numbers of the file's two beginnings are damaged"});
         newer = serials[1] > serials[0];
     }
     return newer;
@@ -591,8 +622,10 @@ static void open_walk(struct walk *w, const struct meta *m)
     memset(w->has_shelf, 0, sizeof w->has_shelf);
     w->seen->number = m->number;
     w->seen->used_pages = METAS;
-    if (w->end > file_pages * 64 + 1024) { /* pages at the end may be free and never written, but not so many */
-        damaged(w, &(struct store_damage){.shelf = STORE_SHELVES, .words = "the file is much shorter than it says"});
+    if (w->end >
+        file_pages * 64 + 1024) { /* pages at the end may be free and never written, but not so many */
+        damaged(w, &(struct store_damage){.shelf = STORE_SHELVES,
+                                          .words = "the file is much shorter than it says"});
         w->end = file_pages * 64 + 1024;
     }
     w->used = mem_array(w->end / 8 + 1, 1);
@@ -616,7 +649,8 @@ static void walk_all(struct walk *w, const struct meta *m)
         if (w->has_shelf[i])
             walk_tree(w, TREE_SHELF, (enum store_shelf)i, &w->shelves[i]);
         else
-            damaged(w, &(struct store_damage){.shelf = (enum store_shelf)i, .words = "the shelf is missing", .loses = true});
+            damaged(w, &(struct store_damage){
+                           .shelf = (enum store_shelf)i, .words = "the shelf is missing", .loses = true});
     }
     if (w->free_is_known && w->has_lost_pages)
         find_lost(w);
@@ -645,7 +679,8 @@ static int check_format(struct walk *w, const struct meta *m, struct err *e)
     if (!w->format && !seen.damages)
         return err_set(e, ERR_STATE, "the file is a database, but not a state of this program");
     if (w->format && w->format != STORE_FORMAT)
-        return err_set(e, ERR_STATE, "the state has format %" PRIu32 "; this program reads format %d", w->format, STORE_FORMAT);
+        return err_set(e, ERR_STATE, "the state has format %" PRIu32 "; this program reads format %d",
+                       w->format, STORE_FORMAT);
     return 0;
 }
 
@@ -654,20 +689,25 @@ static int read_open(struct walk *w, uint64_t from, struct err *e)
     struct meta metas[METAS];
     unsigned good = find_metas(w, metas);
     if (!good)
-        return err_set(e, ERR_STATE, w->seen->file_bytes ? "the file is not a state, or its beginning is destroyed" : "the file is empty");
+        return err_set(e, ERR_STATE,
+                       w->seen->file_bytes ? "the file is not a state, or its beginning is destroyed"
+                                           : "the file is empty");
     w->seen->page_bytes = w->page_bytes;
     int which = choose_meta(w, metas, good, from);
     if (which < 0)
         return err_set(e, ERR_BUSY, "the file has changed meanwhile");
     if (metas[which].top.root == SIZE_MAX)
-        return good == 3 && !metas[which].number ? 0 : err_set(e, ERR_STATE, "the file's only whole beginning is that of an empty state");
+        return good == 3 && !metas[which].number
+                   ? 0
+                   : err_set(e, ERR_STATE, "the file's only whole beginning is that of an empty state");
     int rc = check_format(w, &metas[which], e);
     if (rc == 0)
         walk_all(w, &metas[which]);
     return rc;
 }
 
-int store_file_read(const char *folder, uint64_t from, const struct store_visitor *visitor, struct store_seen *seen, struct err *e)
+int store_file_read(const char *folder, uint64_t from, const struct store_visitor *visitor,
+                    struct store_seen *seen, struct err *e)
 {
     char path[4200];
     struct stat st;

@@ -1,15 +1,17 @@
-/* file.h - the file of a store, read without trusting any of it: what is damaged is found before the database, which trusts its file, is let at
- * it. Nothing is written, nothing is mapped; it is the one place besides lmdb that knows how LMDB 0.9 lays out its pages.
+/* file.h - the file of a store, read without trusting any of it: what is damaged is found before the
+ * database, which trusts its file, is let at it. Nothing is written, nothing is mapped; it is the one place
+ * besides lmdb that knows how LMDB 0.9 lays out its pages.
  *
  * Laws
- * (1) A file in which this finds no damage can be opened, read and written by lmdb.c without a fault of memory, and every record of it is the one
- *     that was put: pages are where and what they should be, keys in order and where a search looks for them, counts right, no page both
- *     free and in use, each record with its checksum, the newer of the two beginnings (meta pages) known by the serial inside it.
- * (2) What is not reached any more because a page above it is damaged is looked for: pages that are neither free nor reached hold
- *     it, and the checksums tell which shelf a record belongs to.
- * (3) Every record given to the visitor has a right checksum; each comes once, those of one shelf in the order of their keys save those found by
- *     law 2. Every loss is told.
- * (4) A file that an agent writes at the same time may be read while a look (store.h) is open: from is that look's number.
+ * (1) A file in which this finds no damage can be opened, read and written by lmdb.c without a fault of
+ * memory, and every record of it is the one that was put: pages are where and what they should be, keys in
+ * order and where a search looks for them, counts right, no page both free and in use, each record with its
+ * checksum, the newer of the two beginnings (meta pages) known by the serial inside it. (2) What is not
+ * reached any more because a page above it is damaged is looked for: pages that are neither free nor reached
+ * hold it, and the checksums tell which shelf a record belongs to. (3) Every record given to the visitor has
+ * a right checksum; each comes once, those of one shelf in the order of their keys save those found by law 2.
+ * Every loss is told. (4) A file that an agent writes at the same time may be read while a look (store.h) is
+ * open: from is that look's number.
  *
  * Any thread; the caller's errors only. */
 #ifndef WEIR_STORE_FILE_H
@@ -30,8 +32,9 @@ struct store_damage {
 };
 struct store_visitor {
     void *user;
-    void (*item)(void *user, enum store_shelf shelf, const struct store_item *item); /* lent for the call; may be NULL */
-    void (*damage)(void *user, const struct store_damage *d);                        /* may be NULL */
+    void (*item)(void *user, enum store_shelf shelf,
+                 const struct store_item *item);              /* lent for the call; may be NULL */
+    void (*damage)(void *user, const struct store_damage *d); /* may be NULL */
 };
 struct store_seen {
     uint64_t file_bytes, page_bytes;
@@ -46,8 +49,9 @@ struct store_seen {
     } shelves[STORE_SHELVES];
 };
 
-/* from: 0, or law 4. 0: it was read, see damages. ERR_NOT_FOUND: there is no file. ERR_IO. ERR_STATE: it is no store at all, or its format is another
- * (seen->format): nothing was visited. Words in e. */
-int store_file_read(const char *folder, uint64_t from, const struct store_visitor *visitor, struct store_seen *seen, struct err *e);
+/* from: 0, or law 4. 0: it was read, see damages. ERR_NOT_FOUND: there is no file. ERR_IO. ERR_STATE: it is
+ * no store at all, or its format is another (seen->format): nothing was visited. Words in e. */
+int store_file_read(const char *folder, uint64_t from, const struct store_visitor *visitor,
+                    struct store_seen *seen, struct err *e);
 
 #endif

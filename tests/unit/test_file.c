@@ -1,5 +1,6 @@
-/* test_file.c - engine/store/file.h: a good file has no damage, whatever was done to it by lmdb; a byte changed or a tail cut off anywhere is
- * found, or does no harm; what is given out is what was put. SEED=N repeats a run. */
+/* test_file.c - engine/store/file.h: a good file has no damage, whatever was done to it by lmdb; a byte
+ * changed or a tail cut off anywhere is found, or does no harm; what is given out is what was put. SEED=N
+ * repeats a run. */
 #include "engine/base/hash.h"
 #include "engine/base/map.h"
 #include "engine/base/mem.h"
@@ -89,7 +90,8 @@ static void fill(struct store *s, int rounds)
         uint32_t from = chance(2000);
         key_u64(&k, from);
         key_u64(&to, from + 60);
-        batch_drop_range(&b, (enum store_shelf)(chance(STORE_SHELVES - 1) + 1), k.bytes, k.len, to.bytes, to.len);
+        batch_drop_range(&b, (enum store_shelf)(chance(STORE_SHELVES - 1) + 1), k.bytes, k.len, to.bytes,
+                         to.len);
         CHECK(store_apply(s, &b, &e) == 0);
         batch_clear(&b);
     }
@@ -112,7 +114,8 @@ static void test_good(void)
             s = open_in(folder);
         }
     }
-    CHECK(read_all(folder, &all, NULL, &seen) == 0 && all.damages == 0 && all.wrong == 0 && all.count > 1000 && seen.format == STORE_FORMAT);
+    CHECK(read_all(folder, &all, NULL, &seen) == 0 && all.damages == 0 && all.wrong == 0 &&
+          all.count > 1000 && seen.format == STORE_FORMAT);
     map_fini(&all.map);
     /* what is read beside a look is what the look sees */
     CHECK(store_look(s, &e) == 0);
@@ -170,10 +173,12 @@ static void check_harm(const struct seen_all *good, const char *what, size_t at,
     struct store_seen seen;
     int rc = read_all(other, &all, &good->map, &seen);
     bool is_older = seen.may_lack_last && all.damages > 0; /* then it is what the transaction before left */
-    bool is_right = (all.wrong == 0 || is_older) && (rc == ERR_STATE || (rc == 0 && (all.damages > 0 || all.count == good->count)));
+    bool is_right = (all.wrong == 0 || is_older) &&
+                    (rc == ERR_STATE || (rc == 0 && (all.damages > 0 || all.count == good->count)));
     if (!is_right)
-        printf("    %s %zu: rc %d, %llu records of %llu, %llu wrong, %llu damages\n", what, at, rc, (unsigned long long)all.count,
-               (unsigned long long)good->count, (unsigned long long)all.wrong, (unsigned long long)all.damages);
+        printf("    %s %zu: rc %d, %llu records of %llu, %llu wrong, %llu damages\n", what, at, rc,
+               (unsigned long long)all.count, (unsigned long long)good->count, (unsigned long long)all.wrong,
+               (unsigned long long)all.damages);
     CHECK(is_right);
     *found += rc < 0 || all.damages;
     map_fini(&all.map);
@@ -188,14 +193,16 @@ static void test_harm(void)
     CHECK(read_all(folder, &good, NULL, &seen) == 0);
     char *bytes = read_file(&len);
     for (int i = 0; i < 240; i++) {
-        size_t page = i < 60 ? chance(2) : chance((uint32_t)(len / 4096)), at = page * 4096 + chance(i % 3 ? 4096 : 160);
+        size_t page = i < 60 ? chance(2) : chance((uint32_t)(len / 4096)),
+               at = page * 4096 + chance(i % 3 ? 4096 : 160);
         char was = bytes[at];
         bytes[at] ^= (char)(i % 2 ? 0xFF : 1 << chance(8));
         copy_file(bytes, len);
         check_harm(&good, "byte", at, &found);
         bytes[at] = was;
     }
-    printf("    %llu of 240 changed bytes were found, the others lie where nothing is\n", (unsigned long long)found);
+    printf("    %llu of 240 changed bytes were found, the others lie where nothing is\n",
+           (unsigned long long)found);
     CHECK(found > 80);
     for (int i = 0; i < 30; i++) {
         size_t cut = i == 0 ? 0 : i == 1 ? 4096 : i == 2 ? 8192 : chance((uint32_t)len);
