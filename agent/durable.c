@@ -11,6 +11,7 @@
 #include "agent/metrics.h"
 #include "engine/base/fault.h"
 #include "engine/base/hash.h"
+#include "engine/base/limits.h"
 #include "engine/data/object.h"
 #include <inttypes.h>
 #include <string.h>
@@ -53,9 +54,8 @@ static void record_key(const struct durable *d, uint64_t number, struct key *k)
 
 /* ---- opening ---- */
 
-static int give_number(struct durable *d, const struct key *name, struct err *e)
+static int give_number(struct store *s, const struct key *name, uint32_t *number, struct err *e)
 {
-    struct store *s = d->keeper.store;
     struct store_item i;
     struct store_batch b;
     uint32_t next = 1;
@@ -65,13 +65,33 @@ static int give_number(struct durable *d, const struct key *name, struct err *e)
     if (store_get(s, STORE_META, "#apps", 5, &i) == 0 && i.len == sizeof next)
         memcpy(&next, i.bytes, sizeof next);
     store_look_end(s);
-    d->app = next++;
+    *number = next++;
     batch_open(&b);
     batch_put(&b, STORE_META, "#apps", 5, &next, sizeof next);
-    batch_put(&b, STORE_META, name->bytes, name->len, &d->app, sizeof d->app);
+    batch_put(&b, STORE_META, name->bytes, name->len, number, sizeof *number);
     rc = store_apply(s, &b, e);
     batch_close(&b);
     return rc;
+}
+
+int durable_number(struct store *s, const char *app, uint32_t *number, struct err *e)
+{
+    struct key name = {.len = 0};
+    struct store_item i;
+    key_u8(&name, 'a');
+    key_text(&name, app);
+    int rc = store_look(s, e);
+    if (rc < 0)
+        return rc;
+    rc = store_get(s, STORE_META, name.bytes, name.len, &i);
+    if (rc == 0 && i.len == sizeof *number)
+        memcpy(number, i.bytes, sizeof *number);
+    else if (rc == 0)
+        rc = ERR_STATE;
+    store_look_end(s);
+    if (rc == ERR_STATE)
+        err_set(e, rc, "its number in the state is damaged");
+    return rc == ERR_NOT_FOUND ? give_number(s, &name, number, e) : rc;
 }
 
 /* What stands under a mark of the app, into out; ERR_NOT_FOUND is none of the caller's errors. */
@@ -86,31 +106,24 @@ static int read_app_mark(struct durable *d, uint8_t kind, struct buf *out)
     return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
-static int read_number(struct durable *d, const struct key *name, struct buf *set_aside, struct err *e)
+static int read_saved(struct durable *d, struct buf *set_aside, struct err *e)
 {
     struct store *s = d->keeper.store;
-    struct store_item i;
     struct buf back;
     int rc = store_look(s, e);
     if (rc < 0)
         return rc;
     buf_init(&back, SIZE_MAX);
-    rc = store_get(s, STORE_META, name->bytes, name->len, &i);
-    if (rc == 0 && i.len == sizeof d->app) {
-        memcpy(&d->app, i.bytes, sizeof d->app);
-        rc = read_app_mark(d, 'c', &d->mark);
-        rc = rc < 0 ? rc : read_app_mark(d, 't', &d->text);
-        rc = rc < 0 ? rc : read_app_mark(d, 'x', set_aside);
-        rc = rc < 0 ? rc : read_app_mark(d, 'b', &back);
-        d->went_back = back.len > 0;
-    } else if (rc == 0) {
-        rc = ERR_STATE;
-    }
+    rc = read_app_mark(d, 'c', &d->mark);
+    rc = rc < 0 ? rc : read_app_mark(d, 't', &d->text);
+    rc = rc < 0 ? rc : read_app_mark(d, 'x', set_aside);
+    rc = rc < 0 ? rc : read_app_mark(d, 'b', &back);
+    d->went_back = back.len > 0;
     buf_fini(&back);
     store_look_end(s);
-    return rc == 0 || rc == ERR_NOT_FOUND ? rc
-                                          : err_set(e, rc, "its marks in the state %s",
-                                                    rc == ERR_STATE ? "are damaged" : "cannot be read");
+    return rc < 0 ? err_set(e, rc, "its marks in the state %s",
+                            rc == ERR_STATE ? "are damaged" : "cannot be read")
+                  : 0;
 }
 
 /* A checkpoint that a salvage found incomplete: what is left of it goes, in one transaction. */
@@ -156,7 +169,6 @@ int durable_open(struct durable **out, struct hosted *h, struct store *store, ui
                  struct err *e)
 {
     struct durable *d = mem_alloc(sizeof *d);
-    struct key name = {.len = 0};
     struct reader r;
     struct buf set_aside;
     buf_init(&set_aside, SIZE_MAX);
@@ -167,12 +179,10 @@ int durable_open(struct durable **out, struct hosted *h, struct store *store, ui
     buf_init(&d->mark, SIZE_MAX);
     buf_init(&d->text, SIZE_MAX);
     keeper_init(&d->keeper, store, NULL, 0);
-    key_u8(&name, 'a');
-    key_text(&name, h->name);
-    int rc = read_number(d, &name, &set_aside, e);
-    if (rc == ERR_NOT_FOUND)
-        rc = give_number(d, &name, e);
-    else if (rc == 0 && set_aside.len)
+    int rc = durable_number(store, h->name, &d->app, e);
+    if (rc == 0)
+        rc = read_saved(d, &set_aside, e);
+    if (rc == 0 && set_aside.len)
         rc = begin_anew(d, set_aside.bytes, e);
     buf_fini(&set_aside);
     d->keeper.app = d->app;
@@ -383,6 +393,7 @@ static void checkpoint(struct durable *d, struct store_batch *batch)
     d->keeper.batch = batch;
     d->checkpoint_bytes = app_checkpoint(d->hosted->app, &d->keeper.home);
     d->keeper.batch = NULL;
+    app_tables_collect(d->hosted->app, batch);
     write_mark(d, batch);
     if (!d->has_text) {
         const char *text = plan_text(app_plan(d->hosted->app));
@@ -410,7 +421,8 @@ void durable_collect(struct durable *d, struct store_batch *batch)
 {
     uint64_t most = d->checkpoint_most > d->checkpoint_bytes ? d->checkpoint_most : d->checkpoint_bytes;
     cut(d);
-    bool is_due = d->wants_checkpoint || d->journal_bytes >= most;
+    bool is_due = d->wants_checkpoint || d->journal_bytes >= most ||
+                  app_tables_waiting(d->hosted->app) >= LIMIT_TABLES_WAITING;
     if (!is_due && d->closed.count) /* else the checkpoint has it */
         batch_join(batch, &d->closed);
     batch_clear(&d->closed);

@@ -51,6 +51,8 @@ struct durable {
 
 /* Does the app's text, or else the configuration, want it? */
 bool durable_wanted(const struct plan *plan, bool standard);
+/* The number of an app in a store: of its name, given at first, for good. ERR_IO. */
+int durable_number(struct store *store, const char *app, uint32_t *number, struct err *e);
 /* Finds the app in the store or gives it a number. ERR_IO, ERR_STATE. */
 int durable_open(struct durable **out, struct hosted *h, struct store *store, uint64_t checkpoint_most,
                  struct err *e);

@@ -58,9 +58,10 @@ static void on_rejected(void *user, const char *where, const char *why)
 static void on_arriving(void *user, const struct bind_source *source, const struct payload *p)
 {
     struct hosted *h = user;
-    if (!h->durable || h->replays)
+    if (h->replays || (!h->durable && !h->has_tables))
         return;
-    durable_note_topic(h->durable, source->number, p);
+    if (h->durable)
+        durable_note_topic(h->durable, source->number, p);
     commit_note(&h->worker->commit, 1);
 }
 
@@ -89,6 +90,20 @@ static char *name_of_file(const char *file)
     if (end && !end[strlen(".siddhi")] && end != name)
         *end = 0;
     return name;
+}
+
+static int keep_tables(struct hosted *h, struct err *e)
+{
+    struct store *store = h->worker->commit.store;
+    uint32_t number = h->durable ? h->durable->app : 0;
+    if (!store)
+        return err_set(e, ERR_INVALID,
+                       "@store needs a folder, and the agent has none for state: set \"state\", or --state");
+    int rc = h->durable ? 0 : durable_number(store, h->name, &number, e);
+    if (rc == 0)
+        app_keep_tables(h->app, store, number);
+    h->has_tables = rc == 0;
+    return rc;
 }
 
 struct hosted *hosted_new(struct worker *worker, const char *file, const char *text, size_t len,
@@ -150,6 +165,11 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
     if (wanted &&
         durable_open(&h->durable, h, worker->commit.store, (uint64_t)config->checkpoint_bytes, &e) < 0) {
         log_write(LOG_ERROR, h->log_name, "its state cannot be used: %s", e.text);
+        hosted_free(h, false);
+        return NULL;
+    }
+    if (plan_has_stored(app_plan(h->app)) && keep_tables(h, &e) < 0) {
+        log_write(LOG_ERROR, h->log_name, "its tables cannot be kept: %s", e.text);
         hosted_free(h, false);
         return NULL;
     }
@@ -411,6 +431,7 @@ static void gone(struct hosted *h, const struct hosted *heir, bool retires)
     durable_close(h->durable);
     mem_account = account;
     hush_end(&h->hush, LOG_WARN, h->log_name);
+    hush_end(&h->errors_hush, LOG_WARN, h->log_name);
     inbox_fini(&h->inbox);
     buf_fini(&h->text);
     mem_free(h->sources);
@@ -420,12 +441,20 @@ static void gone(struct hosted *h, const struct hosted *heir, bool retires)
     mem_free(h);
 }
 
+/* Its tables are written at the end of the turn; a durable app's with its checkpoints. */
+static void note_tables(struct hosted *h)
+{
+    if (!h->durable && app_tables_waiting(h->app))
+        commit_note(&h->worker->commit, 1);
+}
+
 /* A durable app ends at a checkpoint: the next one of its name begins there. */
 static int settle_down(struct hosted *h, struct err *e)
 {
-    if (!h->durable)
+    if (!h->durable && !h->has_tables)
         return 0;
-    h->durable->wants_checkpoint = true;
+    if (h->durable)
+        h->durable->wants_checkpoint = true;
     return commit_now(h->worker, e);
 }
 
@@ -458,11 +487,11 @@ static struct hosted *resurrect(struct hosted *h, const struct config *config, s
 /* The one it replaces has left its state where the new one looks for it. */
 static int take_state(struct hosted *h, struct hosted *old, const struct config *config, struct err *e)
 {
-    if (!h->durable || !old || !old->durable)
+    if (!old || !((h->durable && old->durable) || old->has_tables))
         return 0;
     finish(old);
     int rc = settle_down(old, e);
-    if (rc < 0)
+    if (rc < 0 || !h->durable || !old->durable)
         return rc;
     durable_close(h->durable);
     h->durable = NULL;
@@ -498,8 +527,9 @@ int hosted_start(struct hosted *h, struct hosted *old, const struct config *conf
         close_ports(h, old, false);
         if (was_down)
             hosted_free(old, false);
-        else if (old && old->durable) {
-            reopen_changed(old, config);
+        else if (old && (old->durable || old->has_tables)) {
+            if (old->durable)
+                reopen_changed(old, config);
             attach_ports(old);
         }
         return rc;
@@ -517,6 +547,7 @@ int hosted_start(struct hosted *h, struct hosted *old, const struct config *conf
         commit_note(&h->worker->commit, 1);
     else
         hosted_flush(h);
+    note_tables(h);
     return 0;
 }
 
@@ -557,6 +588,7 @@ void hosted_advance(struct hosted *h, int64_t now_ms)
         commit_note(&h->worker->commit, 1);
     }
     hosted_work_advance(h, now_ms);
+    note_tables(h);
 }
 
 static void work(struct hosted *h, int source, const struct payload *p, const struct property *properties,
@@ -641,6 +673,7 @@ void hosted_receive(struct hosted *h, const struct arrival *a)
     }
     (void)FAULT("hosted.receive");
     hosted_work_message(h, s->number, a, a->at_ms);
+    note_tables(h);
     (void)FAULT("hosted.received");
 }
 

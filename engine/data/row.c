@@ -39,37 +39,14 @@ static __attribute__((noinline)) void row_free_from(struct row *r, size_t first)
     mem_pool_free(r, row_bytes(r->count));
 }
 
-/* Of eight tags: the lowest bit of those that are counted, text and object. They are the ones whose bits 0 to 2 are 001 and 111. */
-static inline uint64_t counted_tags(const uint8_t *tags)
-{
-    _Static_assert(TYPE_STRING == 1 && TYPE_OBJECT == 7 && TYPE_BOOL < 7, "the bits of counted_tags");
-    uint64_t word;
-    memcpy(&word, tags, sizeof(word));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    word = __builtin_bswap64(word);
-#endif
-    return word & ~(word >> 1 ^ word >> 2) & 0x0101010101010101u;
-}
-
-/* Rows of more columns than one word has tags. */
-static __attribute__((noinline)) void row_free_wide(struct row *r)
-{
-    for (size_t i = 0; i < r->count; i++)
-        value_drop(row_get(r, i));
-    mem_pool_free(r, row_bytes(r->count));
-}
-
 /* Without a call, so without saving registers, as long as nothing that a column points at ends too. */
 void row_free(struct row *r)
 {
     const size_t count = r->count, cells_at = row_cells_at(count);
-    if (UNLIKELY(count == 0 || count > 8)) {
-        row_free_wide(r);
-        return;
-    }
     const union cell *cells = (const union cell *)(const void *)((const char *)r + cells_at);
-    for (uint64_t left = counted_tags(r->types) & UINT64_MAX >> (64 - 8 * count); left; left &= left - 1) {
-        size_t i = (size_t)__builtin_ctzll(left) / 8;
+    for (size_t i = 0; i < count; i++) {
+        if (!type_is_counted(r->types[i]))
+            continue;
         if (LIKELY(r->types[i] == TYPE_STRING)) {
             struct text *s = cells[i].s;
             if (LIKELY(s->refs != TEXT_SCRATCH) && UNLIKELY(--s->refs == 0)) {

@@ -13,8 +13,9 @@ enum select_kind {
 /* How an attribute, or what an aggregator adds, is come by. */
 enum select_how {
     HOW_CALL,   /* its node is called */
+    HOW_SPOT,   /* an aggregator over a column of the one input: agg_spot.h */
     HOW_COLUMN, /* a column of the one input */
-    HOW_SPOT,   /* an aggregator over such a column: agg_spot.h */
+    HOW_SIDE,   /* a column of one of several inputs; the row may be missing. Those from HOW_COLUMN on are copied */
 };
 
 struct select_order {
@@ -41,6 +42,7 @@ struct select_plan {
     struct select_step {
         enum select_how how;
         enum agg_spot spot;
+        uint16_t slot;             /* HOW_SIDE */
         uint32_t type_at, cell_at; /* in the row: of the column, or of the aggregator's argument */
         uint32_t agg_at;
         uint32_t kept; /* of the aggregator's argument: place among the cells that leave */
@@ -51,7 +53,8 @@ struct select_plan {
     uint32_t key_kept; /* place of the key's cell */
     size_t row_bytes, cells_at; /* of an output row */
     bool is_cut;                /* order by, offset or limit */
-    bool is_quick;              /* every current event's row goes on as it is made, and only those */
+    bool is_plain;              /* of every current event a row is made and goes on, and that is all it does */
+    bool is_quick;              /* one input; every current event's row goes on as it is made, and only those */
 };
 extern const struct op_type op_select;
 

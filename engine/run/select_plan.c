@@ -7,6 +7,12 @@ static struct select_step step_of(const struct select_plan *s, const struct expr
 {
     struct select_step step = {.call = e->eval, .e = e};
     const struct expr *column = e->spot != SPOT_NONE ? e->left : e;
+    if (!s->is_single && e->eval == eval_attr && e->slot != SLOT_OUTPUT) {
+        step.how = HOW_SIDE;
+        step.slot = e->slot;
+        step.type_at = e->type_at;
+        step.cell_at = e->cell_at;
+    }
     if (!s->is_single)
         return step;
     if (e->spot == SPOT_COUNT) {
@@ -44,7 +50,9 @@ void select_classify(struct select_plan *s, struct arena *a)
     s->row_bytes = row_bytes((size_t)s->count);
     s->cells_at = row_cells_at((size_t)s->count);
     s->is_cut = s->order_count > 0 || s->offset > 0 || s->limit >= 0;
-    s->is_quick = s->is_single && !s->is_cut && !s->having && !s->is_snapshot && s->current_wanted && !s->expired_wanted;
+    bool alone = !s->is_cut && !s->having && !s->is_snapshot && s->current_wanted && !s->expired_wanted;
+    s->is_quick = alone && s->is_single;
+    s->is_plain = alone && s->kind == SELECT_PLAIN;
 }
 
 /* A column, or nothing at all, is what it looks at. */

@@ -108,8 +108,8 @@ static int update_pending(struct statement *s, bool *done)
 {
     for (uint32_t i = 0; i < s->pending_count; i++) {
         s->rows[SLOT_ROW] = s->pending[i];
-        bool fits = !s->plan->query->on || expr_is_true(s->plan->query->on, &s->frame);
-        if (UNLIKELY(s->frame.env->failed))
+        int fits = s->plan->query->on ? table_meets(s->plan->query->on, &s->frame) : 1;
+        if (fits < 0)
             return ERR_EVENT;
         if (!fits)
             continue;

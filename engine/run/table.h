@@ -22,6 +22,8 @@ struct table_key {
     uint16_t *columns;
     enum type type;    /* of a single column */
     bool is_ordered;   /* a primary key of a single number: rows ascend by it */
+    bool is_turned;    /* the table has its columns in another order: see table_search.c */
+    struct span span;  /* of its annotation */
     const char *label; /* "primary key (k)", "index (v)" */
 };
 
@@ -140,6 +142,9 @@ struct table_lookup {
 };
 int table_lookup_rows(const struct lookup *l, struct app *app, struct frame *f, struct row ***rows,
                       uint32_t *count);
+int table_lookup_only(const struct lookup *l, struct app *app, struct frame *f, struct row **row);
+/* Is q the key of one column that is no number, by '==': table_lookup_only. */
+bool search_is_only(const struct table_query *q);
 /* The node of 'in': e->config is the query, over slot 0 (the event) and 1 (the row). frame.user is the
  * operator that asks. */
 struct value table_eval_in(const struct expr *e, struct frame *f);
