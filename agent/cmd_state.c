@@ -30,6 +30,8 @@ static int read_options(struct state_options *o, int argc, char **argv)
             if (++i == argc)
                 return cmd_usage("state", "%s needs a folder", argv[i - 1]);
             *to = argv[i];
+        } else if (o->what && !o->state && argv[i][0] != '-') {
+            o->state = argv[i];
         } else if (argv[i][0] == '-' || o->what) {
             return cmd_usage("state", "%s: not understood", argv[i]);
         } else {

@@ -45,7 +45,7 @@ static const struct command commands[] = {
      "salvage  copies every record that checks out from a damaged state into a fresh one in DIR2, and says what is lost and what\n"
      "         that means for each app: one whose checkpoint may miss a part begins anew, its outboxes go on. DIR is not changed.\n"
      "compact  rewrites the file without its free pages; atomic; no agent may use it.\n"
-     "  --state DIR  the folder that `weir run --state` has, or a quarantine-N in it\n"
+     "  --state DIR  the folder that `weir run --state` has, or a quarantine-N in it (`weir state inspect DIR` will do, too)\n"
      "  --json       one JSON object\n"
      "An agent checks the file at each start. A damaged one is set aside as DIR/quarantine-N (report.txt tells what was found),\n"
      "salvaged, and the apps go on; one that is no state, empty, or of another format is set aside whole, and they begin anew.\n", cmd_state},

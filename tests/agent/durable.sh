@@ -23,7 +23,7 @@ kill_agent() {
     agent=
 }
 waits() { # MESSAGES: so many are on the disk for the sink
-    "$WEIR" state inspect "$state" 2>/dev/null | grep -q "Out: $1 messages wait"
+    "$WEIR" state inspect --state "$state" 2>/dev/null | grep -q "Out mqtt: $1 messages wait"
 }
 needs_a_folder() {
     start_agent "$dir/count.siddhi"
