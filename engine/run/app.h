@@ -72,6 +72,12 @@ void stream_unsubscribe(struct stream *s, struct op *receiver);
 void stream_publish_split(struct stream *s, const struct batch *b);
 int stream_show(const struct stream *s, const struct batch *b); /* to sinks, then to the host; ERR_EVENT: a sink failed the event */
 int stream_show_one(const struct stream *s, const struct event *e);
+/* Only the host looks at e: nothing that can fail. */
+static inline void stream_look(const struct stream *s, const struct event *e)
+{
+    const struct batch b = {.events = (struct event *)(uintptr_t)e, .count = 1, .cap = 1, .scratch = &s->app->scratch};
+    s->app->host.stream(s->app->host.user, (uint32_t)s->plan->number, &b);
+}
 void stream_failed_one(struct stream *s, const struct event *e);
 void stream_failed(struct stream *s, const struct batch *b);
 void stream_too_deep(struct stream *s);
@@ -118,6 +124,11 @@ static inline void stream_publish_one(struct stream *s, const struct event *e)
     s->events++;
     if (UNLIKELY(app->depth >= LIMIT_SEND_DEPTH)) {
         stream_too_deep(s);
+        return;
+    }
+    if (s->receiver_count == 0 && LIKELY(!s->has_sinks)) {
+        if (LIKELY(s->is_looked_at))
+            stream_look(s, e);
         return;
     }
     app->depth++;

@@ -50,16 +50,21 @@ static __attribute__((noinline)) struct row *spoil_row(struct row *out, int firs
     return NULL;
 }
 
-/* What step makes of the frame's event. */
+/* A reference that lasts to what cell points at. */
+static inline void keep_cell(union cell *cell, uint8_t tag)
+{
+    if (tag == TYPE_STRING && LIKELY(cell->s->refs != TEXT_SCRATCH))
+        cell->s->refs++;
+    else if (UNLIKELY(tag == TYPE_STRING || tag == TYPE_OBJECT))
+        *cell = value_keep((struct value){*cell, (enum type)tag}).as;
+}
+
+/* What a step that is no plain column makes of the frame's event. */
 static inline __attribute__((always_inline)) struct value step_value(const struct select_step *step, struct frame *f)
 {
-    if (step->how == HOW_CALL)
+    if (step->how != HOW_SPOT)
         return step->call(step->e, f);
-    const char *row = (const char *)f->rows[step->slot];
-    if (step->how == HOW_SIDE && !row)
-        return VALUE_NULL;
-    if (step->how <= HOW_SIDE)
-        return (struct value){*(const union cell *)(const void *)(row + step->cell_at), (enum type)(uint8_t)row[step->type_at]};
+    const char *row = (const char *)f->rows[0];
     if (UNLIKELY(f->kind != EVENT_CURRENT || (step->spot != SPOT_COUNT && row[step->type_at] != TYPE_DOUBLE)))
         return step->call(step->e, f);
     spot_add(step->spot, f->agg + step->agg_at, *(const double *)(const void *)(row + step->cell_at));
@@ -73,13 +78,28 @@ static inline __attribute__((always_inline)) struct row *make_row(const struct s
     out->at_ms = f->at_ms;
     out->refs = 1;
     out->count = (uint16_t)p->count;
-    union cell *cells = (union cell *)(void *)((char *)out + p->cells_at);
-    for (int i = 0, count = p->count; i < count; i++) {
-        struct value v = value_keep(step_value(&p->steps[i], f));
-        out->types[i] = (uint8_t)v.type;
-        cells[i] = v.as;
+    union cell *cell = (union cell *)(void *)((char *)out + p->cells_at);
+    uint8_t *tag = out->types;
+    for (const struct select_step *step = p->steps, *end = step + p->count; step < end; step++, cell++, tag++) {
+        if (step->how >= HOW_COLUMN) {
+            const char *row = (const char *)f->rows[step->slot];
+            if (step->how == HOW_COLUMN || LIKELY(row != NULL)) {
+                const uint8_t type = (uint8_t)row[step->type_at];
+                *tag = type;
+                *cell = *(const union cell *)(const void *)(row + step->cell_at);
+                if (type_is_counted(type))
+                    keep_cell(cell, type);
+            } else {
+                *tag = TYPE_NULL;
+                cell->l = 0;
+            }
+            continue;
+        }
+        struct value v = value_keep(step_value(step, f));
+        *tag = (uint8_t)v.type;
+        *cell = v.as;
         if (UNLIKELY(f->env->failed))
-            return spoil_row(out, i + 1);
+            return spoil_row(out, (int)(tag + 1 - out->types));
     }
     return out;
 }

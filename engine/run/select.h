@@ -13,9 +13,9 @@ enum select_kind {
 /* How an attribute, or what an aggregator adds, is come by. */
 enum select_how {
     HOW_CALL,   /* its node is called */
+    HOW_SPOT,   /* an aggregator over a column of the one input: agg_spot.h */
     HOW_COLUMN, /* a column of the one input */
-    HOW_SIDE,   /* a column of one of several inputs; the row may be missing */
-    HOW_SPOT,   /* an aggregator over such a column: agg_spot.h */
+    HOW_SIDE,   /* a column of one of several inputs; the row may be missing. Those from HOW_COLUMN on are copied */
 };
 
 struct select_order {

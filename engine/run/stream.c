@@ -127,19 +127,10 @@ static struct batch batch_of(const struct stream *s, const struct event *e)
     return (struct batch){.events = (struct event *)(uintptr_t)e, .count = 1, .cap = 1, .scratch = &s->app->scratch};
 }
 
-static __attribute__((noinline)) int show_sinks(const struct stream *s, const struct batch *b)
-{
-    return stream_show(s, b);
-}
-
 int stream_show_one(const struct stream *s, const struct event *e)
 {
-    const struct app_host *host = &s->app->host;
     struct batch b = batch_of(s, e);
-    if (UNLIKELY(s->has_sinks))
-        return show_sinks(s, &b);
-    host->stream(host->user, (uint32_t)s->plan->number, &b);
-    return 0;
+    return stream_show(s, &b);
 }
 
 void stream_failed_one(struct stream *s, const struct event *e)

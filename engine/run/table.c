@@ -108,8 +108,8 @@ static int update_pending(struct statement *s, bool *done)
 {
     for (uint32_t i = 0; i < s->pending_count; i++) {
         s->rows[SLOT_ROW] = s->pending[i];
-        bool fits = !s->plan->query->on || expr_is_true(s->plan->query->on, &s->frame);
-        if (UNLIKELY(s->frame.env->failed))
+        int fits = s->plan->query->on ? table_meets(s->plan->query->on, &s->frame) : 1;
+        if (fits < 0)
             return ERR_EVENT;
         if (!fits)
             continue;
@@ -207,13 +207,6 @@ int table_lookup_rows(const struct lookup *l, struct app *app, struct frame *f, 
     *rows = found.rows;
     *count = rc < 0 ? 0 : found.count;
     return rc;
-}
-
-int table_lookup_only(const struct lookup *l, struct app *app, struct frame *f, struct row **row)
-{
-    const struct table_query *q = ((const struct table_lookup *)l)->query;
-    *row = search_only(app->tables[q->table->number], q, f);
-    return UNLIKELY(f->env->failed) ? ERR_EVENT : 0;
 }
 
 struct value table_eval_in(const struct expr *e, struct frame *f)

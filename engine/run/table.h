@@ -22,6 +22,8 @@ struct table_key {
     uint16_t *columns;
     enum type type;    /* of a single column */
     bool is_ordered;   /* a primary key of a single number: rows ascend by it */
+    bool is_turned;    /* the table has its columns in another order: see table_search.c */
+    struct span span;  /* of its annotation */
     const char *label; /* "primary key (k)", "index (v)" */
 };
 
@@ -143,7 +145,6 @@ int table_lookup_rows(const struct lookup *l, struct app *app, struct frame *f, 
 int table_lookup_only(const struct lookup *l, struct app *app, struct frame *f, struct row **row);
 /* Is q the key of one column that is no number, by '==': table_lookup_only. */
 bool search_is_only(const struct table_query *q);
-struct row *search_only(struct table *t, const struct table_query *q, struct frame *f); /* then: the row or NULL */
 /* The node of 'in': e->config is the query, over slot 0 (the event) and 1 (the row). frame.user is the
  * operator that asks. */
 struct value table_eval_in(const struct expr *e, struct frame *f);

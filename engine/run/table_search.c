@@ -4,7 +4,10 @@
  * A search either knows its rows or it doesn't; then the whole condition is asked of every row. It does not
  * when it is a scan, a '!=' by index, or an inner filter that found candidates. What delete does depends on
  * the kind of the search, not only on the rows: a filter deletes nothing when its lookup knew the candidates.
- */
+ *
+ * The language makes the name of a composite key from the order of the table's attributes, and keeps the key
+ * under the order of its annotation: where they are not the same, every lookup by the whole key fails its
+ * event. */
 #include "engine/base/limits.h"
 #include "engine/run/app.h"
 #include "engine/run/table_place.h"
@@ -91,6 +94,10 @@ static int values_of(struct search *s, const struct table_search *t, struct valu
 {
     for (int i = 0; i < t->value_count; i++)
         values[i] = expr_eval(t->values[i], s->frame);
+    if (UNLIKELY(t->kind == SEARCH_KEY && place_plan(s->k)->primary.is_turned))
+        expr_fail(s->frame->env,
+                  "table '%s': a lookup by its %s fails, for the table has these attributes in another order",
+                  place_plan(s->k)->element->schema->id, place_plan(s->k)->primary.label);
     return UNLIKELY(s->frame->env->failed) ? ERR_EVENT : 0;
 }
 
@@ -258,7 +265,7 @@ static int find(struct search *s, const struct table_search *t, struct items *ou
 }
 
 /* The value doesn't look at the row. */
-struct row *search_only(struct table *t, const struct table_query *q, struct frame *f)
+static inline struct row *search_only(struct table *t, const struct table_query *q, struct frame *f)
 {
     struct value v = expr_read(q->search->values[0], f);
     struct item *item = UNLIKELY(f->env->failed) ? NULL : place_get_one((struct keyed *)t, v);
@@ -269,7 +276,14 @@ bool search_is_only(const struct table_query *q)
 {
     const struct table_plan *plan = q->table->config;
     const struct table_search *only = q->search;
-    return only && only->kind == SEARCH_INDEX && only->index == TABLE_PRIMARY && only->op == AST_EQ && !plan->primary.is_ordered;
+    return plan->type == &table_keyed && only && only->kind == SEARCH_INDEX && only->index == TABLE_PRIMARY && only->op == AST_EQ && !plan->primary.is_ordered;
+}
+
+int table_lookup_only(const struct lookup *l, struct app *app, struct frame *f, struct row **row)
+{
+    const struct table_query *q = ((const struct table_lookup *)l)->query;
+    *row = search_only(app->tables[q->table->number], q, f);
+    return UNLIKELY(f->env->failed) ? ERR_EVENT : 0;
 }
 
 int search_find(struct table *t, const struct table_query *q, struct frame *f, struct table_rows *out)

@@ -57,15 +57,6 @@ void kept_keep(union cell *cell, uint8_t tag)
     *cell = value_keep((struct value){*cell, (enum type)tag}).as;
 }
 
-void kept_drop_counted(const struct kept_plan *p, const union cell *cells)
-{
-    for (uint32_t i = 0; i < p->count; i++) {
-        const uint8_t type = p->columns[i].type;
-        if (type == TYPE_STRING || type == TYPE_OBJECT)
-            value_drop((struct value){cells[i], (enum type)type});
-    }
-}
-
 static struct value value_at(const struct kept *k, const struct kept_plan *p, uint32_t i, uint32_t column)
 {
     uint32_t place = kept_place(k, i);

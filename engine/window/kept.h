@@ -123,11 +123,14 @@ static inline void kept_take_cells(struct kept *k, const struct kept_plan *p, un
         cells[i] = cell[i];
     kept_step(k);
 }
-void kept_drop_counted(const struct kept_plan *p, const union cell *cells);
 static inline void kept_drop(const struct kept_plan *p, const union cell *cells)
 {
-    if (p->has_counted)
-        kept_drop_counted(p, cells);
+    if (!p->has_counted)
+        return;
+    for (uint32_t i = 0, count = p->count; i < count; i++) {
+        if (type_is_counted(p->columns[i].type))
+            value_drop((struct value){cells[i], (enum type)p->columns[i].type});
+    }
 }
 /* A kept column of the oldest entry. */
 static inline union cell kept_first(const struct kept *k, const struct kept_plan *p, uint32_t column)
