@@ -35,7 +35,6 @@ static void on_stream(void *user, uint32_t stream, const struct batch *b)
     if (!r->is_output[stream])
         return;
     const struct schema *s = plan_stream(app_plan(r->app), stream);
-    struct arena_mark mark = arena_mark(&r->line_arena);
     for (uint32_t i = 0; i < b->count; i++) {
         const struct event *e = &b->events[i];
         if (!e->row)
@@ -43,17 +42,10 @@ static void on_stream(void *user, uint32_t stream, const struct batch *b)
         buf_clear(&r->line);
         buf_add_str(&r->line, "{\"stream\":");
         jnode_print_text(s->id, strlen(s->id), &r->line);
-        buf_printf(&r->line, ",\"at\":%lld,\"data\":{", (long long)e->at_ms);
-        for (uint32_t k = 0; k < s->count && k < e->row->count; k++) {
-            if (k > 0)
-                buf_add_char(&r->line, ',');
-            jnode_print_text(s->attributes[k].name, strlen(s->attributes[k].name), &r->line);
-            buf_add_char(&r->line, ':');
-            jnode_print(jnode_of_value(&r->line_arena, row_get(e->row, k)), &r->line);
-        }
-        buf_add_str(&r->line, "}}\n");
+        buf_printf(&r->line, ",\"at\":%lld,\"data\":", (long long)e->at_ms);
+        jnode_print_row(s, e->row, &r->line_arena, &r->line);
+        buf_add_str(&r->line, "}\n");
         fwrite(r->line.bytes, 1, r->line.len, stdout);
-        arena_reset(&r->line_arena, mark);
     }
 }
 

@@ -3,7 +3,9 @@
 #include "agent/clock.h"
 #include "agent/cmd.h"
 #include "agent/config.h"
+#include "agent/control.h"
 #include "agent/deploy.h"
+#include "agent/errors.h"
 #include "agent/metrics.h"
 #include "agent/notify.h"
 #include "agent/signals.h"
@@ -27,8 +29,10 @@ struct run {
     struct worker *workers;
     int worker_count;
     struct deploy deploy;
+    struct control control;
     struct supervise supervise;
-    struct store *store; /* NULL: there is no folder for state */
+    struct store *store;   /* NULL: there is no folder for state */
+    struct errors *errors; /* NULL: none, by that or by the setting */
     int signals, state_lock;
     int64_t metrics_us; /* when to print them next */
 };
@@ -89,8 +93,10 @@ static void reload(struct run *r)
         config_fini(&fresh);
     } else {
         if (fresh.workers != r->config.workers || strcmp(fresh.apps, r->config.apps) ||
-            strcmp(fresh.state, r->config.state))
-            log_write(LOG_WARN, "agent", "workers, apps and state change with the next start only");
+            strcmp(fresh.state, r->config.state) || strcmp(fresh.control_socket, r->config.control_socket) ||
+            fresh.errors_bytes != r->config.errors_bytes || strcmp(fresh.errors_full, r->config.errors_full))
+            log_write(LOG_WARN, "agent",
+                      "workers, apps, state, control.socket, errors.bytes and errors.full change with the next start only");
         config_fini(&r->config);
         r->config = fresh;
         name_device(&r->config);
@@ -114,6 +120,8 @@ static void tick_metrics(struct run *r)
 static int rest_ms(const struct run *r)
 {
     int64_t next_us = r->metrics_us < r->supervise.next_us ? r->metrics_us : r->supervise.next_us;
+    if (control_due_us(&r->control) < next_us)
+        next_us = control_due_us(&r->control);
     int64_t ms = next_us == INT64_MAX ? -1 : (next_us - clock_steady_us()) / 1000 + 1;
     bool polls = deploy_is_watching(&r->deploy) && r->deploy.inotify < 0;
     if (polls && (ms < 0 || ms > DEPLOY_POLL_MS))
@@ -125,12 +133,13 @@ static int rest_ms(const struct run *r)
 
 static void serve(struct run *r)
 {
-    struct pollfd fds[2] = {{.fd = r->signals, .events = POLLIN},
-                            {.fd = r->deploy.inotify, .events = POLLIN}};
+    struct pollfd fds[2 + CONTROL_FDS] = {{.fd = r->signals, .events = POLLIN},
+                                          {.fd = r->deploy.inotify, .events = POLLIN}};
     for (;;) {
         tick_metrics(r);
         supervise_look(&r->supervise);
-        int n = poll(fds, 2, rest_ms(r)); /* a negative descriptor is passed over */
+        control_poll(&r->control, fds + 2);
+        int n = poll(fds, 2 + CONTROL_FDS, rest_ms(r)); /* a negative descriptor is passed over */
         if (n > 0 && fds[0].revents) {
             enum signals_event event = signals_read(r->signals);
             if (event == SIGNALS_STOP)
@@ -142,6 +151,8 @@ static void serve(struct run *r)
             deploy_drain_events(&r->deploy);
         if ((n > 0 && fds[1].revents) || (r->deploy.inotify < 0 && deploy_is_watching(&r->deploy)))
             deploy_look(&r->deploy);
+        if (n >= 0)
+            control_serve(&r->control, fds + 2);
     }
 }
 
@@ -174,14 +185,28 @@ static int start_workers(struct run *r)
             log_write(LOG_ERROR, "agent", "%s", e.text);
             return CMD_BAD;
         }
+        r->workers[r->worker_count].errors = r->errors;
     }
     return CMD_OK;
 }
 
+/* Without it the agent does its work all the same. Before there are other threads: the mask of new files'
+ * modes is the whole process's. */
+static void open_control(struct run *r)
+{
+    char path[CONTROL_PATH_BYTES];
+    struct err e = {0};
+    int rc = control_path(path, r->config.control_socket, r->state ? r->state : r->config.state, &e);
+    if (control_open(&r->control, rc < 0 ? "" : path, &r->deploy, &e) < 0 || rc < 0)
+        log_write(LOG_ERROR, "agent", "no control socket: %s", e.text);
+}
+
 static int run_agent(struct run *r)
 {
+    open_control(r);
     int code = start_workers(r);
     deploy_init(&r->deploy, &r->config, r->workers, r->worker_count);
+    r->deploy.errors = r->errors;
     supervise_init(&r->supervise, r->workers, r->worker_count);
     for (int i = 0; i < r->app_count; i++)
         deploy_name(&r->deploy, r->apps[i]);
@@ -195,8 +220,10 @@ static int run_agent(struct run *r)
         log_write(LOG_INFO, "agent", "ready: %d apps", deploy_running(&r->deploy));
         notify_send("READY=1");
         serve(r);
+        control_close(&r->control);
         drain(r);
     }
+    control_close(&r->control);
     deploy_fini(&r->deploy);
     supervise_fini(&r->supervise);
     for (int i = 0; i < r->worker_count; i++)
@@ -205,6 +232,19 @@ static int run_agent(struct run *r)
     if (code == CMD_OK)
         metrics_log("stopped");
     return code;
+}
+
+static int open_errors(struct run *r)
+{
+    struct err e = {0};
+    if (!r->store || !r->config.errors_bytes)
+        return 0;
+    /* At its own bound the store takes nothing, and durable apps stop: it must not be this that fills it. */
+    int64_t most = r->config.errors_bytes < r->config.state_bytes / 2 ? r->config.errors_bytes : r->config.state_bytes / 2;
+    int rc = errors_open(&r->errors, r->store, (uint64_t)most, !strcmp(r->config.errors_full, "refuse"), &e);
+    if (rc < 0)
+        log_write(LOG_ERROR, "agent", "%s", e.text);
+    return rc;
 }
 
 static int run_configured(struct run *r)
@@ -232,8 +272,9 @@ static int run_configured(struct run *r)
     }
     name_device(&r->config);
     r->signals = signals_open();
-    int code = r->signals < 0 ? CMD_BAD : run_agent(r);
+    int code = r->signals < 0 || open_errors(r) < 0 ? CMD_BAD : run_agent(r);
     close(r->signals);
+    errors_close(r->errors);
     store_close(r->store);
     if (r->state_lock >= 0)
         close(r->state_lock);

@@ -12,11 +12,13 @@ void commit_init(struct commit *c, struct store *store, int64_t interval_ms, int
     *c = (struct commit){
         .store = store, .interval_us = interval_ms * 1000, .most_events = (uint32_t)most_events};
     batch_open(&c->batch);
+    batch_open(&c->errors);
 }
 
 void commit_fini(struct commit *c)
 {
     batch_close(&c->batch);
+    batch_close(&c->errors);
 }
 
 void commit_note(struct commit *c, uint32_t events)
@@ -114,6 +116,9 @@ static void gather(struct worker *w)
         else if (!h->durable)
             app_tables_collect(h->app, &c->batch);
     each_outbox(w, collect_outbox, NULL);
+    if (c->errors.count)
+        batch_join(&c->batch, &c->errors);
+    batch_clear(&c->errors);
     c->events = 0;
     c->since_us = c->acks_us = 0;
 }

@@ -59,6 +59,21 @@ int deploy_running(const struct deploy *d)
     return n;
 }
 
+struct hosted *deploy_find(const struct deploy *d, const char *name)
+{
+    for (int i = 0; i < d->count; i++)
+        if (d->apps[i]->app && !strcmp(d->apps[i]->name, name))
+            return d->apps[i]->app;
+    return NULL;
+}
+
+void deploy_names(const struct deploy *d, const char **names)
+{
+    for (int i = 0; i < d->count; i++)
+        if (d->apps[i]->app)
+            *names++ = d->apps[i]->name;
+}
+
 /* ---- jobs ---- */
 
 struct change {

@@ -9,10 +9,12 @@
 #include "agent/turn.h"
 
 struct deployed;
+struct errors;
 struct deploy {
     const struct config *config;
     struct worker *workers;
     int worker_count;
+    struct errors *errors; /* the agent's error store, NULL: none; borrowed */
     struct deployed **apps;
     int count;
     char *folder;     /* "" for none; owned */
@@ -32,6 +34,10 @@ bool deploy_is_watching(const struct deploy *d);
 /* Forgets what waits in the descriptor d->inotify. */
 void deploy_drain_events(struct deploy *d);
 int deploy_running(const struct deploy *d); /* number of apps */
+/* The app of this name (@app:name, else its file's), NULL: none runs. It stays until the next deploy_look. */
+struct hosted *deploy_find(const struct deploy *d, const char *name);
+/* The running apps' names into names, which has room for deploy_running. */
+void deploy_names(const struct deploy *d, const char **names);
 /* Shutting down: sources take nothing more. */
 void deploy_drain(struct deploy *d);
 bool deploy_is_drained(struct deploy *d);

@@ -4,6 +4,7 @@
  * text. JOURNAL NUMBER RECORD: eight bytes of checksum, the state of chance when the record begins, notes. A
  * note: its kind, source, time, then what came. */
 #include "agent/durable.h"
+#include "agent/errors_app.h"
 #include "agent/hosted.h"
 #include "agent/metrics.h"
 #include "engine/base/fault.h"
@@ -14,9 +15,8 @@
 #include <string.h>
 
 enum { MARK_FORMAT = 1, MESSAGE_HEAD_MOST = 40 };
-/* A SAME_MESSAGE has the properties of the message before it in the record. Times are differences to the note
- * before. */
-enum note_kind { NOTE_MESSAGE = 'm', NOTE_SAME_MESSAGE = 's', NOTE_ADVANCE = 'a', NOTE_TOPIC = 't' };
+/* A SAME_MESSAGE has the properties of the message before it in the record. Times are differences to the note before. */
+enum note_kind { NOTE_MESSAGE = 'm', NOTE_SAME_MESSAGE = 's', NOTE_ADVANCE = 'a', NOTE_TOPIC = 't', NOTE_QUERY = 'q', NOTE_ENTRY = 'e' };
 
 bool durable_wanted(const struct plan *plan, bool standard)
 {
@@ -271,6 +271,24 @@ void durable_note_topic(struct durable *d, int source, const struct payload *p)
     }
 }
 
+void durable_note_query(struct durable *d, const char *text, size_t len, int64_t time_ms)
+{
+    begin(d, len + MESSAGE_HEAD_MOST);
+    write_u8(&d->notes, NOTE_QUERY);
+    write_count(&d->notes, 0);
+    write_time(d, time_ms);
+    write_bytes(&d->notes, text, len);
+}
+
+void durable_note_entry(struct durable *d, const void *bytes, size_t len, int64_t time_ms)
+{
+    begin(d, len + MESSAGE_HEAD_MOST);
+    write_u8(&d->notes, NOTE_ENTRY);
+    write_count(&d->notes, 0);
+    write_time(d, time_ms);
+    write_bytes(&d->notes, bytes, len);
+}
+
 void durable_owe(struct durable *d, struct source *s, uint64_t receipt, enum outcome outcome)
 {
     if (d->receipt_count == d->receipt_cap) {
@@ -436,6 +454,19 @@ static void replay_topic(struct durable *d, int source, struct reader *r)
     value_drop(map);
 }
 
+/* Whether it was refused or failed then, it is and does now. */
+static void replay_query(struct durable *d, int64_t time_ms, struct reader *r)
+{
+    struct result result;
+    struct err e;
+    size_t len;
+    const char *text = read_bytes(r, &len);
+    if (r->failed)
+        return;
+    (void)hosted_work_query(d->hosted, text, len, time_ms, &result, &e);
+    app_query_forget(d->hosted->app, text, len);
+}
+
 static int replay_record(struct durable *d, struct reader *r, struct buf *scratch)
 {
     struct hosted *h = d->hosted;
@@ -449,12 +480,19 @@ static int replay_record(struct durable *d, struct reader *r, struct buf *scratc
         uint64_t zigzag = read_varint(r);
         struct port_origin origin;
         time_ms = (int64_t)((uint64_t)time_ms + (zigzag >> 1 ^ (0 - (zigzag & 1))));
-        if (r->failed || (kind != NOTE_ADVANCE && source >= h->bind->source_count))
+        if (r->failed || (kind != NOTE_ADVANCE && kind != NOTE_QUERY && kind != NOTE_ENTRY && source >= h->bind->source_count))
             return ERR_STATE;
         if (kind == NOTE_ADVANCE) {
             hosted_work_advance(h, time_ms);
         } else if (kind == NOTE_TOPIC) {
             replay_topic(d, source, r);
+        } else if (kind == NOTE_ENTRY) {
+            size_t len;
+            const void *bytes = read_bytes(r, &len);
+            if (r->failed || errors_app_work(h, bytes, len, time_ms) < 0)
+                return ERR_STATE;
+        } else if (kind == NOTE_QUERY) {
+            replay_query(d, time_ms, r);
         } else if (kind == NOTE_MESSAGE || kind == NOTE_SAME_MESSAGE) {
             struct arrival *a = read_arrival(r, scratch, kind == NOTE_SAME_MESSAGE, &texts, &origin);
             if (!a)

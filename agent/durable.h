@@ -3,13 +3,14 @@
  *
  * Laws
  * (1) Everything that changes the app is noted before it happens: a message with its source and time, the
- * passing of time that fires a timer, a message of an inMemory topic. So what is on disk - checkpoint and
- * notes behind it - gives the same state and the same outputs again: the app is a function of them, chance
- * included (its seed is state). (2) Notes, outputs, marks of one turn are one transaction; receipts are
- * settled behind it and not before. (3) A checkpoint and the end of the notes before it are one transaction.
- * It is due when the notes since the last one are more bytes than that one had written, and more than the
- * setting "checkpoint.bytes": so checkpoints at most double what is written, however big the state is. (4) In
- * a replay nothing leaves: outputs that were recorded are counted only, log and inMemory sinks are quiet.
+ * passing of time that fires a timer, a message of an inMemory topic, an on-demand query that changes
+ * something. So what is on disk - checkpoint and notes behind it - gives the same state and the same outputs
+ *     again: the app is a function of them, chance included (its seed is state).
+ * (2) Notes, outputs, marks of one turn are one transaction; receipts are settled behind it and not before.
+ * (3) A checkpoint and the end of the notes before it are one transaction. It is due when the notes since the
+ * last one are more bytes than that one had written, and more than the setting "checkpoint.bytes": so
+ * checkpoints at most double what is written, however big the state is. (4) In a replay nothing leaves:
+ * outputs that were recorded are counted only, log and inMemory sinks are quiet.
  *
  * On the worker. */
 #ifndef WEIR_AGENT_DURABLE_H
@@ -67,10 +68,13 @@ void durable_note_message(struct durable *d, int source, const struct arrival *a
                           const struct port_origin *origin, int64_t time_ms);
 void durable_note_advance(struct durable *d, int64_t time_ms);
 void durable_note_topic(struct durable *d, int source, const struct payload *p);
+void durable_note_query(struct durable *d, const char *text, size_t len, int64_t time_ms);
 void durable_owe(struct durable *d, struct source *s, uint64_t receipt, enum outcome outcome);
 /* Identity of a message for repeats.h. */
 uint64_t durable_hash(const struct arrival *a);
 
+/* An entry of the error store goes through the app again: errors_app.h. */
+void durable_note_entry(struct durable *d, const void *bytes, size_t len, int64_t time_ms);
 bool durable_is_dirty(const struct durable *d);
 void durable_collect(struct durable *d, struct store_batch *batch);
 void durable_committed(struct durable *d);

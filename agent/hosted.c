@@ -1,6 +1,7 @@
 /* hosted.c - see hosted.h. */
 #include "agent/hosted.h"
 #include "agent/clock.h"
+#include "agent/errors_app.h"
 #include "agent/metrics.h"
 #include "agent/turn.h"
 #include "engine/base/fault.h"
@@ -27,6 +28,7 @@ static void on_failure(void *user, uint32_t stream, const char *words)
     struct hosted *h = user;
     if (h->replays)
         return;
+    errors_app_failed(h, stream, words);
     metrics_add(&metrics.failed, 1);
     const char *id = stream == UINT32_MAX ? NULL : plan_stream(app_plan(h->app), stream)->id;
     hush_log(&h->hush, LOG_ERROR, h->log_name, "%s%s%san event failed: %s", id ? "stream " : "", id ? id : "",
@@ -35,10 +37,9 @@ static void on_failure(void *user, uint32_t stream, const char *words)
 
 static int on_publish(void *user, struct bind_sink *sink, const struct message *m)
 {
-    (void)user;
     int64_t *account = mem_account;
     mem_account = NULL; /* what waits for a sink is bounded by its outbox and may outlive the app */
-    int rc = sink->user ? outbox_put(sink->user, m) : ERR_IO;
+    int rc = sink->user ? errors_app_put(user, sink, m) : ERR_IO;
     mem_account = account;
     return rc;
 }
@@ -135,16 +136,20 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
     h->bind->publish = on_publish;
     h->bind->rejected = on_rejected;
     h->bind->arriving = on_arriving;
+    h->bind->unmapped = errors_app_unmapped;
+    h->bind->undelivered = errors_app_undelivered;
     h->bind->user = h;
     struct app_host host = {.user = h,
                             .sink = on_sink,
                             .has_sinks = on_has_sinks,
                             .failure = on_failure,
+                            .store = errors_app_stream,
                             .seed = (uint64_t)clock_wall_ms() * 2654435761u};
     h->app = app_new(c.plan, &host);
     c.plan = NULL;
     compile_fini(&c);
     mem_account = account;
+    errors_app_open(h, config);
     struct err e;
     bool wanted = durable_wanted(app_plan(h->app), config->durable);
     if (wanted && !worker->commit.store) {
@@ -375,6 +380,7 @@ static void attach_ports(struct hosted *h)
             h->outboxes[i]->hosted = h;
             h->outboxes[i]->tells_at_once =
                 !h->durable && h->bind->sinks[i].on_error && !strcmp(h->bind->sinks[i].on_error, "stream");
+            outbox_keep(h->outboxes[i], errors_app_wants(h, &h->bind->sinks[i]) ? errors_app_refused : NULL);
         }
     for (int i = 0; i < h->bind->source_count; i++) {
         struct source *s = h->sources[i];
@@ -403,6 +409,7 @@ static void gone(struct hosted *h, const struct hosted *heir, bool retires)
     durable_close(h->durable);
     mem_account = account;
     hush_end(&h->hush, LOG_WARN, h->log_name);
+    hush_end(&h->errors_hush, LOG_WARN, h->log_name);
     inbox_fini(&h->inbox);
     mem_free(h->sources);
     mem_free(h->outboxes);
@@ -580,6 +587,18 @@ void hosted_work_message(struct hosted *h, int source, const struct arrival *a, 
     h->current = NULL;
     if (properties != few)
         mem_free(properties);
+}
+
+int hosted_work_query(struct hosted *h, const char *text, size_t len, int64_t time_ms, struct result *result,
+                      struct err *e)
+{
+    int64_t *account = mem_account;
+    mem_account = &h->account;
+    if (!h->is_playback && time_ms > app_now(h->app))
+        app_advance(h->app, time_ms);
+    int rc = app_query(h->app, text, len, result, e);
+    mem_account = account;
+    return rc;
 }
 
 /* The durable part of it. False: it was taken before. */

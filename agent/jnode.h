@@ -10,6 +10,7 @@
 #include "engine/base/err.h"
 #include "engine/base/mem.h"
 #include "engine/data/row.h"
+#include "engine/data/schema.h"
 
 enum jnode_kind { JNODE_NULL, JNODE_BOOL, JNODE_NUMBER, JNODE_STRING, JNODE_ARRAY, JNODE_OBJECT };
 
@@ -48,6 +49,8 @@ void jnode_print_text(const char *text, size_t len, struct buf *out); /* quoted 
 /* A value of the language as a case file writes it, and a row as an array of them. */
 struct jnode *jnode_of_value(struct arena *a, struct value v);
 struct jnode *jnode_of_row(struct arena *a, const struct row *r);
+/* The row as one JSON object by names of the schema's attributes. */
+void jnode_print_row(const struct schema *s, const struct row *r, struct arena *scratch, struct buf *out);
 /* The value an attribute of the type gets; owned. false: does not fit. */
 bool jnode_to_value(const struct jnode *n, enum type type, struct value *out);
 

@@ -4,6 +4,7 @@
 #include "engine/base/num.h"
 #include "engine/data/object.h"
 #include <math.h>
+#include <string.h>
 
 static struct jnode *number_text(struct arena *a, const char *text, size_t len, enum type type, bool finite)
 {
@@ -89,6 +90,21 @@ struct jnode *jnode_of_row(struct arena *a, const struct row *r)
     for (size_t i = 0; i < r->count; i++)
         jnode_add(n, jnode_of_value(a, row_get(r, i)));
     return n;
+}
+
+void jnode_print_row(const struct schema *s, const struct row *r, struct arena *scratch, struct buf *out)
+{
+    struct arena_mark mark = arena_mark(scratch);
+    buf_add_char(out, '{');
+    for (uint32_t i = 0; i < s->count && i < r->count; i++) {
+        if (i > 0)
+            buf_add_char(out, ',');
+        jnode_print_text(s->attributes[i].name, strlen(s->attributes[i].name), out);
+        buf_add_char(out, ':');
+        jnode_print(jnode_of_value(scratch, row_get(r, i)), out);
+    }
+    buf_add_char(out, '}');
+    arena_reset(scratch, mark);
 }
 
 static bool to_number(const struct jnode *n, enum type type, struct value *out)

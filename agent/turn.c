@@ -482,6 +482,8 @@ static void end(struct worker *w, void *user)
         w->retiring = b->next_retiring;
         close_retired(w, b);
     }
+    struct err e;
+    (void)commit_now(w, &e); /* what these left in the error store */
     w->ends = true;
 }
 

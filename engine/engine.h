@@ -50,6 +50,7 @@ uint32_t plan_stream_count(const struct plan *p);
 const struct schema *plan_stream(const struct plan *p, uint32_t stream);
 const struct ast_definition *plan_stream_definition(const struct plan *p, uint32_t stream); /* NULL when inferred */
 int plan_find_stream(const struct plan *p, const char *id); /* or -1 */
+bool plan_stores_errors(const struct plan *p);              /* a stream has @OnError(action='store') */
 void plan_explain(const struct plan *p, struct buf *out);
 
 /* ---- the running app ---- */
@@ -66,6 +67,8 @@ struct app_host {
     void (*query)(void *user, const char *name, int64_t at_ms, const struct batch *b);
     /* An event failed: logged here, once, whatever @OnError then does. stream is UINT32_MAX for a timer, a window, an inner stream. */
     void (*failure)(void *user, uint32_t stream, const char *words);
+    /* Behind failure, for a stream with @OnError(action='store'): the events, which the host may keep. May be NULL. */
+    void (*store)(void *user, uint32_t stream, const struct batch *b, const char *words);
     uint64_t seed; /* for UUID() and random functions */
 };
 struct app *app_new(struct plan *plan, const struct app_host *host); /* takes plan; host is copied */
@@ -92,6 +95,17 @@ struct result {
     bool is_ordered; /* it has an order by */
 };
 int app_query(struct app *app, const char *text, size_t len, struct result *result, struct err *e);
+/* Compiles it, as app_query will, and says what it may do to the app's state, chance and the clock aside. Who keeps a journal notes what isn't
+ * QUERY_READS. Refused: ERR_INVALID, ERR_UNSUPPORTED, ERR_TOO_BIG; words in e, and diags (the caller's, over the same text) gets every error with
+ * its place. */
+enum query_effect {
+    QUERY_READS,   /* nothing */
+    QUERY_TOUCHES, /* it answers with rows, but later ones may differ for it: spec 04 on batch windows that are looked into; globals of scripts */
+    QUERY_WRITES,
+};
+int app_query_check(struct app *app, const char *text, size_t len, enum query_effect *effect, struct diags *diags, struct err *e);
+/* What its executions left behind that isn't state ends: sequences of seeded chance begin anew with the next one. */
+void app_query_forget(struct app *app, const char *text, size_t len);
 
 /* State (engine/data/state.h). checkpoint hands to home what changed since the last one, and returns how many bytes that was; it must not be
  * called inside a callback. restore wants an app that is fresh and was started with resume. Without upgrade it must be of the same text; with it,

@@ -109,7 +109,7 @@ static struct value eval_uuid(const struct expr *e, struct frame *f)
 {
     (void)e;
     static const char digits[] = "0123456789abcdef";
-    uint64_t high = (expr_random(f->env) & ~0xf000u) | 0x4000u; /* version 4 */
+    uint64_t high = (expr_random(f->env) & ~0xf000ull) | 0x4000u; /* version 4 */
     uint64_t low = (expr_random(f->env) & ~(3ull << 62)) | 2ull << 62;
     char out[36];
     for (int i = 0, at = 0; i < 32; i++) {

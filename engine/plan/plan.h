@@ -93,6 +93,7 @@ struct planner {
     struct plan_query *query;         /* the one being planned */
     struct plan_partition *partition; /* around it, or NULL */
     bool is_on_demand;                /* an on-demand query over a plan that runs */
+    bool calls_script;                /* something that was planned does */
 };
 
 /* plan_element.c */

@@ -31,7 +31,7 @@ void plan_define_function(struct planner *p, const struct ast_definition *def)
 
 struct expr *plan_script(struct expr_ctx *c, const struct ast_expr *call, struct expr **args, bool *reported)
 {
-    const struct planner *p = c->user;
+    struct planner *p = c->user;
     *reported = false;
     for (const struct script_function *f = p->plan->functions; f; f = f->next) {
         if (strcmp(f->name, call->name.text) != 0)
@@ -39,6 +39,7 @@ struct expr *plan_script(struct expr_ctx *c, const struct ast_expr *call, struct
         int count = 0;
         while (args && args[count])
             count++;
+        p->calls_script = true;
         return script_call(c->arena, f, args, count);
     }
     return NULL;

@@ -99,6 +99,21 @@ static int plan_change(struct planner *p, const struct ast_ondemand *ast, struct
     return plan_table_statement(p, o, event, table, &q->statement);
 }
 
+/* The errors of a query that is about to end, for those who outlive it. */
+static void hand_over(const struct diags *from, struct diags *to)
+{
+    for (const struct diag *d = from->first; d; d = d->next) {
+        if (d->kind == DIAG_ERROR)
+            diag_error(to, d->span, "%s", d->message);
+        else if (d->kind == DIAG_UNSUPPORTED)
+            diag_unsupported(to, d->span, d->construct);
+        else
+            continue;
+        if (d->hint)
+            diag_hint(to, "%s", d->hint);
+    }
+}
+
 static void report(const struct diags *d, struct err *e)
 {
     const struct diag *first = NULL;
@@ -114,7 +129,7 @@ static void report(const struct diags *d, struct err *e)
             first->message, first->hint ? "; " : "", first->hint ? first->hint : "");
 }
 
-struct ondemand_plan *plan_ondemand(const struct plan *plan, const char *text, size_t len, struct err *e)
+struct ondemand_plan *plan_ondemand(const struct plan *plan, const char *text, size_t len, struct diags *out, struct err *e)
 {
     if (len > LIMIT_APP_BYTES) {
         err_set(e, ERR_TOO_BIG, "the query has %zu bytes; at most %d are taken", len, LIMIT_APP_BYTES);
@@ -137,9 +152,12 @@ struct ondemand_plan *plan_ondemand(const struct plan *plan, const char *text, s
     }
     if (rc < 0 || diags.errors || diags.unsupported) {
         report(&diags, e);
+        if (out)
+            hand_over(&diags, out);
         ondemand_plan_free(q);
         return NULL;
     }
+    q->calls_script = p.calls_script;
     return q;
 }
 

@@ -626,6 +626,8 @@ const struct lookup *table_lookup(struct planner *p, const struct plan_element *
     l->query = plan_table_query(p, table, scope, slot, on);
     if (!l->query)
         return NULL;
+    if (search_is_only(l->query))
+        l->lookup.only = table_lookup_only;
     l->lookup.how = l->query->how;
     return &l->lookup;
 }

@@ -19,6 +19,7 @@ struct stream {
     bool has_sinks;
     bool is_looked_at; /* by the host */
     bool is_seen;      /* one of both */
+    const struct op *splitter; /* the first receiver that takes chunks apart by keys; or NULL */
     uint64_t events; /* counted for metrics */
 };
 
@@ -67,8 +68,16 @@ struct stream *stream_new(struct app *app, const struct plan_element *plan);
 void stream_free(struct stream *s);
 void stream_subscribe(struct stream *s, struct op *receiver);
 void stream_unsubscribe(struct stream *s, struct op *receiver);
+/* A chunk of several events from a query, to a stream with a splitter: spec 07 section 3. */
+void stream_publish_split(struct stream *s, const struct batch *b);
 int stream_show(const struct stream *s, const struct batch *b); /* to sinks, then to the host; ERR_EVENT: a sink failed the event */
 int stream_show_one(const struct stream *s, const struct event *e);
+/* Only the host looks at e: nothing that can fail. */
+static inline void stream_look(const struct stream *s, const struct event *e)
+{
+    const struct batch b = {.events = (struct event *)(uintptr_t)e, .count = 1, .cap = 1, .scratch = &s->app->scratch};
+    s->app->host.stream(s->app->host.user, (uint32_t)s->plan->number, &b);
+}
 void stream_failed_one(struct stream *s, const struct event *e);
 void stream_failed(struct stream *s, const struct batch *b);
 void stream_too_deep(struct stream *s);
@@ -115,6 +124,11 @@ static inline void stream_publish_one(struct stream *s, const struct event *e)
     s->events++;
     if (UNLIKELY(app->depth >= LIMIT_SEND_DEPTH)) {
         stream_too_deep(s);
+        return;
+    }
+    if (s->receiver_count == 0 && LIKELY(!s->has_sinks)) {
+        if (LIKELY(s->is_looked_at))
+            stream_look(s, e);
         return;
     }
     app->depth++;

@@ -55,18 +55,32 @@ void ondemand_free(struct app *app)
     app->ondemand = NULL;
 }
 
-static const struct ondemand_plan *compiled_need(struct app *app, const char *text, size_t len, struct err *e)
+static struct compiled *compiled_find(struct ondemand *o, const char *text, size_t len)
 {
-    struct ondemand *o = app->ondemand;
     for (int i = 0; i < COMPILED_MAX; i++) {
-        const struct compiled *c = &o->compiled[i];
+        struct compiled *c = &o->compiled[i];
         if (c->plan && c->len == len && memcmp(c->text, text, len) == 0)
-            return c->plan;
+            return c;
     }
-    struct ondemand_plan *plan = plan_ondemand(app->plan, text, len, e);
+    return NULL;
+}
+
+static const struct ondemand_plan *compiled_need(struct app *app, const char *text, size_t len, struct diags *diags, struct err *e)
+{
+    if (!app->started) {
+        err_set(e, ERR_INVALID, "the app '%s' is not running", app->name);
+        return NULL;
+    }
+    if (!app->ondemand)
+        app->ondemand = mem_alloc(sizeof(*app->ondemand));
+    struct ondemand *o = app->ondemand;
+    struct compiled *c = compiled_find(o, text, len);
+    if (c)
+        return c->plan;
+    struct ondemand_plan *plan = plan_ondemand(app->plan, text, len, diags, e);
     if (!plan)
         return NULL;
-    struct compiled *c = &o->compiled[o->newest];
+    c = &o->compiled[o->newest];
     o->newest = (o->newest + 1) % COMPILED_MAX;
     compiled_drop(c);
     c->text = mem_alloc(len + 1);
@@ -166,13 +180,10 @@ static int run_change(struct app *app, const struct ondemand_plan *q)
 int app_query(struct app *app, const char *text, size_t len, struct result *result, struct err *e)
 {
     *result = (struct result){0};
-    if (!app->started)
-        return err_set(e, ERR_INVALID, "the app '%s' is not running", app->name);
-    if (!app->ondemand)
-        app->ondemand = mem_alloc(sizeof(*app->ondemand));
-    rows_clear(app->ondemand);
+    if (app->ondemand)
+        rows_clear(app->ondemand);
     struct err words = {0};
-    const struct ondemand_plan *q = compiled_need(app, text, len, &words);
+    const struct ondemand_plan *q = compiled_need(app, text, len, NULL, &words);
     if (!q)
         return err_set(e, words.code, "%s", words.text);
     app_enter(app);
@@ -190,4 +201,26 @@ int app_query(struct app *app, const char *text, size_t len, struct result *resu
         result->is_ordered = q->is_ordered;
     }
     return 0;
+}
+
+int app_query_check(struct app *app, const char *text, size_t len, enum query_effect *effect, struct diags *diags, struct err *e)
+{
+    struct err words = {0};
+    const struct ondemand_plan *q = compiled_need(app, text, len, diags, &words);
+    if (!q)
+        return err_set(e, words.code, "%s", words.text);
+    if (q->kind != ONDEMAND_FIND)
+        *effect = QUERY_WRITES;
+    else
+        *effect = q->window || q->calls_script ? QUERY_TOUCHES : QUERY_READS;
+    return 0;
+}
+
+void app_query_forget(struct app *app, const char *text, size_t len)
+{
+    struct compiled *c = app->ondemand ? compiled_find(app->ondemand, text, len) : NULL;
+    if (!c)
+        return;
+    rows_clear(app->ondemand);
+    compiled_drop(c);
 }

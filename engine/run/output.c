@@ -66,7 +66,10 @@ static int output_push(struct op *op, const struct batch *in)
         return 0;
     if (o->window)
         return op_push(o->window, rows);
-    stream_publish(o->stream, rows);
+    if (UNLIKELY(o->stream->splitter && rows->count > 1))
+        stream_publish_split(o->stream, rows);
+    else
+        stream_publish(o->stream, rows);
     return 0;
 }
 

@@ -335,6 +335,23 @@ static void pattern_explain(const struct op_plan *plan, struct buf *out)
         explain_node(p, &p->nodes[i], out);
 }
 
+static void pattern_save_shared(const struct op_plan *plan, const void *shared, struct writer *w)
+{
+    const struct pattern_flags *flags = shared;
+    const struct pattern_plan *p = (const struct pattern_plan *)(const void *)plan;
+    for (int i = 0; i < p->node_count; i++)
+        write_u8(w, flags->emit[i]);
+}
+
+static int pattern_load_shared(const struct op_plan *plan, void *shared, struct reader *r)
+{
+    struct pattern_flags *flags = shared;
+    const struct pattern_plan *p = (const struct pattern_plan *)(const void *)plan;
+    for (int i = 0; i < p->node_count; i++)
+        flags->emit[i] = read_u8(r) != 0;
+    return r->failed ? ERR_STATE : 0;
+}
+
 const struct op_type op_pattern = {
     .name = "states",
     .size = sizeof(struct pattern),
@@ -344,6 +361,8 @@ const struct op_type op_pattern = {
     .push = pattern_push,
     .save = pattern_save,
     .load = pattern_load,
+    .save_shared = pattern_save_shared,
+    .load_shared = pattern_load_shared,
     .close = pattern_close,
     .explain = pattern_explain,
 };

@@ -44,6 +44,32 @@ void stream_unsubscribe(struct stream *s, struct op *receiver)
     }
 }
 
+/* The language's partition unlinks the events of the very chunk that all receivers share: those behind it, sinks and callbacks among them, see
+ * only the first. An array that enters from outside is not shared, and so stays whole. */
+void stream_publish_split(struct stream *s, const struct batch *b)
+{
+    struct app *app = s->app;
+    struct batch first = {.events = b->events, .count = 1, .cap = 1, .scratch = b->scratch};
+    const struct batch *now = b;
+    int rc = 0;
+    s->events += b->count;
+    if (UNLIKELY(app->depth >= LIMIT_SEND_DEPTH)) {
+        stream_too_deep(s);
+        return;
+    }
+    app->depth++;
+    for (uint32_t i = 0; i < s->receiver_count && rc >= 0; i++) {
+        rc = op_push(s->receivers[i], now);
+        if (s->receivers[i] == s->splitter)
+            now = &first;
+    }
+    if (s->is_seen && rc >= 0)
+        rc = stream_show(s, now);
+    if (rc < 0)
+        stream_failed(s, b);
+    app->depth--;
+}
+
 /* To !S: the same rows with the failure as one more column. */
 static void publish_fault(struct stream *s, struct stream *fault, const struct batch *b, const char *words)
 {
@@ -78,8 +104,12 @@ void stream_failed(struct stream *s, const struct batch *b)
     app->env.failed = false;
     if (app->host.failure)
         app->host.failure(app->host.user, public_number(s), words);
-    if (s->plan->kind == ELEMENT_STREAM && s->plan->on_error == ON_ERROR_STREAM && s->plan->fault >= 0)
+    if (s->plan->kind != ELEMENT_STREAM)
+        return;
+    if (s->plan->on_error == ON_ERROR_STREAM && s->plan->fault >= 0)
         publish_fault(s, app->streams[s->plan->fault], b, words);
+    else if (s->plan->on_error == ON_ERROR_STORE && !s->plan->is_inner && app->host.store)
+        app->host.store(app->host.user, (uint32_t)s->plan->number, b, words);
 }
 
 int stream_show(const struct stream *s, const struct batch *b)
@@ -97,19 +127,10 @@ static struct batch batch_of(const struct stream *s, const struct event *e)
     return (struct batch){.events = (struct event *)(uintptr_t)e, .count = 1, .cap = 1, .scratch = &s->app->scratch};
 }
 
-static __attribute__((noinline)) int show_sinks(const struct stream *s, const struct batch *b)
-{
-    return stream_show(s, b);
-}
-
 int stream_show_one(const struct stream *s, const struct event *e)
 {
-    const struct app_host *host = &s->app->host;
     struct batch b = batch_of(s, e);
-    if (UNLIKELY(s->has_sinks))
-        return show_sinks(s, &b);
-    host->stream(host->user, (uint32_t)s->plan->number, &b);
-    return 0;
+    return stream_show(s, &b);
 }
 
 void stream_failed_one(struct stream *s, const struct event *e)

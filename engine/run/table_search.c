@@ -264,16 +264,34 @@ static int find(struct search *s, const struct table_search *t, struct items *ou
     return scan(s, t->condition, out);
 }
 
+/* The value doesn't look at the row. */
+static inline struct row *search_only(struct table *t, const struct table_query *q, struct frame *f)
+{
+    struct value v = expr_read(q->search->values[0], f);
+    struct item *item = UNLIKELY(f->env->failed) ? NULL : place_get_one((struct keyed *)t, v);
+    return item ? item->row : NULL;
+}
+
+bool search_is_only(const struct table_query *q)
+{
+    const struct table_plan *plan = q->table->config;
+    const struct table_search *only = q->search;
+    return plan->type == &table_keyed && only && only->kind == SEARCH_INDEX && only->index == TABLE_PRIMARY && only->op == AST_EQ && !plan->primary.is_ordered;
+}
+
+int table_lookup_only(const struct lookup *l, struct app *app, struct frame *f, struct row **row)
+{
+    const struct table_query *q = ((const struct table_lookup *)l)->query;
+    *row = search_only(app->tables[q->table->number], q, f);
+    return UNLIKELY(f->env->failed) ? ERR_EVENT : 0;
+}
+
 int search_find(struct table *t, const struct table_query *q, struct frame *f, struct table_rows *out)
 {
-    const struct table_search *only = q->search;
-    if (LIKELY(only->kind == SEARCH_INDEX && only->index == TABLE_PRIMARY && only->op == AST_EQ &&
-               !t->plan->primary.is_ordered)) {
-        /* What most joins ask for. The value doesn't look at the row. */
-        struct value v = expr_eval(only->values[0], f);
-        struct item *item = UNLIKELY(f->env->failed) ? NULL : place_get_one((struct keyed *)t, v);
-        if (item)
-            table_rows_add(out, item->row);
+    if (LIKELY(search_is_only(q))) { /* what most joins ask for */
+        struct row *row = search_only(t, q, f);
+        if (row)
+            table_rows_add(out, row);
         return UNLIKELY(f->env->failed) ? ERR_EVENT : 0;
     }
     struct search s = search_begin(t, q, f);

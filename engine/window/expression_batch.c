@@ -5,7 +5,8 @@
  * fails, the condition's aggregators start anew with the event alone, and a chunk leaves: the previous batch
  * as expired, then the batch, stamped now; streaming: the batch as expired, then the event; (3) include puts
  * the event into the batch that ends, else it opens the next; (4) against an empty batch the event leaves as
- * expired and as current, and is not kept; (5) expired rows are always made, RESET never. */
+ * expired and as current, and is not kept; (5) expired rows are always made, RESET never; (6) lookups find the
+ * batch being collected; streaming: nothing. */
 #include "engine/window/judge.h"
 
 struct expression_batch_plan {
@@ -166,7 +167,7 @@ static void expression_batch_close(struct op *op)
 
 static struct queue *expression_batch_content(struct op *op)
 {
-    return &((struct expression_batch *)op)->batch;
+    return plan_of(op)->streams ? NULL : &((struct expression_batch *)op)->batch;
 }
 
 static void expression_batch_explain(const struct op_plan *plan, struct buf *out)
@@ -180,10 +181,22 @@ static void expression_batch_explain(const struct op_plan *plan, struct buf *out
     buf_add_str(out, p->streams ? ", true)" : ")");
 }
 
+static void expression_batch_save_shared(const struct op_plan *plan, const void *shared, struct writer *w)
+{
+    judge_save_shared(&((const struct expression_batch_plan *)(const void *)plan)->judge, shared, w);
+}
+
+static int expression_batch_load_shared(const struct op_plan *plan, void *shared, struct reader *r)
+{
+    return judge_load_shared(&((const struct expression_batch_plan *)(const void *)plan)->judge, shared, r);
+}
+
 static const struct op_type expression_batch_type = {
     .name = "window.expressionBatch",
     .size = sizeof(struct expression_batch),
     .shared_size = sizeof(struct judge_shared),
+    .save_shared = expression_batch_save_shared,
+    .load_shared = expression_batch_load_shared,
     .open = expression_batch_open,
     .push = expression_batch_push,
     .save = expression_batch_save,

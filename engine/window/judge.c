@@ -213,6 +213,24 @@ int judge_load(struct judge *j, struct op *op, struct reader *r)
     return agg_block_load(j->aggs, j->block, r);
 }
 
+void judge_save_shared(const struct judge_plan *p, const struct judge_shared *s, struct writer *w)
+{
+    write_u8(w, s->users > 0);
+    if (s->users > 0)
+        agg_block_save(p->aggs, s->block, w);
+}
+
+int judge_load_shared(const struct judge_plan *p, struct judge_shared *s, struct reader *r)
+{
+    bool has = read_u8(r) != 0;
+    if (r->failed || has != (s->users > 0))
+        return ERR_STATE;
+    if (!has)
+        return 0;
+    agg_block_reset(p->aggs, s->block);
+    return agg_block_load(p->aggs, s->block, r);
+}
+
 void judge_explain(const struct op_plan *plan, const struct judge_plan *p, struct buf *out)
 {
     if (p->expr)

@@ -44,6 +44,9 @@ void judge_feed(struct judge *j, struct op *op, const struct queue *q);
 void judge_reset(struct judge *j);
 void judge_save(const struct judge *j, struct writer *w);
 int judge_load(struct judge *j, struct op *op, struct reader *r);
+/* What the copies of a partition have together: op.h. */
+void judge_save_shared(const struct judge_plan *p, const struct judge_shared *s, struct writer *w);
+int judge_load_shared(const struct judge_plan *p, struct judge_shared *s, struct reader *r);
 void judge_explain(const struct op_plan *plan, const struct judge_plan *p, struct buf *out);
 
 #endif

@@ -137,6 +137,23 @@ static int time_batch_load(struct op *op, struct reader *r)
     return window_loaded(r);
 }
 
+static void time_batch_save_shared(const struct op_plan *plan, const void *shared, struct writer *w)
+{
+    const struct time_batch_shared *s = shared;
+    (void)plan;
+    write_u8(w, s->is_set);
+    write_i64(w, s->next_ms);
+}
+
+static int time_batch_load_shared(const struct op_plan *plan, void *shared, struct reader *r)
+{
+    struct time_batch_shared *s = shared;
+    (void)plan;
+    s->is_set = read_u8(r) != 0;
+    s->next_ms = read_i64(r);
+    return window_loaded(r);
+}
+
 static void time_batch_close(struct op *op)
 {
     struct time_batch *b = (struct time_batch *)op;
@@ -169,6 +186,8 @@ static const struct op_type time_batch_type = {
     .due = time_batch_due,
     .save = time_batch_save,
     .load = time_batch_load,
+    .save_shared = time_batch_save_shared,
+    .load_shared = time_batch_load_shared,
     .close = time_batch_close,
     .content = time_batch_content,
     .explain = time_batch_explain,

@@ -10,7 +10,7 @@ prints_again() {
 }
 every_command_helps() {
     local command
-    for command in run check explain test replay bench version; do
+    for command in run check explain test replay bench query version; do
         says 0 "^usage: weir $command" "$WEIR" help "$command" || return 1
         says 0 "^usage: weir $command" "$WEIR" "$command" --help || return 1
     done

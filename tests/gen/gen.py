@@ -7,9 +7,10 @@ import areas
 import errors
 import extensions
 import mappers
+import mix
 from basics import Gen
 
-AREAS = {**areas.AREAS, **errors.AREAS, **extensions.AREAS, **mappers.AREAS}
+AREAS = {**areas.AREAS, **errors.AREAS, **extensions.AREAS, **mappers.AREAS, **mix.AREAS}
 
 
 def main():
