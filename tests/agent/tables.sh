@@ -62,6 +62,18 @@ survives_a_kill() {
     start_agent --state "$state" "$dir/plain.siddhi"
     found 'key 299' 999 1000 1000 && stop_agent
 }
+# A statement that was answered is on the disk.
+keeps_what_a_query_wrote() {
+    fresh_files
+    start_agent --state "$state" "$dir/plain.siddhi"
+    until_true logged 'ready: ' || return 1
+    timeout 20 "$WEIR" query --state "$state" Plain "select 'asked' as k, 5L as v insert into Latest" || return 1
+    kill_agent
+    start_agent --state "$state" "$dir/plain.siddhi"
+    until_true logged 'ready: ' || return 1
+    says 0 '"?n"?: ?701' "$WEIR" query --state "$state" Plain "from Latest select count() as n" || return 1
+    found asked 5 && stop_agent && says 0 'tables: [0-9]+ bytes in' "$WEIR" state inspect "$state"
+}
 # The journal makes the same changes again, and each is there once.
 counts_once_when_durable() {
     app Counter '@app:durable' >"$dir/counter.siddhi"
@@ -128,6 +140,7 @@ summed() {
 }
 ok tables-need-a-folder needs_a_folder
 ok tables-survive-a-kill survives_a_kill
+ok tables-keep-what-a-query-wrote keeps_what_a_query_wrote
 ok tables-count-once-when-durable counts_once_when_durable
 ok tables-stay-when-the-text-changes stays_when_the_text_changes
 ok tables-aggregates-go-on aggregates_go_on
