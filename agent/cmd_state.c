@@ -141,6 +141,9 @@ static void inspect(struct look *l, const struct names *apps, const struct names
         printf("app %s: state %" PRIu64 " bytes in %" PRIu64 " parts and pieces, journal %" PRIu64
                " bytes in %" PRIu64 " records\n",
                apps->list[i].name, state.bytes, state.count, journal.bytes, journal.count);
+        struct sum tables = sum_of(l, STORE_TABLES, apps->list[i].number);
+        if (tables.count)
+            printf("  tables: %" PRIu64 " bytes in %" PRIu64 " rows and keys\n", tables.bytes, tables.count);
         for (size_t k = 0; k < sinks->count; k++)
             if (sinks->list[k].app == apps->list[i].number)
                 print_sink(l, &sinks->list[k]);
