@@ -46,7 +46,7 @@ HEADERS := $(wildcard agent/*.h engine/*.h engine/*/*.h ports/*.h)
 UNITS   := $(wildcard tests/unit/test_*.c tests/ports/test_*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 UNIT_PROGRAMS := $(UNITS:%.c=build/asan/%)
-BENCH_PROGRAMS := build/bench/inputs build/bench/mqttload build/bench/floor build/bench/tablerows
+BENCH_PROGRAMS := build/bench/inputs build/bench/mqttload build/bench/floor build/bench/tablerows build/bench/storedrows
 
 .DEFAULT_GOAL := all
 .PHONY: crash all test asan tsan tidy fuzz bench static install clean help deps run units FORCE
@@ -160,7 +160,7 @@ fuzz:
 	    $$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 -close_fd_mask=1 -artifact_prefix=$$f. \
 	    $$f.corpus tests/errors tests/bench/apps conf/apps || exit 1; echo "$$f: nothing found in $(FUZZ_SECONDS) s"; done
 
-build/bench/durable build/bench/tablerows: build/bench/%: tests/bench/%.c build/release/libweir.a
+build/bench/durable build/bench/tablerows build/bench/storedrows: build/bench/%: tests/bench/%.c build/release/libweir.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(BASE_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -186,6 +186,7 @@ crash: build/weir build/asan/weir build/crash/crash build/crash/powercut.so
 bench: build/weir $(BENCH_PROGRAMS)
 	$(Q)tests/bench/bench.sh
 	$(Q)build/bench/tablerows
+	$(Q)build/bench/storedrows
 	$(Q)tests/bench/memory.sh
 	$(Q)tests/bench/mqtt.sh
 

@@ -1,5 +1,6 @@
 /* answer.c - see answer.h. */
 #include "agent/answer.h"
+#include "agent/errors_ask.h"
 #include "agent/jnode.h"
 #include "agent/query.h"
 #include "engine/base/json.h"
@@ -11,7 +12,8 @@ struct request {
     struct deploy *deploy;
     struct arena *arena;
     const char *app, *query; /* NULL: not given; NUL-terminated, and no other NUL is in app */
-    size_t app_len, query_len;
+    const char *errors, *numbers, *from;
+    size_t app_len, query_len, errors_len, numbers_len, from_len;
 };
 
 /* ---- words ---- */
@@ -171,14 +173,21 @@ struct text_of {
     size_t text, len; /* in struct request */
 };
 #define AT(field) offsetof(struct request, field), offsetof(struct request, field##_len)
-static const struct text_of texts[] = {{"app", AT(app)}, {"query", AT(query)}};
+static const struct text_of texts[] = {
+    {"app", AT(app)}, {"query", AT(query)}, {"errors", AT(errors)}, {"numbers", AT(numbers)}, {"from", AT(from)}};
 enum { TEXT_COUNT = sizeof texts / sizeof *texts };
 
-/* A kind of request is known by the members it has; all of them are needed. */
+static void answer_errors(const struct request *r, struct buf *out)
+{
+    errors_ask(r->deploy, r->errors, r->app, r->numbers, r->from, out);
+}
+
+/* A kind of request is known by the members it has. */
 static const struct kind {
-    unsigned members; /* bits by place in texts */
+    unsigned members; /* bits by place in texts: those it needs, */
+    unsigned may;     /* and those it may have besides */
     void (*answer)(const struct request *r, struct buf *out);
-} kinds[] = {{1 | 2, answer_query}};
+} kinds[] = {{1 | 2, 0, answer_query}, {4, 1 | 8 | 16, answer_errors}};
 
 static int read_member(struct request *r, unsigned *members, const struct json_token *name,
                        const struct json_token *value, struct err *e)
@@ -223,13 +232,13 @@ static int read_request(struct request *r, const char *line, size_t len, const s
         return err_set(e, ERR_INVALID, "the request is not JSON: byte %zu: %s", json_offset(&s),
                        s.wrong ? s.wrong : "it goes on behind its end");
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (kinds[i].members == members) {
+        if ((members & ~kinds[i].may) == kinds[i].members) {
             *kind = &kinds[i];
             return 0;
         }
     }
     return err_set(e, ERR_INVALID,
-                   "no request has just these members; known is {\"app\":NAME,\"query\":TEXT}");
+                   "no request has just these members; known are {\"app\":NAME,\"query\":TEXT} and {\"errors\":VERB,...}");
 }
 
 void answer_line(struct deploy *d, const char *line, size_t len, struct buf *out)

@@ -8,7 +8,9 @@
  * it has besides: request  the line is no request that is known app      "apps":[NAME,...] those that run,
  * "near":NAME if one is like it refused  "places":[{"at":BYTE,"len":BYTES,"message":WORDS,"hint":WORDS},...],
  * offsets in TEXT; none when no place is known failed, held, unsure: query.h size     the answer is longer
- * than may be A new kind of request: a row in the table of answer.c.
+ * than may be
+ *     {"errors":"list"|"replay"|"discard", ...}
+ * is errors_ask.h's matter. A new kind of request: a row in the table of answer.c.
  *
  * Main thread. */
 #ifndef WEIR_AGENT_ANSWER_H

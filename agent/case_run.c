@@ -18,7 +18,7 @@ struct run {
     struct app *app; /* NULL until accepted */
     struct bind *bind;
     struct bus *bus;
-    struct store *store; /* of restarts */
+    struct store *store; /* of restarts and of stored tables */
     struct jnode *types, *streams, *queries, *results, *published;
     struct jnode **stream_events; /* by number; NULL: not recorded */
     uint32_t *sent;               /* by number: events that the steps sent */
@@ -210,6 +210,7 @@ static int open_app(struct run *r)
                             .failure = on_failure,
                             .seed = 1};
     r->app = app_new(r->compile.plan, &host);
+    app_keep_tables(r->app, r->store, 1);
     r->compile.plan = NULL;
     bind_attach(r->bind, r->app, r->bus);
     return 0;
@@ -386,6 +387,23 @@ static const char *run_step(struct run *r, const struct jnode *step)
     return NULL;
 }
 
+/* What stored tables changed is written, as at the end of a turn. */
+static const char *write_tables(struct run *r)
+{
+    struct store_batch batch;
+    struct err e = {0};
+    if (!app_tables_waiting(r->app))
+        return NULL;
+    batch_open(&batch);
+    app_tables_collect(r->app, &batch);
+    int rc = store_apply(r->store, &batch, &e);
+    batch_close(&batch);
+    if (rc < 0)
+        return arena_strdup(r->arena, e.text);
+    app_tables_committed(r->app);
+    return NULL;
+}
+
 /* The state goes into the store, the app is thrown away, a new one is made and loaded, as over a restart of
  * the agent. */
 static const char *restart(struct run *r)
@@ -399,6 +417,7 @@ static const char *restart(struct run *r)
     batch_open(&batch);
     keeper_init(&keeper, r->store, &batch, 1);
     app_checkpoint(r->app, &keeper.home);
+    app_tables_collect(r->app, &batch);
     buf_init(&ports.out, SIZE_MAX);
     bind_save(r->bind, &ports);
     batch_put(&batch, STORE_META, "ports", 5, ports.out.bytes, ports.out.len);
@@ -425,6 +444,8 @@ static const char *run_steps(struct run *r, int restart_every)
     for (const struct jnode *s = r->test->steps->first; s; s = s->next) {
         const char *wrong = run_step(r, s);
         number++;
+        if (!wrong && restart_every == 0)
+            wrong = write_tables(r);
         if (!wrong && restart_every > 0 && number % restart_every == 0 && s->next)
             wrong = restart(r);
         if (wrong)
@@ -490,8 +511,7 @@ struct case_result case_run(struct arena *a, const struct test_case *c, int rest
     r.results = jnode_new(a, JNODE_ARRAY);
     r.published = jnode_new(a, JNODE_OBJECT);
     r.bus = bus_new();
-    if (restart_every > 0)
-        store_open(&r.store, &(struct store_options){.folder = NULL}, &e);
+    store_open(&r.store, &(struct store_options){.folder = NULL}, &e);
     listen_to_topics(&r);
     int64_t now_ms = first_time(c->steps);
     bool is_refused = open_app(&r) < 0;

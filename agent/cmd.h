@@ -16,6 +16,7 @@ int cmd_replay(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_state(int argc, char **argv);
 int cmd_query(int argc, char **argv);
+int cmd_errors(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 /* "weir NAME: why", the usage line, where to read more: on standard error. Returns CMD_USAGE. */

@@ -5,6 +5,7 @@
 #include "agent/config.h"
 #include "agent/control.h"
 #include "agent/deploy.h"
+#include "agent/errors.h"
 #include "agent/metrics.h"
 #include "agent/notify.h"
 #include "agent/signals.h"
@@ -30,7 +31,8 @@ struct run {
     struct deploy deploy;
     struct control control;
     struct supervise supervise;
-    struct store *store; /* NULL: there is no folder for state */
+    struct store *store;   /* NULL: there is no folder for state */
+    struct errors *errors; /* NULL: none, by that or by the setting */
     int signals, state_lock;
     int64_t metrics_us; /* when to print them next */
 };
@@ -91,8 +93,10 @@ static void reload(struct run *r)
         config_fini(&fresh);
     } else {
         if (fresh.workers != r->config.workers || strcmp(fresh.apps, r->config.apps) ||
-            strcmp(fresh.state, r->config.state) || strcmp(fresh.control_socket, r->config.control_socket))
-            log_write(LOG_WARN, "agent", "workers, apps, state and control.socket change with the next start only");
+            strcmp(fresh.state, r->config.state) || strcmp(fresh.control_socket, r->config.control_socket) ||
+            fresh.errors_bytes != r->config.errors_bytes || strcmp(fresh.errors_full, r->config.errors_full))
+            log_write(LOG_WARN, "agent",
+                      "workers, apps, state, control.socket, errors.bytes and errors.full change with the next start only");
         config_fini(&r->config);
         r->config = fresh;
         name_device(&r->config);
@@ -181,11 +185,13 @@ static int start_workers(struct run *r)
             log_write(LOG_ERROR, "agent", "%s", e.text);
             return CMD_BAD;
         }
+        r->workers[r->worker_count].errors = r->errors;
     }
     return CMD_OK;
 }
 
-/* Without it the agent does its work all the same. Before there are other threads: the mask of new files' modes is the whole process's. */
+/* Without it the agent does its work all the same. Before there are other threads: the mask of new files'
+ * modes is the whole process's. */
 static void open_control(struct run *r)
 {
     char path[CONTROL_PATH_BYTES];
@@ -200,6 +206,7 @@ static int run_agent(struct run *r)
     open_control(r);
     int code = start_workers(r);
     deploy_init(&r->deploy, &r->config, r->workers, r->worker_count);
+    r->deploy.errors = r->errors;
     supervise_init(&r->supervise, r->workers, r->worker_count);
     for (int i = 0; i < r->app_count; i++)
         deploy_name(&r->deploy, r->apps[i]);
@@ -227,6 +234,19 @@ static int run_agent(struct run *r)
     return code;
 }
 
+static int open_errors(struct run *r)
+{
+    struct err e = {0};
+    if (!r->store || !r->config.errors_bytes)
+        return 0;
+    /* At its own bound the store takes nothing, and durable apps stop: it must not be this that fills it. */
+    int64_t most = r->config.errors_bytes < r->config.state_bytes / 2 ? r->config.errors_bytes : r->config.state_bytes / 2;
+    int rc = errors_open(&r->errors, r->store, (uint64_t)most, !strcmp(r->config.errors_full, "refuse"), &e);
+    if (rc < 0)
+        log_write(LOG_ERROR, "agent", "%s", e.text);
+    return rc;
+}
+
 static int run_configured(struct run *r)
 {
     struct err e = {0};
@@ -252,8 +272,9 @@ static int run_configured(struct run *r)
     }
     name_device(&r->config);
     r->signals = signals_open();
-    int code = r->signals < 0 ? CMD_BAD : run_agent(r);
+    int code = r->signals < 0 || open_errors(r) < 0 ? CMD_BAD : run_agent(r);
     close(r->signals);
+    errors_close(r->errors);
     store_close(r->store);
     if (r->state_lock >= 0)
         close(r->state_lock);

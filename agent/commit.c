@@ -12,11 +12,13 @@ void commit_init(struct commit *c, struct store *store, int64_t interval_ms, int
     *c = (struct commit){
         .store = store, .interval_us = interval_ms * 1000, .most_events = (uint32_t)most_events};
     batch_open(&c->batch);
+    batch_open(&c->errors);
 }
 
 void commit_fini(struct commit *c)
 {
     batch_close(&c->batch);
+    batch_close(&c->errors);
 }
 
 void commit_note(struct commit *c, uint32_t events)
@@ -111,9 +113,22 @@ static void gather(struct worker *w)
     for (struct hosted *h = w->apps; h; h = h->next)
         if (h->durable && durable_is_dirty(h->durable))
             durable_collect(h->durable, &c->batch);
+        else if (!h->durable)
+            app_tables_collect(h->app, &c->batch);
     each_outbox(w, collect_outbox, NULL);
+    if (c->errors.count)
+        batch_join(&c->batch, &c->errors);
+    batch_clear(&c->errors);
     c->events = 0;
     c->since_us = c->acks_us = 0;
+}
+
+static void tables_committed(struct hosted *h)
+{
+    int64_t *account = mem_account;
+    mem_account = &h->account;
+    app_tables_committed(h->app);
+    mem_account = account;
 }
 
 int commit_now(struct worker *w, struct err *e)
@@ -140,9 +155,11 @@ int commit_now(struct worker *w, struct err *e)
     bool was_stuck = c->is_stuck;
     c->is_stuck = false;
     c->tries = 0;
-    for (struct hosted *h = w->apps; h; h = h->next)
+    for (struct hosted *h = w->apps; h; h = h->next) {
+        tables_committed(h);
         if (h->durable)
             durable_committed(h->durable);
+    }
     (void)FAULT("commit.settled");
     each_outbox(w, outbox_done, NULL);
     each_outbox(w, outbox_go, NULL);

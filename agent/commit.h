@@ -19,6 +19,7 @@ struct commit {
     int64_t interval_us;
     uint32_t most_events;
     struct store_batch batch;
+    struct store_batch errors; /* of the error store: goes with the next one */
     uint32_t events;  /* noted since the last one */
     int64_t since_us; /* when the first of them was; 0: none */
     int64_t acks_us;  /* write acknowledgements by then; 0: none */

@@ -21,6 +21,8 @@ struct config {  /* texts are owned */
     bool durable;
     char *durable_word, *device;
     int64_t commit_ms, commit_events, checkpoint_bytes, state_bytes, buffer_bytes;
+    int64_t errors_bytes;
+    char *errors_full, *errors_mapping;
     int64_t metrics_s;
     char *log_level, *log_format;
     char *control_socket; /* "" for none */

@@ -9,10 +9,12 @@
 #include "agent/turn.h"
 
 struct deployed;
+struct errors;
 struct deploy {
     const struct config *config;
     struct worker *workers;
     int worker_count;
+    struct errors *errors; /* the agent's error store, NULL: none; borrowed */
     struct deployed **apps;
     int count;
     char *folder;     /* "" for none; owned */

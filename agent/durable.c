@@ -4,17 +4,19 @@
  * text. JOURNAL NUMBER RECORD: eight bytes of checksum, the state of chance when the record begins, notes. A
  * note: its kind, source, time, then what came. */
 #include "agent/durable.h"
+#include "agent/errors_app.h"
 #include "agent/hosted.h"
 #include "agent/metrics.h"
 #include "engine/base/fault.h"
 #include "engine/base/hash.h"
+#include "engine/base/limits.h"
 #include "engine/data/object.h"
 #include <inttypes.h>
 #include <string.h>
 
 enum { MARK_FORMAT = 1, MESSAGE_HEAD_MOST = 40 };
 /* A SAME_MESSAGE has the properties of the message before it in the record. Times are differences to the note before. */
-enum note_kind { NOTE_MESSAGE = 'm', NOTE_SAME_MESSAGE = 's', NOTE_ADVANCE = 'a', NOTE_TOPIC = 't', NOTE_QUERY = 'q' };
+enum note_kind { NOTE_MESSAGE = 'm', NOTE_SAME_MESSAGE = 's', NOTE_ADVANCE = 'a', NOTE_TOPIC = 't', NOTE_QUERY = 'q', NOTE_ENTRY = 'e' };
 
 bool durable_wanted(const struct plan *plan, bool standard)
 {
@@ -42,9 +44,8 @@ static void record_key(const struct durable *d, uint64_t number, struct key *k)
 
 /* ---- opening ---- */
 
-static int give_number(struct durable *d, const struct key *name, struct err *e)
+static int give_number(struct store *s, const struct key *name, uint32_t *number, struct err *e)
 {
-    struct store *s = d->keeper.store;
     struct store_item i;
     struct store_batch b;
     uint32_t next = 1;
@@ -54,16 +55,32 @@ static int give_number(struct durable *d, const struct key *name, struct err *e)
     if (store_get(s, STORE_META, "#apps", 5, &i) == 0 && i.len == sizeof next)
         memcpy(&next, i.bytes, sizeof next);
     store_look_end(s);
-    d->app = next++;
+    *number = next++;
     batch_open(&b);
     batch_put(&b, STORE_META, "#apps", 5, &next, sizeof next);
-    batch_put(&b, STORE_META, name->bytes, name->len, &d->app, sizeof d->app);
+    batch_put(&b, STORE_META, name->bytes, name->len, number, sizeof *number);
     rc = store_apply(s, &b, e);
     batch_close(&b);
     return rc;
 }
 
-static int read_number(struct durable *d, const struct key *name, struct err *e)
+int durable_number(struct store *s, const char *app, uint32_t *number, struct err *e)
+{
+    struct key name = {.len = 0};
+    struct store_item i;
+    key_u8(&name, 'a');
+    key_text(&name, app);
+    int rc = store_look(s, e);
+    if (rc < 0)
+        return rc;
+    rc = store_get(s, STORE_META, name.bytes, name.len, &i);
+    if (rc == 0 && i.len == sizeof *number)
+        memcpy(number, i.bytes, sizeof *number);
+    store_look_end(s);
+    return rc == ERR_NOT_FOUND ? give_number(s, &name, number, e) : rc;
+}
+
+static int read_saved(struct durable *d, struct err *e)
 {
     struct store *s = d->keeper.store;
     struct store_item i;
@@ -71,18 +88,14 @@ static int read_number(struct durable *d, const struct key *name, struct err *e)
     int rc = store_look(s, e);
     if (rc < 0)
         return rc;
-    rc = store_get(s, STORE_META, name->bytes, name->len, &i);
-    if (rc == 0 && i.len == sizeof d->app) {
-        memcpy(&d->app, i.bytes, sizeof d->app);
-        app_key(d, 'c', &k);
-        if (store_get(s, STORE_META, k.bytes, k.len, &i) == 0)
-            buf_add(&d->mark, i.bytes, i.len);
-        app_key(d, 't', &k);
-        if (store_get(s, STORE_META, k.bytes, k.len, &i) == 0)
-            buf_add(&d->text, i.bytes, i.len);
-    }
+    app_key(d, 'c', &k);
+    if (store_get(s, STORE_META, k.bytes, k.len, &i) == 0)
+        buf_add(&d->mark, i.bytes, i.len);
+    app_key(d, 't', &k);
+    if (store_get(s, STORE_META, k.bytes, k.len, &i) == 0)
+        buf_add(&d->text, i.bytes, i.len);
     store_look_end(s);
-    return rc;
+    return 0;
 }
 
 /* The fixed beginning of the mark: format, number of the next record, time, bytes. */
@@ -104,7 +117,6 @@ int durable_open(struct durable **out, struct hosted *h, struct store *store, ui
                  struct err *e)
 {
     struct durable *d = mem_alloc(sizeof *d);
-    struct key name = {.len = 0};
     struct reader r;
     d->hosted = h;
     d->checkpoint_most = checkpoint_most;
@@ -113,11 +125,9 @@ int durable_open(struct durable **out, struct hosted *h, struct store *store, ui
     buf_init(&d->mark, SIZE_MAX);
     buf_init(&d->text, SIZE_MAX);
     keeper_init(&d->keeper, store, NULL, 0);
-    key_u8(&name, 'a');
-    key_text(&name, h->name);
-    int rc = read_number(d, &name, e);
-    if (rc == ERR_NOT_FOUND)
-        rc = give_number(d, &name, e);
+    int rc = durable_number(store, h->name, &d->app, e);
+    if (rc == 0)
+        rc = read_saved(d, e);
     d->keeper.app = d->app;
     d->has_checkpoint = d->mark.len > 0;
     const char *text = plan_text(app_plan(h->app));
@@ -270,6 +280,15 @@ void durable_note_query(struct durable *d, const char *text, size_t len, int64_t
     write_bytes(&d->notes, text, len);
 }
 
+void durable_note_entry(struct durable *d, const void *bytes, size_t len, int64_t time_ms)
+{
+    begin(d, len + MESSAGE_HEAD_MOST);
+    write_u8(&d->notes, NOTE_ENTRY);
+    write_count(&d->notes, 0);
+    write_time(d, time_ms);
+    write_bytes(&d->notes, bytes, len);
+}
+
 void durable_owe(struct durable *d, struct source *s, uint64_t receipt, enum outcome outcome)
 {
     if (d->receipt_count == d->receipt_cap) {
@@ -317,6 +336,7 @@ static void checkpoint(struct durable *d, struct store_batch *batch)
     d->keeper.batch = batch;
     d->checkpoint_bytes = app_checkpoint(d->hosted->app, &d->keeper.home);
     d->keeper.batch = NULL;
+    app_tables_collect(d->hosted->app, batch);
     write_mark(d, batch);
     if (!d->has_text) {
         const char *text = plan_text(app_plan(d->hosted->app));
@@ -337,7 +357,8 @@ void durable_collect(struct durable *d, struct store_batch *batch)
 {
     uint64_t most = d->checkpoint_most > d->checkpoint_bytes ? d->checkpoint_most : d->checkpoint_bytes;
     cut(d);
-    bool is_due = d->wants_checkpoint || d->journal_bytes >= most;
+    bool is_due = d->wants_checkpoint || d->journal_bytes >= most ||
+                  app_tables_waiting(d->hosted->app) >= LIMIT_TABLES_WAITING;
     if (!is_due && d->closed.count) /* else the checkpoint has it */
         batch_join(batch, &d->closed);
     batch_clear(&d->closed);
@@ -459,12 +480,17 @@ static int replay_record(struct durable *d, struct reader *r, struct buf *scratc
         uint64_t zigzag = read_varint(r);
         struct port_origin origin;
         time_ms = (int64_t)((uint64_t)time_ms + (zigzag >> 1 ^ (0 - (zigzag & 1))));
-        if (r->failed || (kind != NOTE_ADVANCE && kind != NOTE_QUERY && source >= h->bind->source_count))
+        if (r->failed || (kind != NOTE_ADVANCE && kind != NOTE_QUERY && kind != NOTE_ENTRY && source >= h->bind->source_count))
             return ERR_STATE;
         if (kind == NOTE_ADVANCE) {
             hosted_work_advance(h, time_ms);
         } else if (kind == NOTE_TOPIC) {
             replay_topic(d, source, r);
+        } else if (kind == NOTE_ENTRY) {
+            size_t len;
+            const void *bytes = read_bytes(r, &len);
+            if (r->failed || errors_app_work(h, bytes, len, time_ms) < 0)
+                return ERR_STATE;
         } else if (kind == NOTE_QUERY) {
             replay_query(d, time_ms, r);
         } else if (kind == NOTE_MESSAGE || kind == NOTE_SAME_MESSAGE) {

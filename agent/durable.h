@@ -2,13 +2,15 @@
  * checkpoints, its acknowledgements that wait for the disk.
  *
  * Laws
- * (1) Everything that changes the app is noted before it happens: a message with its source and time, the passing of time that fires a
- *     timer, a message of an inMemory topic, an on-demand query that changes something. So what is on disk - checkpoint and notes behind it - gives the same state and the same outputs
+ * (1) Everything that changes the app is noted before it happens: a message with its source and time, the
+ * passing of time that fires a timer, a message of an inMemory topic, an on-demand query that changes
+ * something. So what is on disk - checkpoint and notes behind it - gives the same state and the same outputs
  *     again: the app is a function of them, chance included (its seed is state).
  * (2) Notes, outputs, marks of one turn are one transaction; receipts are settled behind it and not before.
- * (3) A checkpoint and the end of the notes before it are one transaction. It is due when the notes since the last one are more bytes than that one
- *     had written, and more than the setting "checkpoint.bytes": so checkpoints at most double what is written, however big the state is.
- * (4) In a replay nothing leaves: outputs that were recorded are counted only, log and inMemory sinks are quiet.
+ * (3) A checkpoint and the end of the notes before it are one transaction. It is due when the notes since the
+ * last one are more bytes than that one had written, and more than the setting "checkpoint.bytes": so
+ * checkpoints at most double what is written, however big the state is. (4) In a replay nothing leaves:
+ * outputs that were recorded are counted only, log and inMemory sinks are quiet.
  *
  * On the worker. */
 #ifndef WEIR_AGENT_DURABLE_H
@@ -48,6 +50,8 @@ struct durable {
 
 /* Does the app's text, or else the configuration, want it? */
 bool durable_wanted(const struct plan *plan, bool standard);
+/* The number of an app in a store: of its name, given at first, for good. ERR_IO. */
+int durable_number(struct store *store, const char *app, uint32_t *number, struct err *e);
 /* Finds the app in the store or gives it a number. ERR_IO, ERR_STATE. */
 int durable_open(struct durable **out, struct hosted *h, struct store *store, uint64_t checkpoint_most,
                  struct err *e);
@@ -69,6 +73,8 @@ void durable_owe(struct durable *d, struct source *s, uint64_t receipt, enum out
 /* Identity of a message for repeats.h. */
 uint64_t durable_hash(const struct arrival *a);
 
+/* An entry of the error store goes through the app again: errors_app.h. */
+void durable_note_entry(struct durable *d, const void *bytes, size_t len, int64_t time_ms);
 bool durable_is_dirty(const struct durable *d);
 void durable_collect(struct durable *d, struct store_batch *batch);
 void durable_committed(struct durable *d);

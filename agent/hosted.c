@@ -1,6 +1,7 @@
 /* hosted.c - see hosted.h. */
 #include "agent/hosted.h"
 #include "agent/clock.h"
+#include "agent/errors_app.h"
 #include "agent/metrics.h"
 #include "agent/turn.h"
 #include "engine/base/fault.h"
@@ -27,6 +28,7 @@ static void on_failure(void *user, uint32_t stream, const char *words)
     struct hosted *h = user;
     if (h->replays)
         return;
+    errors_app_failed(h, stream, words);
     metrics_add(&metrics.failed, 1);
     const char *id = stream == UINT32_MAX ? NULL : plan_stream(app_plan(h->app), stream)->id;
     hush_log(&h->hush, LOG_ERROR, h->log_name, "%s%s%san event failed: %s", id ? "stream " : "", id ? id : "",
@@ -35,10 +37,9 @@ static void on_failure(void *user, uint32_t stream, const char *words)
 
 static int on_publish(void *user, struct bind_sink *sink, const struct message *m)
 {
-    (void)user;
     int64_t *account = mem_account;
     mem_account = NULL; /* what waits for a sink is bounded by its outbox and may outlive the app */
-    int rc = sink->user ? outbox_put(sink->user, m) : ERR_IO;
+    int rc = sink->user ? errors_app_put(user, sink, m) : ERR_IO;
     mem_account = account;
     return rc;
 }
@@ -56,9 +57,10 @@ static void on_rejected(void *user, const char *where, const char *why)
 static void on_arriving(void *user, const struct bind_source *source, const struct payload *p)
 {
     struct hosted *h = user;
-    if (!h->durable || h->replays)
+    if (h->replays || (!h->durable && !h->has_tables))
         return;
-    durable_note_topic(h->durable, source->number, p);
+    if (h->durable)
+        durable_note_topic(h->durable, source->number, p);
     commit_note(&h->worker->commit, 1);
 }
 
@@ -87,6 +89,20 @@ static char *name_of_file(const char *file)
     if (end && !end[strlen(".siddhi")] && end != name)
         *end = 0;
     return name;
+}
+
+static int keep_tables(struct hosted *h, struct err *e)
+{
+    struct store *store = h->worker->commit.store;
+    uint32_t number = h->durable ? h->durable->app : 0;
+    if (!store)
+        return err_set(e, ERR_INVALID,
+                       "@store needs a folder, and the agent has none for state: set \"state\", or --state");
+    int rc = h->durable ? 0 : durable_number(store, h->name, &number, e);
+    if (rc == 0)
+        app_keep_tables(h->app, store, number);
+    h->has_tables = rc == 0;
+    return rc;
 }
 
 struct hosted *hosted_new(struct worker *worker, const char *file, const char *text, size_t len,
@@ -120,16 +136,20 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
     h->bind->publish = on_publish;
     h->bind->rejected = on_rejected;
     h->bind->arriving = on_arriving;
+    h->bind->unmapped = errors_app_unmapped;
+    h->bind->undelivered = errors_app_undelivered;
     h->bind->user = h;
     struct app_host host = {.user = h,
                             .sink = on_sink,
                             .has_sinks = on_has_sinks,
                             .failure = on_failure,
+                            .store = errors_app_stream,
                             .seed = (uint64_t)clock_wall_ms() * 2654435761u};
     h->app = app_new(c.plan, &host);
     c.plan = NULL;
     compile_fini(&c);
     mem_account = account;
+    errors_app_open(h, config);
     struct err e;
     bool wanted = durable_wanted(app_plan(h->app), config->durable);
     if (wanted && !worker->commit.store) {
@@ -141,6 +161,11 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
     if (wanted &&
         durable_open(&h->durable, h, worker->commit.store, (uint64_t)config->checkpoint_bytes, &e) < 0) {
         log_write(LOG_ERROR, h->log_name, "its state cannot be used: %s", e.text);
+        hosted_free(h, false);
+        return NULL;
+    }
+    if (plan_has_stored(app_plan(h->app)) && keep_tables(h, &e) < 0) {
+        log_write(LOG_ERROR, h->log_name, "its tables cannot be kept: %s", e.text);
         hosted_free(h, false);
         return NULL;
     }
@@ -355,6 +380,7 @@ static void attach_ports(struct hosted *h)
             h->outboxes[i]->hosted = h;
             h->outboxes[i]->tells_at_once =
                 !h->durable && h->bind->sinks[i].on_error && !strcmp(h->bind->sinks[i].on_error, "stream");
+            outbox_keep(h->outboxes[i], errors_app_wants(h, &h->bind->sinks[i]) ? errors_app_refused : NULL);
         }
     for (int i = 0; i < h->bind->source_count; i++) {
         struct source *s = h->sources[i];
@@ -383,6 +409,7 @@ static void gone(struct hosted *h, const struct hosted *heir, bool retires)
     durable_close(h->durable);
     mem_account = account;
     hush_end(&h->hush, LOG_WARN, h->log_name);
+    hush_end(&h->errors_hush, LOG_WARN, h->log_name);
     inbox_fini(&h->inbox);
     mem_free(h->sources);
     mem_free(h->outboxes);
@@ -391,12 +418,20 @@ static void gone(struct hosted *h, const struct hosted *heir, bool retires)
     mem_free(h);
 }
 
+/* Its tables are written at the end of the turn; a durable app's with its checkpoints. */
+static void note_tables(struct hosted *h)
+{
+    if (!h->durable && app_tables_waiting(h->app))
+        commit_note(&h->worker->commit, 1);
+}
+
 /* A durable app ends at a checkpoint: the next one of its name begins there. */
 static int settle_down(struct hosted *h, struct err *e)
 {
-    if (!h->durable)
+    if (!h->durable && !h->has_tables)
         return 0;
-    h->durable->wants_checkpoint = true;
+    if (h->durable)
+        h->durable->wants_checkpoint = true;
     return commit_now(h->worker, e);
 }
 
@@ -429,11 +464,11 @@ static struct hosted *resurrect(struct hosted *h, const struct config *config, s
 /* The one it replaces has left its state where the new one looks for it. */
 static int take_state(struct hosted *h, struct hosted *old, const struct config *config, struct err *e)
 {
-    if (!h->durable || !old || !old->durable)
+    if (!old || !((h->durable && old->durable) || old->has_tables))
         return 0;
     finish(old);
     int rc = settle_down(old, e);
-    if (rc < 0)
+    if (rc < 0 || !h->durable || !old->durable)
         return rc;
     durable_close(h->durable);
     h->durable = NULL;
@@ -460,7 +495,7 @@ int hosted_start(struct hosted *h, struct hosted *old, const struct config *conf
         close_ports(h, old, false);
         if (was_down)
             hosted_free(old, false);
-        else if (old && old->durable)
+        else if (old && (old->durable || old->has_tables))
             attach_ports(old);
         return rc;
     }
@@ -475,6 +510,7 @@ int hosted_start(struct hosted *h, struct hosted *old, const struct config *conf
         commit_note(&h->worker->commit, 1);
     else
         hosted_flush(h);
+    note_tables(h);
     return 0;
 }
 
@@ -515,6 +551,7 @@ void hosted_advance(struct hosted *h, int64_t now_ms)
         commit_note(&h->worker->commit, 1);
     }
     hosted_work_advance(h, now_ms);
+    note_tables(h);
 }
 
 static void work(struct hosted *h, int source, const struct payload *p, const struct property *properties,
@@ -552,7 +589,8 @@ void hosted_work_message(struct hosted *h, int source, const struct arrival *a, 
         mem_free(properties);
 }
 
-int hosted_work_query(struct hosted *h, const char *text, size_t len, int64_t time_ms, struct result *result, struct err *e)
+int hosted_work_query(struct hosted *h, const char *text, size_t len, int64_t time_ms, struct result *result,
+                      struct err *e)
 {
     int64_t *account = mem_account;
     mem_account = &h->account;
@@ -598,6 +636,7 @@ void hosted_receive(struct hosted *h, const struct arrival *a)
     }
     (void)FAULT("hosted.receive");
     hosted_work_message(h, s->number, a, a->at_ms);
+    note_tables(h);
     (void)FAULT("hosted.received");
 }
 

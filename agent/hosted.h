@@ -10,6 +10,7 @@
 #include "agent/source.h"
 #include "engine/engine.h"
 
+struct errors_replay;
 struct hosted {
     struct hosted *next; /* of the worker's apps */
     struct worker *worker;
@@ -25,9 +26,15 @@ struct hosted {
     bool is_blocked;  /* a sink is full: no turns, no timers until it isn't */
     bool is_started;
     struct durable *durable; /* NULL: the app ends with the agent */
+    bool has_tables;         /* some of its tables are in the store */
     bool replays;            /* a journal is worked off: what happens has been told before */
-    struct hush hush;        /* lines about failed events and sink maps */
-    struct source *current;  /* the source whose message is being worked on, or NULL */
+    struct hush hush;       /* lines about failed events and sink maps */
+    struct errors_replay *again; /* an entry of the error store that is being worked off, or NULL */
+    struct hush errors_hush;           /* lines about what is kept */
+    bool errors_full;                  /* the last of it was refused */
+    bool keeps_errors;                 /* there is an error store */
+    bool keeps_unmapped, keeps_marked; /* it takes messages that no map could read: of all streams; of those with @OnError(action='store') */
+    struct source *current; /* the source whose message is being worked on, or NULL */
 
     /* under the worker's lock */
     struct inbox inbox;
@@ -61,7 +68,8 @@ void hosted_work_message(struct hosted *h, int source, const struct arrival *a, 
 void hosted_work_advance(struct hosted *h, int64_t now_ms);
 void hosted_work_topic(struct hosted *h, int source, const struct payload *p);
 /* An on-demand query of an app that isn't busy with a message; result as app_query leaves it. */
-int hosted_work_query(struct hosted *h, const char *text, size_t len, int64_t time_ms, struct result *result, struct err *e);
+int hosted_work_query(struct hosted *h, const char *text, size_t len, int64_t time_ms, struct result *result,
+                      struct err *e);
 void hosted_flush(struct hosted *h); /* every outbox */
 
 #endif

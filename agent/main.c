@@ -50,6 +50,18 @@ static const struct command commands[] = {
      "  --state DIR    it is in the agent's folder for state, as given to `weir run`\n"
      "  -c FILE        it is where this configuration of the agent has it\n"
      "A change in a durable app is on disk when the command ends with 0.\n", cmd_query},
+    {"errors", "list, replay or discard what failed and was kept",
+     "weir errors list [--app A] [--json] | replay [--app A] N...|--all | discard [--app A] N...|--all|--before TIME",
+     "The error store: messages that could not be mapped, events that failed at a stream with @OnError(action='store') or could not be\n"
+     "sent by a sink with on.error='store'. A message goes back through its source, events into their stream; what goes through is\n"
+     "removed, and for a durable app both are on disk when the command ends with 0. Exit 1 if anything stays.\n"
+     "  --app A        of this app only\n"
+     "  --json         a JSON object for each, with payload and events\n"
+     "  --before TIME  older than 2026-01-31, 2026-01-31T12:00:00 (UTC), or milliseconds since 1970\n"
+     "  --socket PATH  the agent's control socket\n"
+     "  --state DIR    it is in the agent's folder for state, as given to `weir run`\n"
+     "  -c FILE        it is where this configuration of the agent has it\n"
+     "While no agent uses the folder, list and discard work on it directly.\n", cmd_errors},
     {"version", "print the version", "weir version [--json]", "With --json: target, libraries, features.\n", cmd_version},
 };
 /* clang-format on */

@@ -14,6 +14,10 @@ struct metrics {
     _Atomic uint64_t lost;     /* messages for a sink that never will be */
     _Atomic uint64_t repeats;  /* messages that came again and had been taken */
     _Atomic uint64_t commits;  /* transactions of the store */
+    _Atomic uint64_t errors_stored;   /* entries of the error store that were made */
+    _Atomic uint64_t errors_dropped;  /* entries that went for newer ones */
+    _Atomic uint64_t errors_refused;  /* entries there was no room for */
+    _Atomic uint64_t errors_replayed; /* entries that went through */
     _Atomic uint64_t turns;
 };
 extern struct metrics metrics;

@@ -18,7 +18,7 @@ enum {
     RETRY_MOST_MS = 5000,
     DYNAMIC_MOST = 32
 };
-enum entry_state { ENTRY_WAITING, ENTRY_IN_FLIGHT, ENTRY_DONE };
+enum entry_state { ENTRY_WAITING, ENTRY_IN_FLIGHT, ENTRY_REFUSED, ENTRY_DONE };
 
 /* bytes is one block: the message, NUL, then NAME NUL VALUE NUL of each dynamic option. */
 struct outbox_entry {
@@ -58,6 +58,16 @@ static bool entry_done(struct outbox *b, uint64_t number)
     return b->wants_empty && !b->live;
 }
 
+/* Under the lock. It never can be sent. True: somebody waits for this. */
+static bool entry_refused(struct outbox *b, uint64_t number)
+{
+    if (!b->has_keeper)
+        return entry_done(b, number);
+    entry(b, number)->state = ENTRY_REFUSED;
+    b->refused++;
+    return true;
+}
+
 /* ---- what the port calls ---- */
 
 static void on_sent(void *user, uint64_t number, int rc)
@@ -68,8 +78,9 @@ static void on_sent(void *user, uint64_t number, int rc)
     bool wakes = b->is_blocked;
     b->is_blocked = false;
     b->calls++;
+    bool is_kept = is_mine && rc < 0 && b->has_keeper;
     if (is_mine && rc != ERR_IO && rc != ERR_BUSY) {
-        wakes |= entry_done(b, number);
+        wakes |= rc < 0 ? entry_refused(b, number) : entry_done(b, number);
         b->retries = 0;
     } else if (is_mine) {
         entry(b, number)->state = ENTRY_WAITING;
@@ -85,7 +96,7 @@ static void on_sent(void *user, uint64_t number, int rc)
     pthread_mutex_unlock(&b->lock);
     if (is_mine && rc == 0)
         metrics_add(&metrics.out, 1);
-    else if (is_mine && rc != ERR_IO && rc != ERR_BUSY)
+    else if (is_mine && rc != ERR_IO && rc != ERR_BUSY && !is_kept)
         metrics_add(&metrics.lost, 1);
     if (wakes)
         b->wake(b->worker, b);
@@ -114,6 +125,47 @@ static void on_status(void *user, enum port_state state, const char *words)
 static const struct port_host sink_host = {.sent = on_sent, .status = on_status};
 
 /* ---- the worker's side ---- */
+
+static void entry_message(const struct outbox_entry *e, struct message *m, struct option_value *dynamic)
+{
+    const char *at = e->bytes + e->len + 1;
+    *m = (struct message){.number = m->number,
+                          .bytes = e->bytes,
+                          .len = e->len,
+                          .dynamic = dynamic,
+                          .dynamic_count = e->dynamic_count};
+    for (int i = 0; i < e->dynamic_count; i++) {
+        dynamic[i].name = at;
+        at += strlen(at) + 1;
+        dynamic[i].text = at;
+        at += strlen(at) + 1;
+    }
+}
+
+/* On the worker: entries in `state` go to the keeper, as far as it takes them. */
+static void keep_entries(struct outbox *b, enum entry_state state, const char *why)
+{
+    struct option_value dynamic[DYNAMIC_MOST + 1];
+    for (uint64_t n = b->head; n < b->loaded; n++) {
+        struct message m = {.number = n};
+        pthread_mutex_lock(&b->lock);
+        bool is_one = entry(b, n)->state == state;
+        if (is_one)
+            entry_message(entry(b, n), &m, dynamic);
+        pthread_mutex_unlock(&b->lock);
+        if (!is_one)
+            continue;
+        if (b->keep && !b->keep(b, &m, why))
+            return;
+        if (!b->keep)
+            metrics_add(&metrics.lost, 1);
+        pthread_mutex_lock(&b->lock);
+        if (state == ENTRY_REFUSED)
+            b->refused--;
+        entry_done(b, n);
+        pthread_mutex_unlock(&b->lock);
+    }
+}
 
 int outbox_open(struct outbox **out, const struct bind_sink *sink, struct spool *spool, const char *app,
                 const char *stream, uint32_t most_messages, size_t most_bytes,
@@ -153,6 +205,11 @@ void outbox_close(struct outbox *b)
 {
     if (b->port)
         port_close(b->port);
+    if (b->keep && !b->spool) {
+        keep_entries(b, ENTRY_REFUSED, "it can never be sent");
+        keep_entries(b, ENTRY_WAITING, "not delivered before the sink ended");
+        keep_entries(b, ENTRY_IN_FLIGHT, "not known to be delivered when the sink ended");
+    }
     if (b->live && !b->spool) {
         log_write(LOG_ERROR, b->log_name, "sink %s: %" PRIu32 " messages were not delivered", b->name,
                   b->live);
@@ -219,26 +276,10 @@ static void entry_fill(struct outbox_entry *e, const struct message *m)
     }
 }
 
-static void entry_message(const struct outbox_entry *e, struct message *m, struct option_value *dynamic)
-{
-    const char *at = e->bytes + e->len + 1;
-    *m = (struct message){.number = m->number,
-                          .bytes = e->bytes,
-                          .len = e->len,
-                          .dynamic = dynamic,
-                          .dynamic_count = e->dynamic_count};
-    for (int i = 0; i < e->dynamic_count; i++) {
-        dynamic[i].name = at;
-        at += strlen(at) + 1;
-        dynamic[i].text = at;
-        at += strlen(at) + 1;
-    }
-}
-
 /* Hands over the entry `next`. 0: go on; ERR_BUSY: the port will call. ERR_INVALID: it left as lost. */
 static int hand_over(struct outbox *b, uint64_t number)
 {
-    struct option_value dynamic[DYNAMIC_MOST];
+    struct option_value dynamic[DYNAMIC_MOST + 1];
     struct message m = {.number = number};
     for (;;) {
         pthread_mutex_lock(&b->lock);
@@ -251,12 +292,14 @@ static int hand_over(struct outbox *b, uint64_t number)
         uint64_t calls = b->calls;
         entry_message(e, &m, dynamic);
         pthread_mutex_unlock(&b->lock);
+        if (m.dynamic_count && !strcmp(dynamic[m.dynamic_count - 1].name, OUTBOX_EVENTS))
+            m.dynamic_count--;
         int rc = port_send(b->port, &m);
         if (rc == 0)
             return 0;
         pthread_mutex_lock(&b->lock);
         if (rc != ERR_BUSY && rc != ERR_IO) {
-            entry_done(b, number);
+            entry_refused(b, number);
             pthread_mutex_unlock(&b->lock);
             return rc;
         }
@@ -500,7 +543,7 @@ bool outbox_replayed(struct outbox *b)
 
 int outbox_put(struct outbox *b, const struct message *m)
 {
-    if (m->dynamic_count > DYNAMIC_MOST || m->len > UINT32_MAX / 2)
+    if (m->dynamic_count > DYNAMIC_MOST + 1 || m->len > UINT32_MAX / 2)
         return ERR_TOO_BIG;
     if (b->spool)
         return spool_put(b, m);
@@ -521,8 +564,27 @@ int outbox_put(struct outbox *b, const struct message *m)
     return rc == ERR_BUSY ? 0 : rc;
 }
 
+void outbox_keep(struct outbox *b, bool (*keep)(struct outbox *b, const struct message *m, const char *why))
+{
+    pthread_mutex_lock(&b->lock);
+    b->keep = keep;
+    b->has_keeper = keep != NULL;
+    pthread_mutex_unlock(&b->lock);
+}
+
+static void keep_refused(struct outbox *b)
+{
+    pthread_mutex_lock(&b->lock);
+    bool has_some = b->refused > 0;
+    pthread_mutex_unlock(&b->lock);
+    if (has_some)
+        keep_entries(b, ENTRY_REFUSED, "it can never be sent");
+}
+
 static void refused(struct outbox *b, uint64_t number)
 {
+    if (b->has_keeper)
+        return;
     metrics_add(&metrics.lost, 1);
     hush_log(&b->hush, LOG_ERROR, b->log_name,
              "sink %s: message %" PRIu64 " can never be sent and is dropped", b->name, number);
@@ -541,10 +603,8 @@ static bool is_stale(struct outbox *b, uint64_t number)
     return true;
 }
 
-void outbox_flush(struct outbox *b)
+static void flush(struct outbox *b)
 {
-    if (b->replays)
-        return;
     for (;;) {
         pthread_mutex_lock(&b->lock);
         trim(b);
@@ -570,6 +630,14 @@ void outbox_flush(struct outbox *b)
         if (rc < 0)
             refused(b, number);
     }
+}
+
+void outbox_flush(struct outbox *b)
+{
+    if (b->replays)
+        return;
+    flush(b);
+    keep_refused(b);
 }
 
 bool outbox_holds(struct outbox *b)

@@ -153,7 +153,7 @@ static void resume(struct worker *w, struct hosted *h)
 /* The disk doesn't take what it did: it must not do more. */
 static bool is_held(const struct worker *w, const struct hosted *h)
 {
-    return h->durable && w->commit.is_stuck;
+    return (h->durable || h->has_tables) && w->commit.is_stuck;
 }
 
 void worker_wake_apps(struct worker *w)
@@ -161,7 +161,7 @@ void worker_wake_apps(struct worker *w)
     w->due_ms = INT64_MIN;
     for (struct hosted *h = w->apps; h; h = h->next) {
         pthread_mutex_lock(&w->lock);
-        if (h->durable && h->inbox.waiting_messages && !h->is_blocked)
+        if ((h->durable || h->has_tables) && h->inbox.waiting_messages && !h->is_blocked)
             worker_ready(w, h);
         pthread_mutex_unlock(&w->lock);
     }
@@ -193,7 +193,7 @@ static uint32_t turn(struct worker *w, struct hosted *h, bool ignores_bounds)
         settle(half->bytes + from, half->bytes + half->at);
         hosted_flush(h);
     }
-    if (h->durable)
+    if (h->durable || app_tables_waiting(h->app))
         atomic_store(&w->commit_pending, true);
     metrics_add(&metrics.in, count);
     metrics_add(&metrics.turns, 1);
@@ -482,6 +482,8 @@ static void end(struct worker *w, void *user)
         w->retiring = b->next_retiring;
         close_retired(w, b);
     }
+    struct err e;
+    (void)commit_now(w, &e); /* what these left in the error store */
     w->ends = true;
 }
 

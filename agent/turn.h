@@ -30,6 +30,7 @@ struct worker {
     bool ends;
     struct bus *bus;
     struct commit commit; /* of its durable apps */
+    struct errors *errors; /* the agent's; NULL: there is none. Set before there are apps */
     struct hosted *apps;
     struct outbox *retiring;
     int64_t retire_us; /* how long an outbox may retire */

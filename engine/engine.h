@@ -50,6 +50,7 @@ uint32_t plan_stream_count(const struct plan *p);
 const struct schema *plan_stream(const struct plan *p, uint32_t stream);
 const struct ast_definition *plan_stream_definition(const struct plan *p, uint32_t stream); /* NULL when inferred */
 int plan_find_stream(const struct plan *p, const char *id); /* or -1 */
+bool plan_stores_errors(const struct plan *p);              /* a stream has @OnError(action='store') */
 void plan_explain(const struct plan *p, struct buf *out);
 
 /* ---- the running app ---- */
@@ -66,6 +67,8 @@ struct app_host {
     void (*query)(void *user, const char *name, int64_t at_ms, const struct batch *b);
     /* An event failed: logged here, once, whatever @OnError then does. stream is UINT32_MAX for a timer, a window, an inner stream. */
     void (*failure)(void *user, uint32_t stream, const char *words);
+    /* Behind failure, for a stream with @OnError(action='store'): the events, which the host may keep. May be NULL. */
+    void (*store)(void *user, uint32_t stream, const struct batch *b, const char *words);
     uint64_t seed; /* for UUID() and random functions */
 };
 struct app *app_new(struct plan *plan, const struct app_host *host); /* takes plan; host is copied */
@@ -116,5 +119,19 @@ struct app_upgrade {
 uint64_t app_checkpoint(struct app *app, const struct state_home *home);
 int app_restore(struct app *app, const struct state_home *home, struct app_upgrade *upgrade, struct err *e);
 const char *plan_text(const struct plan *p); /* the app's, with variables put in */
+
+/* Tables of @store(type='lmdb') (spec 08 section 5). store: borrowed, and may be read at any time; number: the app's in it. Between app_new and
+ * app_start; without it they are in memory and end with the app. app_start finds them: ERR_STATE when one is there with another definition.
+ *
+ * What they change is in memory until the host gathers it into a batch, and the batch is applied: of an app that is not durable at the end of
+ * each turn; of a durable one with each checkpoint and never else, for the journal behind the checkpoint makes the same changes again. waiting:
+ * bytes of memory they hold until then, so that the host can see to it early. */
+struct store;
+struct store_batch;
+bool plan_has_stored(const struct plan *p);
+void app_keep_tables(struct app *app, struct store *store, uint32_t number);
+uint64_t app_tables_waiting(const struct app *app);
+void app_tables_collect(struct app *app, struct store_batch *batch);
+void app_tables_committed(struct app *app); /* the batch is on the disk */
 
 #endif

@@ -59,18 +59,81 @@ static void reject(struct bind *b, const char *word, uint32_t stream, const stru
         log_write(LOG_ERROR, app_name(b->app), "%s: %s", where, e->text);
 }
 
-int bind_receive(struct bind *b, struct bind_source *s, const struct payload *p,
-                 const struct property *properties, int property_count)
+/* A message's chunks, held back. */
+struct holding {
+    struct receiving to;
+    struct chunk {
+        struct row **rows;
+        uint32_t count;
+        bool is_batch;
+    } * chunks;
+    uint32_t count, row_count;
+    const uint32_t *only;
+    uint32_t only_count, only_at;
+};
+
+static bool is_wanted(struct holding *g)
+{
+    uint32_t at = g->row_count++;
+    if (g->only_count == 0)
+        return true;
+    bool wanted = g->only_at < g->only_count && g->only[g->only_at] == at;
+    g->only_at += wanted;
+    return wanted;
+}
+
+static void hold_rows(void *user, struct row **rows, uint32_t count, bool is_batch)
+{
+    struct holding *g = user;
+    struct chunk c = {.rows = mem_array((size_t)count + 1, sizeof(struct row *)), .is_batch = is_batch};
+    for (uint32_t i = 0; i < count; i++) {
+        if (is_wanted(g))
+            c.rows[c.count++] = rows[i];
+        else
+            row_unref(rows[i]);
+    }
+    g->chunks = mem_resize(g->chunks, (size_t)g->count + 1, sizeof(*g->chunks));
+    g->chunks[g->count++] = c;
+}
+
+static int receive_with(struct bind *b, struct bind_source *s, const struct payload *p,
+                        const struct property *properties, int property_count, map_rows_fn rows, void *user)
 {
     struct err e = {0};
-    struct receiving r = {b, s};
     s->messages++;
-    int rc = map_read(s->map, p, properties, property_count, app_now(b->app), receive_rows, &r, &e);
+    int rc = map_read(s->map, p, properties, property_count, app_now(b->app), rows, user, &e);
     if (rc == 0)
         return 0;
     s->rejected++;
     reject(b, "source", s->stream, s->map, &e);
+    if (b->unmapped)
+        b->unmapped(b->user, s, p, properties, property_count, e.text);
     return ERR_INVALID;
+}
+
+int bind_receive_again(struct bind *b, struct bind_source *s, const struct payload *p,
+                       const struct property *properties, int property_count, const uint32_t *only,
+                       uint32_t only_count)
+{
+    struct holding g = {.to = {b, s}, .only = only, .only_count = only_count};
+    int rc = receive_with(b, s, p, properties, property_count, hold_rows, &g);
+    for (uint32_t i = 0; i < g.count; i++) {
+        struct chunk *c = &g.chunks[i];
+        if (rc == 0 && c->count > 0)
+            receive_rows(&g.to, c->rows, c->count, c->is_batch);
+        for (uint32_t k = 0; rc < 0 && k < c->count; k++)
+            row_unref(c->rows[k]);
+        mem_free(c->rows);
+    }
+    mem_free(g.chunks);
+    return rc;
+}
+
+int bind_receive(struct bind *b, struct bind_source *s, const struct payload *p,
+                 const struct property *properties, int property_count)
+{
+    struct receiving r = {b, s};
+    return receive_with(b, s, p, properties, property_count, receive_rows, &r);
 }
 
 static void receive_topic(void *user, const char *topic, const struct payload *p)
@@ -120,6 +183,8 @@ struct publishing {
     int count;
     struct option_value **dynamic; /* of each sink, rendered; NULL without any */
     int partition;                 /* PARTITIONED: the destination */
+    const struct batch *batch;     /* what is being mapped */
+    bool is_kept;                  /* on.error='store': its events are with the error store */
     bool failed;                   /* on.error='stream'; why: */
     char words[256];
 };
@@ -156,7 +221,10 @@ static int publish_to(struct publishing *p, int which, const struct payload *pay
         return err_set(e, ERR_IO, "not connected");
     struct message m = {
         .bytes = payload->bytes, .len = payload->len, .dynamic = dynamic, .dynamic_count = s->dynamic_count};
+    const struct batch *outer = b->sending;
+    b->sending = p->batch;
     int rc = b->publish(b->user, s, &m);
+    b->sending = outer;
     return rc < 0 ? err_set(e, rc, "%s did not take the message", s->type->name) : 0;
 }
 
@@ -187,6 +255,17 @@ static int publish_by_strategy(struct publishing *p, const struct payload *paylo
     }
 }
 
+/* Once for the events of a batch, however many payloads they make: a replay sends them all again. */
+static bool keep(struct publishing *p, const struct bind_sink *s, const struct payload *payload,
+                 const struct err *e)
+{
+    struct bind *b = p->b;
+    if (strcmp(s->on_error, "store") != 0 || !b->undelivered)
+        return false;
+    p->is_kept = p->is_kept || b->undelivered(b->user, s, p->batch, payload, e->text);
+    return p->is_kept;
+}
+
 static void publish_payload(void *user, const struct payload *payload)
 {
     struct publishing *p = user;
@@ -196,6 +275,8 @@ static void publish_payload(void *user, const struct payload *payload)
         return;
     struct bind_sink *s = &p->sinks[which];
     s->failed++;
+    if (keep(p, s, payload, &e))
+        return;
     if (strcmp(s->on_error, "stream") == 0) {
         p->failed = true;
         snprintf(p->words, sizeof(p->words), "sink %s: %.200s", s->type->name, e.text);
@@ -210,9 +291,12 @@ static void write_batch(struct publishing *p, const struct batch *batch)
 {
     struct err e = {0};
     struct bind_sink *s = &p->sinks[0];
+    p->batch = batch;
+    p->is_kept = false;
     if (map_write(s->map, batch, publish_payload, p, &e) == 0)
         return;
     s->failed++;
+    (void)keep(p, s, NULL, &e);
     reject(p->b, "sink", s->stream, s->map, &e);
 }
 

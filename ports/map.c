@@ -41,8 +41,20 @@ void map_rows_add(struct map_rows *list, struct row *row)
     list->rows[list->count++] = row;
 }
 
+void map_rows_skip(struct map_rows *list)
+{
+    struct map_failed *f = &list->m->failing;
+    if (f->count == f->cap) {
+        f->cap = f->cap ? f->cap * 2 : 8;
+        f->at = mem_resize(f->at, f->cap, sizeof(*f->at));
+    }
+    f->at[f->count++] = list->count + list->skipped++;
+}
+
 void map_rows_drop(struct map_rows *list)
 {
+    list->m->failing.count = 0;
+    list->skipped = 0;
     for (uint32_t i = 0; i < list->count; i++)
         row_unref(list->rows[i]);
     list->count = 0;
@@ -386,6 +398,7 @@ void map_close(struct mapper *m)
         return;
     if (m->type->close)
         m->type->close(m);
+    mem_free(m->failed.at);
     buf_fini(&m->out);
     arena_fini(&m->scratch);
 }
@@ -425,12 +438,15 @@ static bool has_transport(const struct mapper *m)
 int map_read(struct mapper *m, const struct payload *in, const struct property *properties,
              int property_count, int64_t now_ms, map_rows_fn emit, void *user, struct err *e)
 {
+    m->failed.count = 0;
     if ((in->kind == PAYLOAD_TEXT || in->kind == PAYLOAD_BYTES) && in->len > LIMIT_MESSAGE_BYTES)
         return err_set(e, ERR_INVALID, "a message of %zu bytes, and the limit is %d", in->len,
                        LIMIT_MESSAGE_BYTES);
     struct arena_mark mark = arena_mark(&m->scratch);
     struct value *outer = m->transport, *values = NULL;
+    struct map_failed failing = m->failing; /* borrowed, as the values, by whoever is served now */
     int rc = 0;
+    m->failing = (struct map_failed){0};
     m->entered++;
     if (has_transport(m)) {
         values = arena_array(&m->scratch, m->schema->count, sizeof(*values));
@@ -442,6 +458,9 @@ int map_read(struct mapper *m, const struct payload *in, const struct property *
     for (uint32_t i = 0; values && i < m->schema->count; i++)
         value_drop(values[i]);
     m->transport = outer;
+    mem_free(m->failed.at);
+    m->failed = m->failing;
+    m->failing = failing;
     m->entered--;
     arena_reset(&m->scratch, mark);
     return rc;

@@ -269,6 +269,8 @@ static int csv_read(struct mapper *m, const struct payload *in, const struct pro
             map_rows_add(&list, row);
         else
             dropped = true;
+        if (!row && c->grouping)
+            map_rows_skip(&list);
     }
     if (rc < 0) {
         map_rows_drop(&list);

@@ -14,8 +14,10 @@ extern const struct map_type map_type_json, map_type_csv, map_type_text, map_typ
 struct map_rows {
     struct mapper *m;
     struct row **rows;
-    uint32_t count, cap;
+    uint32_t count, cap, skipped;
 };
+/* An event in the place of the next row doesn't fit, and those behind it may: see mapper.failing. */
+void map_rows_skip(struct map_rows *list);
 void map_rows_add(struct map_rows *list, struct row *row); /* takes the reference */
 void map_rows_drop(struct map_rows *list);
 /* As one chunk (an array), or each for itself. */

@@ -456,8 +456,10 @@ static int read_array(struct reading *r, struct map_rows *list)
         int one = read_element(r, list);
         if (one < 0)
             return one;
-        if (one == DROPPED)
+        if (one == DROPPED) {
+            map_rows_skip(list);
             rc = DROPPED;
+        }
     }
     if (r->scan.wrong || !json_end(&r->scan))
         return malformed(r);
@@ -612,6 +614,8 @@ static int read_custom_events(struct reading *r, struct map_rows *list, const st
         *is_array = true;
         for (uint32_t i = 0; i < ev.count && rc >= 0; i++) {
             int one = read_custom_event(r, list, &ev.tokens[i], captures);
+            if (one == DROPPED)
+                map_rows_skip(list);
             rc = one != 0 ? one : rc;
         }
         return rc;
@@ -628,6 +632,8 @@ static int read_custom_events(struct reading *r, struct map_rows *list, const st
     while (rc >= 0 && json_element(&scan, &first) && json_value(&scan, &element) &&
            json_skip(&scan, &element)) {
         int one = read_custom_event(r, list, &element, captures);
+        if (one == DROPPED)
+            map_rows_skip(list);
         rc = one != 0 ? one : rc;
     }
     return rc;

@@ -361,6 +361,8 @@ static int read_group(struct reading *r, struct map_rows *list, const char *byte
             end -= line_len;
         if (end > at) {
             int one = read_event(r, list, bytes + at, bytes + end);
+            if (one < 0)
+                map_rows_skip(list);
             rc = one < 0 ? one : rc;
         }
         at = from = next;

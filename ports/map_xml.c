@@ -145,6 +145,14 @@ static int drop(struct reading *r, const char *what, const char *name)
     return ERR_INVALID;
 }
 
+/* A piece may have begun in the message before: its place says nothing. */
+static void skip(struct reading *r, struct row *row)
+{
+    row_unref(row);
+    if (!r->x->streams)
+        map_rows_skip(r->list);
+}
+
 static struct xml_slice trimmed(struct xml_slice s)
 {
     while (s.len > 0 && (unsigned char)s.bytes[0] <= ' ') {
@@ -191,7 +199,7 @@ static int read_default(struct reading *r, const struct xml_node *root)
         if (read_default_event(r, c, row, seen) == 0)
             map_rows_add(r->list, row);
         else
-            row_unref(row);
+            skip(r, row);
     }
     return 0;
 }
@@ -318,7 +326,7 @@ static int read_custom_event(struct reading *r, struct xml_node *event)
     if (rc == 0)
         map_rows_add(r->list, row);
     else
-        row_unref(row);
+        skip(r, row);
     return rc;
 }
 

@@ -9,6 +9,7 @@ enum {
     LIMIT_TABLE_KEY = 64,                    /* attributes of a table's primary key */
     LIMIT_PARSE_DEPTH = 200,                 /* nesting of expressions, annotations, JSON */
     LIMIT_DIAGNOSTICS = 50,                  /* errors shown for one app */
+    LIMIT_TABLES_WAITING = 16 * 1024 * 1024, /* memory of unwritten changes of an app's stored tables: then a checkpoint is due */
     LIMIT_SEND_DEPTH = 200,                  /* streams that feed each other in one push */
     LIMIT_TURN_MESSAGES = 256,               /* messages of one turn */
     LIMIT_SCRIPT_STEPS = 10 * 1000 * 1000,   /* of one call of a script function: turns of loops, calls */

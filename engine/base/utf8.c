@@ -132,7 +132,7 @@ int utf8_compare_units(const char *a, size_t alen, const char *b, size_t blen)
     return (alen > blen) - (alen < blen);
 }
 
-int32_t utf8_java_hash(const char *s, size_t len)
+int32_t utf8_java_hash_any(const char *s, size_t len)
 {
     uint32_t h = 0;
     while (len > 0 && (unsigned char)*s < 0x80) {

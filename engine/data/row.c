@@ -45,13 +45,15 @@ void row_free(struct row *r)
     const size_t count = r->count, cells_at = row_cells_at(count);
     const union cell *cells = (const union cell *)(const void *)((const char *)r + cells_at);
     for (size_t i = 0; i < count; i++) {
-        if (r->types[i] == TYPE_STRING) {
+        if (!type_is_counted(r->types[i]))
+            continue;
+        if (LIKELY(r->types[i] == TYPE_STRING)) {
             struct text *s = cells[i].s;
             if (LIKELY(s->refs != TEXT_SCRATCH) && UNLIKELY(--s->refs == 0)) {
                 row_free_from(r, i);
                 return;
             }
-        } else if (UNLIKELY(r->types[i] == TYPE_OBJECT) && --cells[i].o->refs == 0) {
+        } else if (--cells[i].o->refs == 0) {
             row_free_from(r, i);
             return;
         }

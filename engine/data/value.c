@@ -31,7 +31,8 @@ const char *type_name(enum type t)
 static size_t text_bytes(size_t len)
 {
     ASSERT(len < UINT32_MAX - sizeof(struct text));
-    return offsetof(struct text, bytes) + len + 1;
+    size_t bytes = offsetof(struct text, bytes) + len + 1;
+    return bytes < TEXT_BYTES_MIN ? TEXT_BYTES_MIN : bytes;
 }
 
 static struct text *text_begin(struct text *s, uint32_t refs, size_t len)

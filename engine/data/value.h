@@ -30,8 +30,16 @@ static inline bool type_is_numeric(enum type t)
     return t >= TYPE_INT && t <= TYPE_DOUBLE;
 }
 
+/* Do values of type t point at something counted? */
+static inline bool type_is_counted(uint32_t t)
+{
+    return ((1u << TYPE_STRING | 1u << TYPE_OBJECT) >> t & 1) != 0;
+}
+
 #define TEXT_SCRATCH UINT32_MAX
 
+/* Of a struct text with its bytes: those of the shortest texts can be read as one word. */
+enum { TEXT_BYTES_MIN = 16 };
 struct text {
     uint32_t refs;
     uint32_t len;
@@ -123,7 +131,15 @@ static inline uint32_t text_word(const char *p)
     memcpy(&w, p, sizeof(w));
     return w;
 }
-/* Keys are short: without a call, by words that may overlap. */
+/* The first len bytes, at most 3, of a word read from memory. */
+static inline uint32_t text_head(uint32_t word, size_t len)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap32(word);
+#endif
+    return word & ((1u << 8 * len) - 1);
+}
+/* Keys are short: without a call, by words that may overlap, and with no branch that depends on the length of the shortest. */
 static inline bool text_equal(const struct text *a, const struct text *b)
 {
     if (a == b)
@@ -131,12 +147,11 @@ static inline bool text_equal(const struct text *a, const struct text *b)
     const size_t len = a->len;
     if (len != b->len)
         return false;
+    if (len < 4)
+        return text_head(text_word(a->bytes) ^ text_word(b->bytes), len) == 0;
     if (len > 8)
         return memcmp(a->bytes, b->bytes, len) == 0;
-    if (len >= 4)
-        return text_word(a->bytes) == text_word(b->bytes) && text_word(a->bytes + len - 4) == text_word(b->bytes + len - 4);
-    return len == 0 ||
-           (a->bytes[0] == b->bytes[0] && a->bytes[len / 2] == b->bytes[len / 2] && a->bytes[len - 1] == b->bytes[len - 1]);
+    return text_word(a->bytes) == text_word(b->bytes) && text_word(a->bytes + len - 4) == text_word(b->bytes + len - 4);
 }
 
 /* A reference that lasts: counts, or copies what lies in scratch. */

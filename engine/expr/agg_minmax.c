@@ -10,12 +10,9 @@
  * Law: values have the tag of the argument's type; another tag fails the event. Integers compare as longs,
  * the others as doubles. */
 #include "engine/expr/agg.h"
+#include "engine/expr/agg_spot.h"
 #include <math.h>
 
-struct extreme {
-    union cell value;
-    int64_t has;
-};
 struct queue_state {
     union cell *cells; /* ring of cap, a power of two */
     uint32_t head, count, cap;
@@ -220,6 +217,8 @@ static int bind_extreme(struct expr_ctx *c, struct expr *e, const struct ast_exp
     if (c->aggs->removable) {
         e->agg = &queue_type;
         e->eval = e->eval == eval_max ? eval_max_queue : eval_min_queue;
+    } else if (e->left->eval == eval_attr && e->left->type == TYPE_DOUBLE) {
+        e->spot = e->eval == eval_max ? SPOT_MAX : SPOT_MIN;
     }
     return 0;
 }

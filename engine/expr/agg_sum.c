@@ -5,17 +5,11 @@
  * 2^53. */
 #include "engine/base/num.h"
 #include "engine/expr/agg.h"
+#include "engine/expr/agg_spot.h"
 #include <math.h>
 
-struct total {
-    double sum;
-    int64_t count;
-};
 struct long_total {
     int64_t sum;
-    int64_t count;
-};
-struct count {
     int64_t count;
 };
 struct deviation {
@@ -73,17 +67,6 @@ static __attribute__((noinline)) bool total_update_slow(const struct expr *e, st
     return false;
 }
 
-/* More may have been removed than added (joins, spec 05): an addition shows the sum even when the count comes
- * to 0. */
-static struct value sum_result(double sum, int64_t count, bool added)
-{
-    return added || count ? value_double(sum) : VALUE_NULL;
-}
-static struct value avg_result(double sum, int64_t count, bool added)
-{
-    (void)added;
-    return count ? value_double(sum / (double)count) : VALUE_NULL;
-}
 static struct value no_result(double sum, int64_t count, bool added)
 {
     (void)sum, (void)count, (void)added;
@@ -127,6 +110,8 @@ static int bind_total(struct expr_ctx *c, struct expr *e, const struct ast_expr 
 {
     (void)c;
     (void)call;
+    if (e->left->eval == eval_attr && e->left->type == TYPE_DOUBLE)
+        e->spot = e->eval == eval_sum_double_attr ? SPOT_SUM : e->eval == eval_avg_attr ? SPOT_AVG : SPOT_NONE;
     e->touch = e->eval == eval_sum_double_attr || e->eval == eval_avg_attr ? touch_total_attr : touch_total;
     return 0;
 }
@@ -186,6 +171,15 @@ static struct value eval_count(const struct expr *e, struct frame *f)
 static struct value eval_count_attr(const struct expr *e, struct frame *f)
 {
     return count_event(e, f);
+}
+
+static int bind_count(struct expr_ctx *c, struct expr *e, const struct ast_expr *call)
+{
+    (void)c;
+    (void)call;
+    if (!e->left || e->left->flags & EXPR_PURE)
+        e->spot = SPOT_COUNT;
+    return 0;
 }
 
 /* ---- stdDev ---- */
@@ -270,7 +264,7 @@ static struct value eval_or(const struct expr *e, struct frame *f)
 const struct aggregator agg_numbers[] = {
     {NULL, "and", "b", TYPE_BOOL, &truths_type, eval_and, NULL, NULL},
     {NULL, "avg", "n", TYPE_DOUBLE, &total_type, eval_avg, eval_avg_attr, bind_total},
-    {NULL, "count", "?a", TYPE_LONG, &count_type, eval_count, eval_count_attr, NULL},
+    {NULL, "count", "?a", TYPE_LONG, &count_type, eval_count, eval_count_attr, bind_count},
     {NULL, "or", "b", TYPE_BOOL, &truths_type, eval_or, NULL, NULL},
     {NULL, "stdDev", "n", TYPE_DOUBLE, &deviation_type, eval_deviation, NULL, NULL},
     {NULL, "sum", "w", TYPE_LONG, &long_total_type, eval_sum_long, eval_sum_long_attr, NULL},

@@ -22,10 +22,8 @@ struct expr *expr_literal(struct arena *a, struct value v, enum type type)
     struct expr *e = expr_new(a, eval_literal, type);
     e->flags = EXPR_CONST | EXPR_PURE;
     if (v.type == TYPE_STRING) {
-        struct text *s = arena_alloc(a, sizeof(struct text) + v.as.s->len + 1);
+        struct text *s = text_scratch(a, v.as.s->bytes, v.as.s->len);
         s->refs = 1; /* the plan's own: never reaches 0 */
-        s->len = v.as.s->len;
-        memcpy(s->bytes, v.as.s->bytes, s->len);
         text_hash(s);
         v.as.s = s;
     }

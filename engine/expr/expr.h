@@ -67,6 +67,9 @@ struct frame {
 
 typedef struct value (*eval_fn)(const struct expr *e, struct frame *f);
 
+/* An aggregator that may be done without a call: agg_spot.h. */
+enum agg_spot { SPOT_NONE, SPOT_SUM, SPOT_AVG, SPOT_MAX, SPOT_MIN, SPOT_COUNT };
+
 enum {
     EXPR_CONST = 1,     /* a literal */
     EXPR_PURE = 2,      /* cannot fail, no state: may be skipped when nobody needs the result */
@@ -82,6 +85,7 @@ struct expr {
     uint32_t type_at; /* byte offsets inside the row, for attribute nodes */
     uint32_t cell_at;
     unsigned flags;
+    enum agg_spot spot; /* aggregators over a plain column of doubles, and count */
     int arg_count;
     struct value literal; /* constants; text kept by the arena of the plan with refs 1 that never reaches 0 */
     struct expr *left, *right;

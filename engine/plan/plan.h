@@ -69,6 +69,7 @@ struct plan {
     char *text;
     const char *name;
     bool playback;
+    bool has_stored; /* a table of @store(type='lmdb') */
     int64_t idle_ms, increment_ms; /* playback's; 0: none */
     struct ast_app *ast;
     struct plan_element **elements; /* all, in order of making */

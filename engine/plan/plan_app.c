@@ -379,3 +379,11 @@ int plan_find_stream(const struct plan *p, const char *id)
     }
     return -1;
 }
+
+bool plan_stores_errors(const struct plan *p)
+{
+    for (int i = 0; i < p->stream_count; i++)
+        if (p->streams[i]->on_error == ON_ERROR_STORE)
+            return true;
+    return false;
+}

@@ -133,8 +133,10 @@ static int query_chain(struct planner *p, const struct ast_query *ast)
         rate->next = output;
     if (ast->input_kind == INPUT_SINGLE && from.last && from.last->type->keep) {
         struct kept_plan *kept = arena_alloc(p->arena, sizeof(*kept));
-        if (select_kept((const struct select_plan *)select, kept))
+        if (select_kept((const struct select_plan *)select, kept)) {
             from.last->type->keep(from.last, kept);
+            select_see((struct select_plan *)select, kept);
+        }
     }
     if (from.finish)
         from.finish(&from, select);

@@ -2,9 +2,11 @@
  * way a condition is executed is decided here and nowhere else: see search_of. */
 #include "engine/base/limits.h"
 #include "engine/base/utf8.h"
+#include "engine/lang/parse.h"
 #include "engine/plan/plan.h"
 #include "engine/run/lookup.h"
 #include "engine/run/table.h"
+#include <stdlib.h>
 #include <strings.h>
 
 /* ---- define table ---- */
@@ -33,6 +35,8 @@ static void key_finish(struct planner *p, const struct schema *schema, struct ta
     struct buf label;
     k->type = schema->attributes[k->columns[0]].type;
     k->is_ordered = k->count == 1 && type_is_numeric(k->type);
+    for (int i = 1; i < k->count; i++)
+        k->is_turned |= k->columns[i] < k->columns[i - 1];
     buf_init(&label, 4096);
     for (int i = 0; i < k->count; i++)
         buf_printf(&label, "%s%s", i ? ", " : "", schema->attributes[k->columns[i]].name);
@@ -64,6 +68,7 @@ static void define_primary(struct planner *p, struct table_plan *t, const struct
         return;
     }
     key_finish(p, schema, k, "primary key");
+    k->span = a->span;
 }
 
 static void define_index(struct planner *p, struct table_plan *t, const struct ast_annotation *a)
@@ -115,18 +120,53 @@ static void sort_indexes(struct table_plan *t)
     }
 }
 
-static void define_store(struct planner *p, const struct ast_annotation *a)
+static void cache_time(struct planner *p, const struct ast_annotation *cache, const char *name)
+{
+    const struct ast_element *e = ast_find_element(cache, name);
+    if (e && parse_time(e->value) <= 0) {
+        diag_error(p->diags, e->span, "'%s' of @Cache is not a time above 0: '%s'", name, e->value);
+        diag_hint(p->diags, "write a number and a unit: '10 sec', '15 min'");
+    }
+}
+
+/* A cache answers what the store would (spec 08 section 5), and this store keeps the pages that are asked for
+ * in memory: so what is said is checked, and nothing comes of it. */
+static void define_cache(struct planner *p, const struct ast_annotation *cache)
+{
+    const struct ast_element *size = ast_find_element(cache, "size");
+    const struct ast_element *policy = ast_find_element(cache, "cache.policy");
+    if (!size || strspn(size->value, "0123456789") != strlen(size->value) ||
+        strtol(size->value, NULL, 10) <= 0) {
+        diag_error(p->diags, size ? size->span : cache->span, "@Cache needs a size: how many rows");
+        diag_hint(p->diags, "@Cache(size='1000', cache.policy='LRU')");
+    }
+    if (policy && strcasecmp(policy->value, "FIFO") != 0 && strcasecmp(policy->value, "LRU") != 0 &&
+        strcasecmp(policy->value, "LFU") != 0) {
+        diag_error(p->diags, policy->span, "there is no cache policy '%s'", policy->value);
+        diag_hint(p->diags, "FIFO, LRU or LFU");
+    }
+    cache_time(p, cache, "retention.period");
+    cache_time(p, cache, "purge.interval");
+}
+
+static bool define_store(struct planner *p, const struct ast_annotation *a)
 {
     const struct ast_element *type = ast_find_element(a, "type");
     if (!type) {
         diag_error(p->diags, a->span, "@Store needs a type");
-        return;
+        return false;
     }
-    if (strcasecmp(type->value, "lmdb") == 0) {
-        diag_unsupported(p->diags, a->span, "store:lmdb");
-        return;
+    if (strcasecmp(type->value, "lmdb") != 0) {
+        diag_error(p->diags, type->span, "there is no store '%s'", type->value);
+        diag_hint(p->diags, "@Store(type='lmdb') keeps the table in the agent's folder of state");
+        return false;
     }
-    diag_error(p->diags, type->span, "there is no store '%s'", type->value);
+    for (const struct ast_annotation *n = a->nested; n; n = n->next) {
+        if (strcasecmp(n->name.text, "Cache") == 0)
+            define_cache(p, n);
+    }
+    p->plan->has_stored = true;
+    return true;
 }
 
 void plan_define_table(struct planner *p, const struct ast_definition *def)
@@ -137,20 +177,27 @@ void plan_define_table(struct planner *p, const struct ast_definition *def)
     struct table_plan *t = arena_alloc(p->arena, sizeof(*t));
     t->element = e;
     e->config = t;
+    bool is_stored = false;
     for (const struct ast_annotation *a = def->annotations; a; a = a->next) {
         if (strcasecmp(a->name.text, "PrimaryKey") == 0)
             define_primary(p, t, a);
         else if (strcasecmp(a->name.text, "Index") == 0)
             define_index(p, t, a);
         else if (strcasecmp(a->name.text, "Store") == 0)
-            define_store(p, a);
+            is_stored |= define_store(p, a);
         else if (strcasecmp(a->name.text, "IndexBy") == 0) {
             diag_error(p->diags, a->span, "@IndexBy is no longer part of the language");
             diag_hint(p->diags, "write @PrimaryKey or @Index");
         }
     }
-    t->type = t->primary.count || t->index_count ? &table_keyed : &table_list;
+    t->type = is_stored ? &table_stored : t->primary.count || t->index_count ? &table_keyed : &table_list;
     sort_indexes(t);
+    if (t->primary.is_turned && !is_stored) {
+        diag_warn(p->diags, t->primary.span,
+                  "a lookup by the whole %s fails: the table has its attributes in another order",
+                  t->primary.label);
+        diag_hint(p->diags, "name them in the order of the table's attributes");
+    }
 }
 
 bool plan_table_need(struct planner *p, const struct plan_element *e, const struct name *id)
@@ -234,7 +281,9 @@ struct part {
     enum part_kind kind;
     struct table_search *search;
     struct expr **values; /* by column of the key, NULL where missing; of a lookup by all of it too */
-    const struct ast_expr *unequal; /* a comparison of a key's column by another operator */
+    const struct ast_expr
+        *unequal;  /* a comparison of a key's column by another operator, or the column alone */
+    bool is_alone; /* the part is nothing but a column of a composite key */
 };
 
 static struct table_search *search_new(struct search_build *b, enum search_kind kind,
@@ -342,6 +391,7 @@ static struct part part_key(struct search_build *b, const struct ast_expr *e, co
     struct part part = *left;
     int count = 0;
     part.kind = PART_KEY;
+    part.is_alone = false;
     part.values = arena_array(b->p->arena, (size_t)k->count, sizeof(struct expr *));
     memcpy(part.values, left->values, (size_t)k->count * sizeof(struct expr *));
     if (!part.unequal)
@@ -354,7 +404,7 @@ static struct part part_key(struct search_build *b, const struct ast_expr *e, co
     if (count < k->count)
         return part;
     if (part.unequal) {
-        diag_error(b->p->diags, part.unequal->op_span,
+        diag_error(b->p->diags, part.unequal->kind == AST_ATTR ? part.unequal->span : part.unequal->op_span,
                    "a condition on all attributes of the %s compares them by '==' only", k->label);
         diag_hint(b->p->diags, "write 'not' of the opposite, or compare fewer of them");
         return (struct part){.kind = PART_SCAN};
@@ -374,11 +424,23 @@ static bool finds_one(const struct table_search *s)
     return s->kind == SEARCH_KEY || (s->kind == SEARCH_INDEX && s->op == AST_EQ);
 }
 
+/* The language can't execute an attribute of a composite key that stands alone beside a lookup. */
+static struct part part_refused(struct search_build *b, const struct ast_expr *alone)
+{
+    diag_error(b->p->diags, alone->span,
+               "an attribute of the %s does not stand alone beside a lookup by an index",
+               b->table->primary.label);
+    diag_hint(b->p->diags, "compare it with '== true'");
+    return (struct part){.kind = PART_SCAN};
+}
+
 static struct part part_and(struct search_build *b, const struct ast_expr *e, bool under_both)
 {
     struct part left = part_of(b, e->left, under_both), right = part_of(b, e->right, under_both);
     if (left.values && right.values)
         return part_key(b, e, &left, &right);
+    if ((left.is_alone && right.kind == PART_ROWS) || (right.is_alone && left.kind == PART_ROWS))
+        return part_refused(b, left.is_alone ? e->left : e->right);
     if (left.kind != PART_ROWS && right.kind != PART_ROWS)
         return (struct part){.kind = PART_SCAN};
     bool both = left.kind == PART_ROWS && right.kind == PART_ROWS;
@@ -402,6 +464,11 @@ static struct part part_and(struct search_build *b, const struct ast_expr *e, bo
 static struct part part_or(struct search_build *b, const struct ast_expr *e, bool under_both)
 {
     struct part left = part_of(b, e->left, under_both), right = part_of(b, e->right, under_both);
+    /* A side that doesn't look at rows knows its rows: all or none. */
+    if (left.kind == PART_NONE)
+        left = part_rows(search_new(b, SEARCH_GATE, e->left));
+    if (right.kind == PART_NONE)
+        right = part_rows(search_new(b, SEARCH_GATE, e->right));
     if (left.kind != PART_ROWS || right.kind != PART_ROWS)
         return (struct part){.kind = PART_SCAN};
     struct table_search *s = search_new(b, SEARCH_EITHER, e);
@@ -420,6 +487,20 @@ static struct part part_not(struct search_build *b, const struct ast_expr *e, bo
     return part_rows(s);
 }
 
+static struct part part_alone(struct search_build *b, const struct ast_expr *e, int column)
+{
+    const struct table_key *k = &b->table->primary;
+    struct part part = {.kind = PART_SCAN};
+    for (int i = 0; i < k->count; i++) {
+        if (k->columns[i] != column)
+            continue;
+        part = (struct part){.kind = PART_KEY, .unequal = e, .is_alone = true};
+        part.values = arena_array(b->p->arena, (size_t)k->count, sizeof(struct expr *));
+        part.values[i] = expr_literal(b->p->arena, value_bool(true), TYPE_BOOL);
+    }
+    return part;
+}
+
 /* An attribute alone is looked up as 'true', 'is null' as null. */
 static struct part part_attribute(struct search_build *b, const struct ast_expr *e,
                                   const struct ast_expr *attribute)
@@ -427,6 +508,8 @@ static struct part part_attribute(struct search_build *b, const struct ast_expr 
     int column = column_of(b, attribute);
     int index = column < 0 ? TABLE_PRIMARY - 1 : index_on(b->table, column);
     struct value v = e == attribute ? value_bool(true) : VALUE_NULL;
+    if (index < TABLE_PRIMARY && e == attribute)
+        return part_alone(b, e, column);
     if (index < TABLE_PRIMARY)
         return (struct part){.kind = PART_SCAN};
     return part_rows(search_index(b, e, index, AST_EQ, expr_literal(b->p->arena, v, TYPE_BOOL)));
@@ -507,10 +590,11 @@ const struct table_query *plan_table_query(struct planner *p, const struct plan_
         if (!q->on)
             return NULL;
     }
-    if (b.table->type != &table_keyed)
+    if (!b.table->primary.count && !b.table->index_count)
         return q;
     q->search = search_of(&b, on);
-    q->is_exact = q->search->index == TABLE_PRIMARY && finds_one(q->search);
+    bool is_compared = on && on->kind != AST_ATTR && on->kind != AST_IS_NULL;
+    q->is_exact = is_compared && q->search->index == TABLE_PRIMARY && finds_one(q->search);
     q->how = search_words(&b, q->search);
     return q;
 }
@@ -525,6 +609,8 @@ const struct lookup *table_lookup(struct planner *p, const struct plan_element *
     l->query = plan_table_query(p, table, scope, slot, on);
     if (!l->query)
         return NULL;
+    if (search_is_only(l->query))
+        l->lookup.only = table_lookup_only;
     l->lookup.how = l->query->how;
     return &l->lookup;
 }

@@ -1,15 +1,17 @@
 /* app.c - the running app: made from a plan, fed, asked, saved (engine.h). */
+#include "engine/store/overlay.h"
 #include "engine/run/app.h"
-#include "engine/expr/script.h"
-#include "engine/run/partition.h"
 #include "engine/base/hash.h"
 #include "engine/base/log.h"
+#include "engine/expr/script.h"
 #include "engine/lang/print.h"
+#include "engine/run/partition.h"
 #include <inttypes.h>
 
 enum { SCRATCH_BLOCK = 16 * 1024, STATE_FORMAT = 1 };
 
-/* What a named window publishes: the end of its chain. RESET and TIMER events are not published (spec 04 section 4). */
+/* What a named window publishes: the end of its chain. RESET and TIMER events are not published (spec 04
+ * section 4). */
 struct window_output {
     struct op op;
     struct stream *stream;
@@ -25,7 +27,8 @@ static int window_output_push(struct op *op, const struct batch *in)
     out.is_batch = in->is_batch;
     for (uint32_t i = 0; i < in->count; i++) {
         const struct event *v = &in->events[i];
-        if ((v->kind == EVENT_CURRENT && e->publishes_current) || (v->kind == EVENT_EXPIRED && e->publishes_expired))
+        if ((v->kind == EVENT_CURRENT && e->publishes_current) ||
+            (v->kind == EVENT_EXPIRED && e->publishes_expired))
             batch_add(&out, v->row, v->at_ms, v->kind);
     }
     if (out.count)
@@ -33,7 +36,8 @@ static int window_output_push(struct op *op, const struct batch *in)
     return 0;
 }
 
-static const struct op_type op_window_output = {.name = "window output", .size = sizeof(struct window_output), .push = window_output_push};
+static const struct op_type op_window_output = {
+    .name = "window output", .size = sizeof(struct window_output), .push = window_output_push};
 static const struct op_plan window_output_plan = {.type = &op_window_output, .scheduler = -1};
 
 static void windows_open(struct app *app)
@@ -100,6 +104,10 @@ struct app *app_new(struct plan *plan, const struct app_host *host)
         if (!plan->streams[i]->is_inner)
             app->streams[i] = stream_new(app, plan->streams[i]);
     }
+    if (plan->has_stored) {
+        app->overlay = mem_alloc(sizeof(*app->overlay));
+        overlay_init(app->overlay, STORE_TABLES);
+    }
     for (int i = 0; i < plan->table_count; i++)
         app->tables[i] = table_new(app, plan->tables[i]);
     windows_open(app);
@@ -138,6 +146,9 @@ void app_free(struct app *app)
         stream_free(app->streams[i]);
     for (int i = 0; i < app->plan->op_count; i++)
         mem_free(app->shared[i]);
+    if (app->overlay)
+        overlay_fini(app->overlay);
+    mem_free(app->overlay);
     timers_free(app->timers);
     script_fini(&app->env);
     state_free(app->state);
@@ -160,6 +171,11 @@ void app_free(struct app *app)
 const struct plan *app_plan(const struct app *app)
 {
     return app->plan;
+}
+
+bool plan_has_stored(const struct plan *p)
+{
+    return p->has_stored;
 }
 
 const char *plan_text(const struct plan *p)
@@ -196,17 +212,45 @@ static int ops_start(struct app *app, struct err *e)
     return rc;
 }
 
-/* An app that could not start stays as it is: time does not pass and events do nothing (spec 10 section 1). */
+/* An app that could not start stays as it is: time does not pass and events do nothing (spec 10 section 1).
+ */
 int app_start(struct app *app, int64_t now_ms, bool resume, struct err *e)
 {
     app->env.now_ms = now_ms;
     app->started = true;
-    int rc = resume ? 0 : ops_start(app, e);
+    int rc = tables_start(app, e);
+    if (rc == 0 && !resume)
+        rc = ops_start(app, e);
     if (rc == 0)
         rc = trigger_start(app, resume, e);
     if (rc < 0)
         app->started = false;
     return rc;
+}
+
+void app_keep_tables(struct app *app, struct store *store, uint32_t number)
+{
+    if (!app->overlay)
+        return;
+    app->overlay->store = store;
+    app->store_number = number;
+}
+
+uint64_t app_tables_waiting(const struct app *app)
+{
+    return app->overlay ? app->overlay->bytes : 0;
+}
+
+void app_tables_collect(struct app *app, struct store_batch *batch)
+{
+    if (app->overlay)
+        overlay_collect(app->overlay, batch);
+}
+
+void app_tables_committed(struct app *app)
+{
+    if (app->overlay)
+        overlay_committed(app->overlay);
 }
 
 void app_advance(struct app *app, int64_t now_ms)
@@ -245,7 +289,11 @@ void app_send(struct app *app, uint32_t stream, const struct event *events, uint
     if (LIKELY(count == 1 && !is_batch && events->kind == EVENT_CURRENT)) {
         stream_publish_one(app->streams[stream], events);
     } else {
-        struct batch b = {.events = (struct event *)(uintptr_t)events, .count = count, .cap = count, .scratch = &app->scratch, .is_batch = is_batch};
+        struct batch b = {.events = (struct event *)(uintptr_t)events,
+                          .count = count,
+                          .cap = count,
+                          .scratch = &app->scratch,
+                          .is_batch = is_batch};
         stream_publish(app->streams[stream], &b);
     }
     if (LIKELY(app->depth == 0))
@@ -284,16 +332,28 @@ static int each_part(struct app *app, part_fn fn, void *user)
     int rc = fn(app, "head", &(struct part_of){.kind = PART_HEAD}, user);
     for (int i = 0; i < plan->table_count && rc == 0; i++) {
         snprintf(name, sizeof name, "table %s", plan->tables[i]->schema->id);
-        rc = fn(app, name, &(struct part_of){.kind = PART_TABLE, .thing = app->tables[i], .definition = plan->tables[i]->definition}, user);
+        rc = fn(app, name,
+                &(struct part_of){
+                    .kind = PART_TABLE, .thing = app->tables[i], .definition = plan->tables[i]->definition},
+                user);
     }
     for (int i = 0; i < plan->window_count && rc == 0; i++) {
-        snprintf(name, sizeof name, "window %s %s", plan->windows[i]->schema->id, app->windows[i]->type->name);
+        snprintf(name, sizeof name, "window %s %s", plan->windows[i]->schema->id,
+                 app->windows[i]->type->name);
         if (app->windows[i]->type->save)
-            rc = fn(app, name, &(struct part_of){.kind = PART_OP, .thing = app->windows[i], .definition = plan->windows[i]->definition}, user);
+            rc =
+                fn(app, name,
+                   &(struct part_of){
+                       .kind = PART_OP, .thing = app->windows[i], .definition = plan->windows[i]->definition},
+                   user);
     }
     for (int i = 0; i < plan->aggregation_count && rc == 0; i++) {
         snprintf(name, sizeof name, "aggregation %s", plan->aggregations[i]->schema->id);
-        rc = fn(app, name, &(struct part_of){.kind = PART_AGGREGATION, .thing = app->aggregations[i], .definition = plan->aggregations[i]->definition}, user);
+        rc = fn(app, name,
+                &(struct part_of){.kind = PART_AGGREGATION,
+                                  .thing = app->aggregations[i],
+                                  .definition = plan->aggregations[i]->definition},
+                user);
     }
     for (int i = 0; i < app->query_count && rc == 0; i++)
         rc = query_parts(app, app->queries[i], fn, user);
@@ -304,7 +364,9 @@ static int each_part(struct app *app, part_fn fn, void *user)
             continue;
         struct ast_item item = {.partition = written->partition};
         snprintf(name, sizeof name, "partition %s", i->partition->name);
-        rc = fn(app, name, &(struct part_of){.kind = PART_PARTITION, .thing = app->partitions[number++], .item = &item}, user);
+        rc = fn(app, name,
+                &(struct part_of){.kind = PART_PARTITION, .thing = app->partitions[number++], .item = &item},
+                user);
     }
     for (int i = 0; i < app->trigger_count && rc == 0; i++) {
         snprintf(name, sizeof name, "trigger %d", i);
@@ -319,8 +381,8 @@ static void schema_words(const struct schema *s, struct buf *out)
         buf_printf(out, "%s %s,", s->attributes[i].name, type_name(s->attributes[i].type));
 }
 
-/* Two parts of one name whose shapes are equal understand each other's state: how it is written, and over which attributes. A window's is its own call,
- * whatever the rest of its query does. */
+/* Two parts of one name whose shapes are equal understand each other's state: how it is written, and over
+ * which attributes. A window's is its own call, whatever the rest of its query does. */
 static uint64_t shape_of(const struct part_of *what)
 {
     struct buf words;
@@ -428,12 +490,14 @@ static int load_part(struct app *app, const char *name, const struct part_of *wh
     if (rc < 0)
         return rc;
     if (read_u8(&r) != STATE_FORMAT)
-        return err_set(l->e, ERR_STATE, "the saved state of '%s' has another format; this program reads %d", name, STATE_FORMAT);
+        return err_set(l->e, ERR_STATE, "the saved state of '%s' has another format; this program reads %d",
+                       name, STATE_FORMAT);
     if (!read_tag(&r, name))
         return err_set(l->e, ERR_STATE, "the saved state of '%s' is another's", name);
     if ((uint64_t)read_i64(&r) != shape_of(what))
-        return l->upgrade ? begins_anew(l, name)
-                          : err_set(l->e, ERR_STATE, "the saved state of '%s' is of another text of the app", name);
+        return l->upgrade
+                   ? begins_anew(l, name)
+                   : err_set(l->e, ERR_STATE, "the saved state of '%s' is of another text of the app", name);
     rc = load_body(app, what, &r);
     if (l->upgrade)
         l->upgrade->kept_count += what->kind != PART_HEAD;

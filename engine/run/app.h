@@ -59,6 +59,8 @@ struct app {
     int trigger_count;
     struct ondemand *ondemand;   /* compiled queries, the last answer; NULL before the first query */
     struct state *state;         /* its pieces: engine/data/state.h */
+    struct overlay *overlay;     /* over the store of its tables; NULL: it has none in a store */
+    uint32_t store_number;       /* its keys begin with it */
 };
 
 /* stream.c */
@@ -70,6 +72,12 @@ void stream_unsubscribe(struct stream *s, struct op *receiver);
 void stream_publish_split(struct stream *s, const struct batch *b);
 int stream_show(const struct stream *s, const struct batch *b); /* to sinks, then to the host; ERR_EVENT: a sink failed the event */
 int stream_show_one(const struct stream *s, const struct event *e);
+/* Only the host looks at e: nothing that can fail. */
+static inline void stream_look(const struct stream *s, const struct event *e)
+{
+    const struct batch b = {.events = (struct event *)(uintptr_t)e, .count = 1, .cap = 1, .scratch = &s->app->scratch};
+    s->app->host.stream(s->app->host.user, (uint32_t)s->plan->number, &b);
+}
 void stream_failed_one(struct stream *s, const struct event *e);
 void stream_failed(struct stream *s, const struct batch *b);
 void stream_too_deep(struct stream *s);
@@ -116,6 +124,11 @@ static inline void stream_publish_one(struct stream *s, const struct event *e)
     s->events++;
     if (UNLIKELY(app->depth >= LIMIT_SEND_DEPTH)) {
         stream_too_deep(s);
+        return;
+    }
+    if (s->receiver_count == 0 && LIKELY(!s->has_sinks)) {
+        if (LIKELY(s->is_looked_at))
+            stream_look(s, e);
         return;
     }
     app->depth++;
@@ -168,6 +181,7 @@ void partition_each_op(struct op *p, void (*visit)(struct op *op, void *user), v
 struct stream *partition_stream(struct partition *p, const struct plan_element *e);
 struct table *table_new(struct app *app, const struct plan_element *e); /* table.c */
 void table_free(struct table *t);
+int tables_start(struct app *app, struct err *e); /* those in a store are found there */
 void table_save(const struct table *t, struct writer *w);
 int table_load(struct table *t, struct reader *r);
 void ondemand_free(struct app *app); /* ondemand.c */

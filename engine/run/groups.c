@@ -1,6 +1,8 @@
 /* groups.c - see groups.h. */
 #include "engine/run/groups.h"
 
+enum { SPARSE_GROUPS = 1024 }; /* as long as they are so few, slots are so many that most groups are found at the first look */
+
 static uint32_t key_hash(struct value v)
 {
     if (v.type == TYPE_STRING)
@@ -53,9 +55,9 @@ static void slot_put(struct groups *g, const struct group *group)
 {
     uint32_t mask = g->slot_count - 1;
     uint32_t i = group->hash & mask;
-    while (g->slots[i])
+    while (g->slots[i].place)
         i = (i + 1) & mask;
-    g->slots[i] = group->place + 1;
+    g->slots[i] = (struct group_at){group->hash, group->place + 1};
 }
 
 static void groups_widen(struct groups *g)
@@ -64,8 +66,8 @@ static void groups_widen(struct groups *g)
     g->all = mem_resize(g->all, cap, sizeof(struct group *));
     g->cap = cap;
     mem_free(g->slots);
-    g->slot_count = cap * 2;
-    g->slots = mem_array(g->slot_count, sizeof(uint32_t));
+    g->slot_count = cap * (cap <= SPARSE_GROUPS ? 8 : 2);
+    g->slots = mem_array(g->slot_count, sizeof(*g->slots));
     for (uint32_t i = 0; i < g->count; i++)
         slot_put(g, g->all[i]);
 }
@@ -98,10 +100,10 @@ struct group *groups_need(struct groups *g, const struct agg_layout *l, const st
     hash = spread(hash);
     if (LIKELY(g->slot_count)) {
         uint32_t mask = g->slot_count - 1;
-        for (uint32_t at = hash & mask; g->slots[at]; at = (at + 1) & mask) {
-            struct group *group = g->all[g->slots[at] - 1];
-            if (group->hash != hash)
+        for (uint32_t at = hash & mask; g->slots[at].place; at = (at + 1) & mask) {
+            if (g->slots[at].hash != hash)
                 continue;
+            struct group *group = g->all[g->slots[at].place - 1];
             int i = 0;
             while (i < g->key_count && key_same(group->keys[i], key_value(keys[i])))
                 i++;
@@ -125,9 +127,11 @@ struct group *groups_need_text(struct groups *g, const struct agg_layout *l, str
     if (UNLIKELY(g->slot_count == 0 || text->hash == 0))
         return need_value(g, l, text);
     const uint32_t hash = spread(text->hash);
-    for (uint32_t at = hash & mask, place; (place = g->slots[at]) != 0; at = (at + 1) & mask) {
-        struct group *group = g->all[place - 1];
-        if (LIKELY(group->hash == hash) && LIKELY(group->keys[0].type == TYPE_STRING) && LIKELY(text_equal(group->keys[0].as.s, text)))
+    for (uint32_t at = hash & mask; g->slots[at].place; at = (at + 1) & mask) {
+        if (UNLIKELY(g->slots[at].hash != hash))
+            continue;
+        struct group *group = g->all[g->slots[at].place - 1];
+        if (LIKELY(group->keys[0].type == TYPE_STRING) && LIKELY(text_equal(group->keys[0].as.s, text)))
             return group;
     }
     return need_value(g, l, text);
@@ -137,7 +141,7 @@ static uint32_t slot_of(const struct groups *g, const struct group *group)
 {
     uint32_t mask = g->slot_count - 1;
     uint32_t at = group->hash & mask;
-    while (g->slots[at] != group->place + 1)
+    while (g->slots[at].place != group->place + 1)
         at = (at + 1) & mask;
     return at;
 }
@@ -146,13 +150,13 @@ static uint32_t slot_of(const struct groups *g, const struct group *group)
 static void slot_remove(struct groups *g, uint32_t at)
 {
     uint32_t mask = g->slot_count - 1;
-    g->slots[at] = 0;
-    for (uint32_t next = (at + 1) & mask; g->slots[next]; next = (next + 1) & mask) {
-        uint32_t home = g->all[g->slots[next] - 1]->hash & mask;
+    g->slots[at].place = 0;
+    for (uint32_t next = (at + 1) & mask; g->slots[next].place; next = (next + 1) & mask) {
+        uint32_t home = g->slots[next].hash & mask;
         if (((next - home) & mask) < ((next - at) & mask))
             continue;
         g->slots[at] = g->slots[next];
-        g->slots[next] = 0;
+        g->slots[next].place = 0;
         at = next;
     }
 }
@@ -165,7 +169,7 @@ void groups_forget(struct groups *g, const struct agg_layout *l, struct group *g
         uint32_t at = slot_of(g, last);
         last->place = group->place;
         g->all[last->place] = last;
-        g->slots[at] = last->place + 1;
+        g->slots[at].place = last->place + 1;
     }
     g->count--;
     group_free(g, l, group);

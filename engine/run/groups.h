@@ -19,7 +19,9 @@ struct group {
 };
 struct groups {
     struct group **all; /* count of them; order of first sight until one is forgotten */
-    uint32_t *slots;    /* place + 1; 0: empty */
+    struct group_at {
+        uint32_t hash, place; /* place + 1; 0: empty */
+    } * slots;
     uint32_t count, cap, slot_count, next_number;
     int key_count;
 };

@@ -199,6 +199,25 @@ static int direct_push(struct join_side *j, const struct join_side_plan *p, cons
     return op_push(j->op.next, &out);
 }
 
+/* As direct_push for an event that came alone, when the table has one row for it at most. */
+static int no_window_one(struct op *op, const struct event *e)
+{
+    struct op *join = op->next;
+    if (UNLIKELY(join->type != &op_join_side || !plan_of(join)->is_direct || !plan_of(join)->lookup->only))
+        return op_push_wrapped(op, NULL, 0, 0, e);
+    const struct join_side_plan *p = plan_of(join);
+    struct row *rows[2] = {NULL, NULL}, *found = NULL;
+    struct frame f = {.env = op->env, .rows = rows, .at_ms = e->at_ms, .kind = EVENT_CURRENT, .user = join};
+    rows[p->slot] = e->row;
+    if (UNLIKELY(p->lookup->only(p->lookup, op->app, &f, &found) < 0))
+        return ERR_EVENT;
+    if (UNLIKELY(!found && !p->preserved))
+        return 0;
+    rows[1 - p->slot] = found;
+    struct event pair = {.rows = rows, .at_ms = e->at_ms, .kind = EVENT_CURRENT};
+    return op_one(join->next, &pair);
+}
+
 static int no_window_push(struct op *op, const struct batch *in)
 {
     bool expired = ((const struct no_window_plan *)op->plan)->expired_wanted;
@@ -220,7 +239,7 @@ static int no_window_push(struct op *op, const struct batch *in)
     return op_next(op, &out);
 }
 
-const struct op_type op_no_window = {.name = "no window", .size = sizeof(struct op), .push = no_window_push};
+const struct op_type op_no_window = {.name = "no window", .size = sizeof(struct op), .push = no_window_push, .one = no_window_one};
 
 /* ---- self join: each event through the left chain, then through the right; results go on after both ---- */
 

@@ -15,6 +15,8 @@ struct lookup {
     /* The rows of the thing for which the condition is true, in its order, given the other slots of f->rows; in scratch, borrowed. f->rows is restored.
      * Rows that were made for the answer belong to the thing looked into and last until the end of the push. ERR_EVENT when the condition failed. */
     int (*rows)(const struct lookup *l, struct app *app, struct frame *f, struct row ***rows, uint32_t *count);
+    /* The same where it is known that there is one row at most; NULL where it isn't. *row is NULL when there is none. */
+    int (*only)(const struct lookup *l, struct app *app, struct frame *f, struct row **row);
     const char *how; /* "primary key (k)", "index (a)", "scan": for explain */
 };
 

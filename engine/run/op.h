@@ -42,11 +42,18 @@ struct op_type {
      * left_ms, and behind them e. */
     int (*one)(struct op *op, const struct event *e);
     int (*slide)(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms, const struct event *e);
+    /* As slide when one row left of which the window holds just the columns in left, each of its declared type (NULL: none left). Of the selector;
+     * kept_plan.shows_cells tells that it may be called. */
+    int (*slide_cells)(struct op *op, const union cell *left, const struct event *e);
     int (*due)(struct op *op, int64_t due_ms); /* NULL: never asks for timers */
     bool own_moments; /* its timers fire at their own moments in playback too, as triggers do (window.cron): no scheduler */
     void (*save)(const struct op *op, struct writer *w); /* NULL: no state */
     int (*load)(struct op *op, struct reader *r);
     void (*close)(struct op *op); /* may be NULL */
+    /* What all instances share, when they are a partition's copies: saved once, loaded behind all of them, for copies are saved when they
+     * changed and may hold what was shared before. NULL: nothing is shared. */
+    void (*save_shared)(const struct op_plan *plan, const void *shared, struct writer *w);
+    int (*load_shared)(const struct op_plan *plan, void *shared, struct reader *r);
     /* Windows only: the events that joins and on-demand queries see, oldest first, at this moment (spec 04 section 3). NULL: always empty.
      * The queue is the window's own, borrowed; or lies in scratch. */
     struct queue *(*content)(struct op *op);

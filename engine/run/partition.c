@@ -1,9 +1,11 @@
 /* partition.c - a partition at work: a copy of its queries for each key (spec 07).
  *
- * Laws: (1) a key comes into being with the first row that has it, and its queries start at that moment; (2) keys are texts: whatever their type was,
- * equal texts share a copy; (3) for each stream there is one receiver, subscribed where the partition stands in the text; it hands a row to the
- * queries of the key in order of the text; (4) of a batch, runs of rows with one key go on together; (5) rows of streams that 'with (...)' doesn't name go to
- * every key there is, in the language's order: that of a hash map; (6) keys are never dropped while rows are under way, only by the timer of @purge.
+ * Laws: (1) a key comes into being with the first row that has it, and its queries start at that moment; (2)
+ * keys are texts: whatever their type was, equal texts share a copy; (3) for each stream there is one
+ * receiver, subscribed where the partition stands in the text; it hands a row to the queries of the key in
+ * order of the text; (4) of a batch, runs of rows with one key go on together; (5) rows of streams that 'with
+ * (...)' doesn't name go to every key there is, in the language's order: that of a hash map; (6) keys are
+ * never dropped while rows are under way, only by the timer of @purge.
  *
  * A million keys are ordinary: a key costs its queries' operators (query.c) and about 60 bytes. */
 #include "engine/run/partition.h"
@@ -33,18 +35,20 @@ struct partitioner {
     struct op op;
     const struct plan_partition *plan;
     struct receiver **receivers;
-    struct query **models; /* for each query: the operators all its copies share */
-    size_t bytes, use_at;  /* of struct partition; where its purge_use is */
+    struct query **models;  /* for each query: the operators all its copies share */
+    size_t bytes, use_at;   /* of struct partition; where its purge_use is */
     struct partition **all; /* in order of coming into being; NULL: gone */
     uint32_t count, top, cap;
     struct slot {
-        uint32_t place, hash; /* place + 1; 0: empty. The hash stands here too: a probe that misses costs no look at the key */
+        uint32_t place, hash; /* place + 1; 0: empty. The hash stands here too: a probe that misses costs no
+                                 look at the key */
     } * slots;
     uint32_t slot_count;
-    uint32_t most;   /* keys there were at one time: the language's map never shrinks */
+    uint32_t most;              /* keys there were at one time: the language's map never shrinks */
     struct partition **ordered; /* all, in the language's order; NULL: not known */
     struct purge purge;
-    /* Checkpoints (engine/data/state.h): a piece a key; those that were touched since the last one. Not noted before the first. */
+    /* Checkpoints (engine/data/state.h): a piece a key; those that were touched since the last one. Not noted
+     * before the first. */
     uint64_t group, next_number;
     struct partition **touched; /* NULL: gone since */
     uint32_t touched_count, touched_cap;
@@ -303,7 +307,11 @@ static int way_count(const struct partition_input *in)
 static int key_of(const struct receiver *r, const struct event *e, int n, struct text **key)
 {
     const struct partition_input *in = r->input;
-    struct frame f = {.env = r->op.env, .rows = &e->row, .at_ms = e->at_ms, .kind = e->kind, .user = (void *)(uintptr_t)&r->op};
+    struct frame f = {.env = r->op.env,
+                      .rows = &e->row,
+                      .at_ms = e->at_ms,
+                      .kind = e->kind,
+                      .user = (void *)(uintptr_t)&r->op};
     *key = NULL;
     if (in->value) {
         struct value v = expr_read(in->value, &f);
@@ -330,7 +338,8 @@ static int push_one(struct receiver *r, const struct batch *in)
     return 0;
 }
 
-/* Runs of one key; an event that lies in several ranges ends a run with each label that is another one. Events without a key end none. */
+/* Runs of one key; an event that lies in several ranges ends a run with each label that is another one.
+ * Events without a key end none. */
 static int push_runs(struct receiver *r, const struct batch *in)
 {
     struct batch run;
@@ -362,7 +371,8 @@ static int push_runs(struct receiver *r, const struct batch *in)
     return current ? hand_to_key(r, current, &run) : 0;
 }
 
-/* ---- rows for every key, in the order of Java's HashMap: buckets of the text's hash, in a bucket the order of coming ---- */
+/* ---- rows for every key, in the order of Java's HashMap: buckets of the text's hash, in a bucket the order
+ * of coming ---- */
 
 struct in_bucket {
     uint32_t bucket;
@@ -447,7 +457,8 @@ static int receiver_push(struct op *op, const struct batch *in)
     return LIKELY(in->count == 1) ? push_one(r, in) : push_runs(r, in);
 }
 
-static const struct op_type op_receiver = {.name = "partition input", .size = sizeof(struct receiver), .push = receiver_push, .one = receiver_one};
+static const struct op_type op_receiver = {
+    .name = "partition input", .size = sizeof(struct receiver), .push = receiver_push, .one = receiver_one};
 static const struct op_plan receiver_plan = {.type = &op_receiver, .scheduler = -1};
 
 /* ---- @purge ---- */
@@ -465,7 +476,8 @@ static int partitioner_due(struct op *op, int64_t due_ms)
 
 /* ---- made and unmade ---- */
 
-static const struct op_type op_partition = {.name = "partition", .size = sizeof(struct partitioner), .due = partitioner_due};
+static const struct op_type op_partition = {
+    .name = "partition", .size = sizeof(struct partitioner), .due = partitioner_due};
 static const struct op_plan partitioner_plan = {.type = &op_partition, .scheduler = -1};
 
 /* The last operator of the chain, when it keeps nothing of its copy. */
@@ -616,6 +628,41 @@ static void save_pieces(struct partitioner *o, struct writer *w)
     write_i64(w, (int64_t)o->next_number);
 }
 
+/* What the copies of an operator share; nothing where there was no copy yet. */
+static void save_shared(const struct partitioner *o, struct writer *w)
+{
+    for (int q = 0; q < o->plan->query_count; q++) {
+        const struct plan_query *query = o->plan->queries[q];
+        for (int i = 0; i < query->op_count; i++) {
+            const struct op_plan *op = query->ops[i];
+            const void *shared = o->op.app->shared[op->number];
+            if (!op->type->save_shared)
+                continue;
+            write_u8(w, shared != NULL);
+            if (shared)
+                op->type->save_shared(op, shared, w);
+        }
+    }
+}
+
+static int load_shared(struct partitioner *o, struct reader *r)
+{
+    int rc = 0;
+    for (int q = 0; q < o->plan->query_count; q++) {
+        const struct plan_query *query = o->plan->queries[q];
+        for (int i = 0; i < query->op_count && rc == 0; i++) {
+            const struct op_plan *op = query->ops[i];
+            if (!op->type->load_shared || !read_u8(r))
+                continue;
+            void **shared = &o->op.app->shared[op->number];
+            if (!*shared)
+                *shared = mem_alloc(op->type->shared_size);
+            rc = op->type->load_shared(op, *shared, r);
+        }
+    }
+    return rc;
+}
+
 void partition_save(const struct op *op, struct writer *w)
 {
     const struct partitioner *o = (const struct partitioner *)op;
@@ -627,6 +674,7 @@ void partition_save(const struct op *op, struct writer *w)
     for (uint32_t i = 0; !w->state && i < o->top; i++)
         if (o->all[i])
             save_key(o->all[i], w);
+    save_shared(o, w);
     if (o->plan->purges)
         purge_save(&o->purge, w);
 }
@@ -684,7 +732,9 @@ static int load_pieces(struct partitioner *o, struct reader *r)
     for (bool is_first = true; rc == 0 && state_next(r->state, group, is_first, &piece); is_first = false) {
         buf_clear(&bytes);
         buf_add(&bytes, piece.reader.at, (size_t)(piece.reader.end - piece.reader.at));
-        struct reader own = {.at = (const uint8_t *)bytes.bytes, .end = (const uint8_t *)bytes.bytes + bytes.len, .state = r->state};
+        struct reader own = {.at = (const uint8_t *)bytes.bytes,
+                             .end = (const uint8_t *)bytes.bytes + bytes.len,
+                             .state = r->state};
         rc = load_key(o, &own, piece.number);
         if (own.failed || own.at != own.end)
             rc = ERR_STATE;
@@ -708,6 +758,8 @@ int partition_load(struct op *op, struct reader *r)
         rc = load_key(o, r, i);
     if (rc == 0 && o->count != count)
         rc = ERR_STATE;
+    if (rc == 0)
+        rc = load_shared(o, r);
     if (rc == 0 && o->plan->purges)
         rc = load_purge(o, r);
     o->most = most > o->count ? most : o->count;

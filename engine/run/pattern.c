@@ -167,7 +167,6 @@ static int input_push(struct op *op, const struct batch *in)
     const struct pattern_input_plan *p = (const struct pattern_input_plan *)op->plan;
     struct partial_chunk out = {0};
     int rc = 0;
-    ++*pattern_turns(m);
     if (p->is_gathered)
         gather_begin(m);
     for (uint32_t i = 0; i < in->count && rc == 0; i++) {
@@ -219,7 +218,6 @@ static int timer_due(struct op *op, int64_t due_ms)
 {
     const struct pattern_timer_plan *p = (const struct pattern_timer_plan *)op->plan;
     struct pattern *m = (struct pattern *)op->query->ops[p->pattern->op.index];
-    ++*pattern_turns(m);
     int rc = node_timer(m, &m->nodes[p->node], due_ms);
     pattern_limit(m);
     return rc;
@@ -337,6 +335,23 @@ static void pattern_explain(const struct op_plan *plan, struct buf *out)
         explain_node(p, &p->nodes[i], out);
 }
 
+static void pattern_save_shared(const struct op_plan *plan, const void *shared, struct writer *w)
+{
+    const struct pattern_flags *flags = shared;
+    const struct pattern_plan *p = (const struct pattern_plan *)(const void *)plan;
+    for (int i = 0; i < p->node_count; i++)
+        write_u8(w, flags->emit[i]);
+}
+
+static int pattern_load_shared(const struct op_plan *plan, void *shared, struct reader *r)
+{
+    struct pattern_flags *flags = shared;
+    const struct pattern_plan *p = (const struct pattern_plan *)(const void *)plan;
+    for (int i = 0; i < p->node_count; i++)
+        flags->emit[i] = read_u8(r) != 0;
+    return r->failed ? ERR_STATE : 0;
+}
+
 const struct op_type op_pattern = {
     .name = "states",
     .size = sizeof(struct pattern),
@@ -346,6 +361,8 @@ const struct op_type op_pattern = {
     .push = pattern_push,
     .save = pattern_save,
     .load = pattern_load,
+    .save_shared = pattern_save_shared,
+    .load_shared = pattern_load_shared,
     .close = pattern_close,
     .explain = pattern_explain,
 };

@@ -159,8 +159,6 @@ struct pattern_node {
  * own, of whatever key (spec 06 section 9, Q2). */
 struct pattern_flags {
     bool emit[PATTERN_NODES_MAX];
-    uint64_t turns; /* events and timers of all keys: of what the keys saved, the flags with the most are the
-                       newest */
 };
 struct pattern {
     struct op op;               /* op.shared: struct pattern_flags */
@@ -188,10 +186,6 @@ static inline struct pattern_node *pattern_node_at(struct pattern *m, int number
 static inline bool *node_emit(struct pattern *m, int number)
 {
     return &((struct pattern_flags *)m->op.shared)->emit[number];
-}
-static inline uint64_t *pattern_turns(const struct pattern *m)
-{
-    return &((struct pattern_flags *)m->op.shared)->turns;
 }
 static inline bool node_is_absent(const struct pattern_node *n)
 {

@@ -185,7 +185,6 @@ void pattern_save(const struct op *op, struct writer *w)
     write_u8(w, m->is_started);
     write_i64(w, m->newest_ms);
     write_i64(w, (int64_t)m->dropped);
-    write_i64(w, (int64_t)*pattern_turns(m));
     save_things(&s, w);
     for (int i = 0; i < count; i++) {
         const struct pattern_node *n = &m->nodes[i];
@@ -208,7 +207,6 @@ void pattern_save(const struct op *op, struct writer *w)
 struct loading {
     struct pattern *m;
     struct reader *r;
-    bool is_newest; /* of what the keys of a partition saved */
     struct row **rows;
     struct chain **chains;
     struct partial **partials;
@@ -321,8 +319,7 @@ static void load_node(struct loading *l, struct pattern_node *n)
     struct reader *r = l->r;
     uint8_t flags = read_u8(r);
     n->is_inited = flags & 1;
-    if (l->is_newest)
-        *node_emit(l->m, n->plan->number) = flags & 2;
+    *node_emit(l->m, n->plan->number) = flags & 2; /* of all keys: each saved the same */
     n->restart = flags & 4;
     n->is_active = flags & 8;
     n->due_ms = read_i64(r);
@@ -388,10 +385,6 @@ int pattern_load(struct op *op, struct reader *r)
     m->newest_ms = read_i64(r);
     m->dropped = (uint64_t)read_i64(r);
     m->told = m->dropped * 2;
-    uint64_t turns = (uint64_t)read_i64(r);
-    l.is_newest = turns >= *pattern_turns(m);
-    if (l.is_newest)
-        *pattern_turns(m) = turns;
     load_rows(&l);
     load_chains(&l);
     load_partials(&l);

@@ -4,8 +4,8 @@
  * selector only, for its timestamp. Rows that nobody wants are not made: only expressions that keep state or may fail are evaluated for them. */
 #include "engine/run/select.h"
 #include "engine/base/utf8.h"
+#include "engine/expr/agg_spot.h"
 #include "engine/run/groups.h"
-#include "engine/window/kept.h"
 
 struct select {
     struct op op;
@@ -50,6 +50,27 @@ static __attribute__((noinline)) struct row *spoil_row(struct row *out, int firs
     return NULL;
 }
 
+/* A reference that lasts to what cell points at. */
+static inline void keep_cell(union cell *cell, uint8_t tag)
+{
+    if (tag == TYPE_STRING && LIKELY(cell->s->refs != TEXT_SCRATCH))
+        cell->s->refs++;
+    else if (UNLIKELY(tag == TYPE_STRING || tag == TYPE_OBJECT))
+        *cell = value_keep((struct value){*cell, (enum type)tag}).as;
+}
+
+/* What a step that is no plain column makes of the frame's event. */
+static inline __attribute__((always_inline)) struct value step_value(const struct select_step *step, struct frame *f)
+{
+    if (step->how != HOW_SPOT)
+        return step->call(step->e, f);
+    const char *row = (const char *)f->rows[0];
+    if (UNLIKELY(f->kind != EVENT_CURRENT || (step->spot != SPOT_COUNT && row[step->type_at] != TYPE_DOUBLE)))
+        return step->call(step->e, f);
+    spot_add(step->spot, f->agg + step->agg_at, *(const double *)(const void *)(row + step->cell_at));
+    return spot_result(step->spot, f->agg + step->agg_at);
+}
+
 /* The output row of the frame's event, refs 1; NULL when the event failed. */
 static inline __attribute__((always_inline)) struct row *make_row(const struct select_plan *p, struct frame *f)
 {
@@ -57,13 +78,28 @@ static inline __attribute__((always_inline)) struct row *make_row(const struct s
     out->at_ms = f->at_ms;
     out->refs = 1;
     out->count = (uint16_t)p->count;
-    union cell *cells = (union cell *)(void *)((char *)out + p->cells_at);
-    for (int i = 0; i < p->count; i++) {
-        struct value v = value_keep(expr_read(p->attrs[i], f));
-        out->types[i] = (uint8_t)v.type;
-        cells[i] = v.as;
+    union cell *cell = (union cell *)(void *)((char *)out + p->cells_at);
+    uint8_t *tag = out->types;
+    for (const struct select_step *step = p->steps, *end = step + p->count; step < end; step++, cell++, tag++) {
+        if (step->how >= HOW_COLUMN) {
+            const char *row = (const char *)f->rows[step->slot];
+            if (step->how == HOW_COLUMN || LIKELY(row != NULL)) {
+                const uint8_t type = (uint8_t)row[step->type_at];
+                *tag = type;
+                *cell = *(const union cell *)(const void *)(row + step->cell_at);
+                if (type_is_counted(type))
+                    keep_cell(cell, type);
+            } else {
+                *tag = TYPE_NULL;
+                cell->l = 0;
+            }
+            continue;
+        }
+        struct value v = value_keep(step_value(step, f));
+        *tag = (uint8_t)v.type;
+        *cell = v.as;
         if (UNLIKELY(f->env->failed))
-            return spoil_row(out, i + 1);
+            return spoil_row(out, (int)(tag + 1 - out->types));
     }
     return out;
 }
@@ -71,8 +107,20 @@ static inline __attribute__((always_inline)) struct row *make_row(const struct s
 /* Evaluates what keeps state or may fail, for an event whose row nobody needs. */
 static inline int touch(const struct select_plan *p, struct frame *f)
 {
-    for (int i = 0; i < p->impure_count; i++) {
-        p->impure[i].touch(p->impure[i].e, f);
+    const char *row = (const char *)f->rows[0]; /* what is done on the spot has one input */
+    for (const struct select_step *s = p->impure, *end = s + p->impure_count; s < end; s++) {
+        if (s->how == HOW_SPOT && f->kind <= EVENT_EXPIRED && (s->spot == SPOT_COUNT || LIKELY(row[s->type_at] == TYPE_DOUBLE))) {
+            const double x = *(const double *)(const void *)(row + s->cell_at);
+            if (f->kind == EVENT_CURRENT) {
+                spot_add(s->spot, f->agg + s->agg_at, x);
+                continue;
+            }
+            if (s->spot != SPOT_MAX && s->spot != SPOT_MIN) {
+                spot_remove(s->spot, f->agg + s->agg_at, x);
+                continue;
+            }
+        }
+        s->call(s->e, f);
         if (UNLIKELY(f->env->failed))
             return ERR_EVENT;
     }
@@ -694,63 +742,72 @@ static int select_slide(struct op *op, struct row *const *left, uint32_t count, 
     return LIKELY(row != NULL) ? emit_one(s, row, e->at_ms, 0) : ERR_EVENT;
 }
 
-static int select_one(struct op *op, const struct event *e)
+/* The group of a key that left bare. */
+static inline struct group *group_of_cell(struct select *s, const struct select_plan *p, const union cell *left)
 {
-    return select_slide(op, NULL, 0, 0, e);
+    return groups_need_text(s->groups, &p->aggs, left[p->key_kept].s);
 }
 
-void select_classify(struct select_plan *s, struct arena *a)
+static inline bool group_is_empty(const struct select_plan *p, const struct group *group)
 {
-    if (s->key_count > 0)
-        s->kind = SELECT_GROUP;
-    else if (s->aggs.count > 0 || s->having_aggs.count > 0)
-        s->kind = SELECT_AGGREGATE;
-    else
-        s->kind = SELECT_PLAIN;
-    s->impure = arena_array(a, (size_t)s->count + 1, sizeof(*s->impure));
-    for (int i = 0; i < s->count; i++) {
-        const struct expr *e = s->attrs[i];
-        if (!(e->flags & EXPR_PURE))
-            s->impure[s->impure_count++] = (struct select_touch){e->touch ? e->touch : e->eval, e};
-    }
-    s->row_bytes = row_bytes((size_t)s->count);
-    s->cells_at = row_cells_at((size_t)s->count);
-    s->push = s->is_snapshot || s->kind == SELECT_PLAIN ? push_every : s->kind == SELECT_AGGREGATE ? push_last : push_groups;
-    s->is_cut = s->order_count > 0 || s->offset > 0 || s->limit >= 0;
-    s->is_quick = s->is_single && !s->is_cut && !s->having && !s->is_snapshot && s->current_wanted && !s->expired_wanted;
-}
-
-/* A column, or nothing at all, is what it looks at. */
-static bool keeps(const struct expr *e, struct kept_plan *kept, const struct schema *in)
-{
-    if (e->flags & EXPR_CONST)
-        return true;
-    return e->eval == eval_attr && e->slot == 0 && kept_plan_add(kept, in, e->index);
-}
-
-bool select_kept(const struct select_plan *s, struct kept_plan *kept)
-{
-    if (!s->is_quick || !kept_plan_init(kept, s->op.in))
-        return false;
-    for (int i = 0; i < s->impure_count; i++) {
-        const struct expr *e = s->impure[i].e;
-        if (!e->agg)
-            return false;
-        for (int k = 0; k < e->arg_count; k++) {
-            if (!keeps(e->args[k], kept, s->op.in))
-                return false;
-        }
-    }
-    for (int k = 0; k < s->key_count; k++) {
-        if (!keeps(s->keys[k], kept, s->op.in))
+    for (int i = 0; i < p->impure_count; i++) {
+        if (!spot_is_empty(p->impure[i].spot, group->agg + p->impure[i].agg_at))
             return false;
     }
     return true;
 }
 
+/* As select_slide with a row of which only cells are left; all aggregators are done on the spot (select_see). */
+static int select_slide_cells(struct op *op, const union cell *left, const struct event *e)
+{
+    struct select *s = (struct select *)op;
+    const struct select_plan *p = (const struct select_plan *)op->plan;
+    struct frame f = {.env = op->env, .rows = &e->row, .agg = s->agg, .at_ms = e->at_ms, .kind = EVENT_CURRENT, .user = op};
+    struct group *gone = NULL;
+    uint32_t number = 0;
+    s->last_removed = false;
+    if (LIKELY(left != NULL)) {
+        char *agg = s->agg;
+        if (p->key_count) {
+            gone = group_of_cell(s, p, left);
+            gone->used = true;
+            agg = gone->agg;
+        }
+        for (const struct select_step *step = p->impure, *end = step + p->impure_count; step < end; step++)
+            spot_remove(step->spot, agg + step->agg_at, left[step->kept].d);
+    }
+    if (p->key_count) {
+        struct group *group = group_of(s, p, &f);
+        group->used = true;
+        f.agg = group->agg;
+        number = group->number;
+    }
+    struct row *row = make_row(p, &f);
+    if (UNLIKELY(!row))
+        return ERR_EVENT;
+    if (gone && !p->keep_groups && UNLIKELY(group_is_empty(p, gone)))
+        groups_forget(s->groups, &p->aggs, gone);
+    return emit_one(s, row, e->at_ms, number);
+}
+
+static int select_one(struct op *op, const struct event *e)
+{
+    struct select *s = (struct select *)op;
+    const struct select_plan *p = (const struct select_plan *)op->plan;
+    if (UNLIKELY(!p->is_plain || s->collect))
+        return select_slide(op, NULL, 0, 0, e);
+    struct frame f = {.env = op->env, .at_ms = e->at_ms, .kind = EVENT_CURRENT, .user = op};
+    frame_event(&f, p, e);
+    s->last_removed = false;
+    struct row *row = make_row(p, &f);
+    return LIKELY(row != NULL) ? emit_one(s, row, e->at_ms, 0) : ERR_EVENT;
+}
+
 static int select_push(struct op *op, const struct batch *in)
 {
-    return ((const struct select_plan *)op->plan)->push(op, in);
+    static int (*const pushes[])(struct op *, const struct batch *) = {push_every, push_last, push_groups};
+    const struct select_plan *p = (const struct select_plan *)op->plan;
+    return pushes[p->is_snapshot ? SELECT_PLAIN : p->kind](op, in);
 }
 
 static void select_save(const struct op *op, struct writer *w)
@@ -807,6 +864,7 @@ const struct op_type op_select = {
     .push = select_push,
     .one = select_one,
     .slide = select_slide,
+    .slide_cells = select_slide_cells,
     .save = select_save,
     .load = select_load,
     .close = select_close,

@@ -10,6 +10,14 @@ enum select_kind {
     SELECT_GROUP,     /* C: the last row of each group of the chunk */
 };
 
+/* How an attribute, or what an aggregator adds, is come by. */
+enum select_how {
+    HOW_CALL,   /* its node is called */
+    HOW_SPOT,   /* an aggregator over a column of the one input: agg_spot.h */
+    HOW_COLUMN, /* a column of the one input */
+    HOW_SIDE,   /* a column of one of several inputs; the row may be missing. Those from HOW_COLUMN on are copied */
+};
+
 struct select_order {
     struct expr *attr;
     bool descending;
@@ -31,15 +39,22 @@ struct select_plan {
     bool is_snapshot; /* every row goes on, with its group's number (spec 03 section 4, end) */
     bool keep_groups; /* a rate limit behind: numbers of groups must last */
     /* derived */
-    struct select_touch {
-        eval_fn touch;
+    struct select_step {
+        enum select_how how;
+        enum agg_spot spot;
+        uint16_t slot;             /* HOW_SIDE */
+        uint32_t type_at, cell_at; /* in the row: of the column, or of the aggregator's argument */
+        uint32_t agg_at;
+        uint32_t kept; /* of the aggregator's argument: place among the cells that leave */
+        eval_fn call;
         const struct expr *e;
-    } * impure; /* those of attrs that keep state or may fail: evaluated for every event */
+    } * steps, *impure; /* attrs; and those of them that keep state or may fail: evaluated for every event */
     int impure_count;
+    uint32_t key_kept; /* place of the key's cell */
     size_t row_bytes, cells_at; /* of an output row */
     bool is_cut;                /* order by, offset or limit */
-    bool is_quick;              /* every current event's row goes on as it is made, and only those */
-    int (*push)(struct op *op, const struct batch *in); /* of this kind */
+    bool is_plain;              /* of every current event a row is made and goes on, and that is all it does */
+    bool is_quick;              /* one input; every current event's row goes on as it is made, and only those */
 };
 extern const struct op_type op_select;
 
@@ -52,6 +67,8 @@ int select_release(struct op *select, struct batch *collected, int rc);
 /* Which columns of events that expired the selector looks at (engine/window/kept.h). False: that is not known, or it hands them on. */
 struct kept_plan;
 bool select_kept(const struct select_plan *s, struct kept_plan *kept);
+/* Tells which columns the window keeps; sets kept->shows_cells when the selector takes them bare. */
+void select_see(struct select_plan *s, struct kept_plan *kept);
 /* Fills what is derived from the expressions; lists lie in a. */
 void select_classify(struct select_plan *s, struct arena *a);
 

@@ -104,8 +104,12 @@ void stream_failed(struct stream *s, const struct batch *b)
     app->env.failed = false;
     if (app->host.failure)
         app->host.failure(app->host.user, public_number(s), words);
-    if (s->plan->kind == ELEMENT_STREAM && s->plan->on_error == ON_ERROR_STREAM && s->plan->fault >= 0)
+    if (s->plan->kind != ELEMENT_STREAM)
+        return;
+    if (s->plan->on_error == ON_ERROR_STREAM && s->plan->fault >= 0)
         publish_fault(s, app->streams[s->plan->fault], b, words);
+    else if (s->plan->on_error == ON_ERROR_STORE && !s->plan->is_inner && app->host.store)
+        app->host.store(app->host.user, (uint32_t)s->plan->number, b, words);
 }
 
 int stream_show(const struct stream *s, const struct batch *b)
@@ -123,19 +127,10 @@ static struct batch batch_of(const struct stream *s, const struct event *e)
     return (struct batch){.events = (struct event *)(uintptr_t)e, .count = 1, .cap = 1, .scratch = &s->app->scratch};
 }
 
-static __attribute__((noinline)) int show_sinks(const struct stream *s, const struct batch *b)
-{
-    return stream_show(s, b);
-}
-
 int stream_show_one(const struct stream *s, const struct event *e)
 {
-    const struct app_host *host = &s->app->host;
     struct batch b = batch_of(s, e);
-    if (UNLIKELY(s->has_sinks))
-        return show_sinks(s, &b);
-    host->stream(host->user, (uint32_t)s->plan->number, &b);
-    return 0;
+    return stream_show(s, &b);
 }
 
 void stream_failed_one(struct stream *s, const struct event *e)

@@ -15,6 +15,17 @@ struct table *table_new(struct app *app, const struct plan_element *e)
     return t;
 }
 
+int tables_start(struct app *app, struct err *e)
+{
+    int rc = 0;
+    for (int i = 0; i < app->plan->table_count && rc == 0; i++) {
+        struct table *t = app->tables[i];
+        if (t->plan->type->start)
+            rc = t->plan->type->start(t, e);
+    }
+    return rc;
+}
+
 void table_free(struct table *t)
 {
     if (!t)
@@ -97,8 +108,8 @@ static int update_pending(struct statement *s, bool *done)
 {
     for (uint32_t i = 0; i < s->pending_count; i++) {
         s->rows[SLOT_ROW] = s->pending[i];
-        bool fits = !s->plan->query->on || expr_is_true(s->plan->query->on, &s->frame);
-        if (UNLIKELY(s->frame.env->failed))
+        int fits = s->plan->query->on ? table_meets(s->plan->query->on, &s->frame) : 1;
+        if (fits < 0)
             return ERR_EVENT;
         if (!fits)
             continue;

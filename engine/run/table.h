@@ -2,8 +2,8 @@
  *
  * Statements (table.c) say what insert, update, update or insert and delete mean for a chunk of events. A
  * kind of table (struct table_type) keeps the rows and answers a condition: table_list.c without key and
- * index, table_place.c and table_search.c with. plan_table.c makes the plans; outputs, joins, 'in' and
- * on-demand queries share them.
+ * index, table_place.c and table_search.c with, table_stored.c in a store. plan_table.c makes the plans;
+ * outputs, joins, 'in' and on-demand queries share them.
  *
  * Laws: (1) a row in a table is immutable: an update puts a new one in its place; (2) what is found is
  * gathered before anything is changed; (3) a statement goes through the events of a chunk one by one, and
@@ -22,6 +22,8 @@ struct table_key {
     uint16_t *columns;
     enum type type;    /* of a single column */
     bool is_ordered;   /* a primary key of a single number: rows ascend by it */
+    bool is_turned;    /* the table has its columns in another order: see table_search.c */
+    struct span span;  /* of its annotation */
     const char *label; /* "primary key (k)", "index (v)" */
 };
 
@@ -59,9 +61,11 @@ struct table_statement;
 /* A kind of table. Functions that return int give 0, or ERR_EVENT after expr_fail: what was changed before
  * stays. f->rows has room at q->slot, which may be changed meanwhile and is put back. On the worker only. */
 struct table_type {
-    const char *name;              /* "list", "keyed" */
+    const char *name;              /* "list", "keyed", "the store" */
     size_t size;                   /* of the instance, zeroed before open; struct table stands first */
     void (*open)(struct table *t); /* may be NULL */
+    /* Of app_start, before anything else happens; may be NULL. ERR_STATE, ERR_IO. */
+    int (*start)(struct table *t, struct err *e);
     void (*close)(struct table *t);
     /* Adds a row (refs it). One that can't stand beside those that are there is dropped and reported. */
     int (*insert)(struct table *t, struct row *row);
@@ -78,7 +82,7 @@ struct table_type {
     void (*save)(struct table *t, struct writer *w);
     int (*load)(struct table *t, struct reader *r); /* of an open, empty one */
 };
-extern const struct table_type table_list, table_keyed;
+extern const struct table_type table_list, table_keyed, table_stored;
 /* A condition over stored rows: 1, 0, or ERR_EVENT: it failed, or gave null, which fails here (an attribute
  * alone, spec 08 section 3). */
 static inline int table_meets(const struct expr *condition, struct frame *f)
@@ -138,6 +142,9 @@ struct table_lookup {
 };
 int table_lookup_rows(const struct lookup *l, struct app *app, struct frame *f, struct row ***rows,
                       uint32_t *count);
+int table_lookup_only(const struct lookup *l, struct app *app, struct frame *f, struct row **row);
+/* Is q the key of one column that is no number, by '==': table_lookup_only. */
+bool search_is_only(const struct table_query *q);
 /* The node of 'in': e->config is the query, over slot 0 (the event) and 1 (the row). frame.user is the
  * operator that asks. */
 struct value table_eval_in(const struct expr *e, struct frame *f);

@@ -168,8 +168,7 @@ struct item *place_get_one(const struct keyed *k, struct value key)
     const struct text *want = key.as.s;
     uint32_t hash = spread((uint32_t)utf8_java_hash(want->bytes, want->len));
     for (struct bucket_slot *s = k->buckets[hash & (k->bucket_count - 1)]; s; s = s->next) {
-        if (s->hash == hash && s->text && s->text->len == want->len &&
-            memcmp(s->text->bytes, want->bytes, want->len) == 0)
+        if (s->hash == hash && s->text && text_equal(s->text, want))
             return s->item;
     }
     return NULL;

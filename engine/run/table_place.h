@@ -129,6 +129,8 @@ int search_find(struct table *t, const struct table_query *q, struct frame *f, s
 int search_contains(struct table *t, const struct table_query *q, struct frame *f, bool *found);
 int search_remove(struct table *t, const struct table_query *q, struct frame *f);
 int search_update(struct table *t, const struct table_statement *s, struct frame *f, bool *found);
+/* Of asking for what a search knows: 1 a lookup, 2 a range, 3 all rows. */
+int search_cost(const struct table_search *t);
 bool place_has_primary(const struct keyed *k, struct value v); /* a single-column key */
 
 #endif

@@ -4,7 +4,10 @@
  * A search either knows its rows or it doesn't; then the whole condition is asked of every row. It does not
  * when it is a scan, a '!=' by index, or an inner filter that found candidates. What delete does depends on
  * the kind of the search, not only on the rows: a filter deletes nothing when its lookup knew the candidates.
- */
+ *
+ * The language makes the name of a composite key from the order of the table's attributes, and keeps the key
+ * under the order of its annotation: where they are not the same, every lookup by the whole key fails its
+ * event. */
 #include "engine/base/limits.h"
 #include "engine/run/app.h"
 #include "engine/run/table_place.h"
@@ -91,6 +94,10 @@ static int values_of(struct search *s, const struct table_search *t, struct valu
 {
     for (int i = 0; i < t->value_count; i++)
         values[i] = expr_eval(t->values[i], s->frame);
+    if (UNLIKELY(t->kind == SEARCH_KEY && place_plan(s->k)->primary.is_turned))
+        expr_fail(s->frame->env,
+                  "table '%s': a lookup by its %s fails, for the table has these attributes in another order",
+                  place_plan(s->k)->element->schema->id, place_plan(s->k)->primary.label);
     return UNLIKELY(s->frame->env->failed) ? ERR_EVENT : 0;
 }
 
@@ -109,7 +116,7 @@ static struct items sorted_copy(const struct search *s, const struct items *item
     return copy;
 }
 
-static int cost(const struct table_search *t)
+int search_cost(const struct table_search *t)
 {
     switch (t->kind) {
     case SEARCH_KEY:
@@ -117,13 +124,13 @@ static int cost(const struct table_search *t)
     case SEARCH_INDEX:
         return t->op == AST_EQ ? 1 : t->op == AST_NE ? 3 : 2;
     case SEARCH_GUARD:
-        return cost(t->left);
+        return search_cost(t->left);
     case SEARCH_BOTH:
-        return cost(t->left) <= cost(t->right) ? cost(t->left) : cost(t->right);
+        return search_cost(t->left) <= search_cost(t->right) ? search_cost(t->left) : search_cost(t->right);
     case SEARCH_EITHER:
-        return cost(t->left) >= cost(t->right) ? cost(t->left) : cost(t->right);
+        return search_cost(t->left) >= search_cost(t->right) ? search_cost(t->left) : search_cost(t->right);
     case SEARCH_FILTER:
-        return t->is_inner ? 3 : cost(t->left);
+        return t->is_inner ? 3 : search_cost(t->left);
     case SEARCH_SCAN:
     case SEARCH_GATE:
     case SEARCH_NOT:
@@ -135,7 +142,7 @@ static int cost(const struct table_search *t)
 /* The cheaper side first; few candidates are asked for the whole condition, many must be in both. */
 static int known_both(struct search *s, const struct table_search *t, struct items *out)
 {
-    bool left_first = cost(t->left) <= cost(t->right);
+    bool left_first = search_cost(t->left) <= search_cost(t->right);
     struct items low = items_of(s), high = items_of(s);
     int rc = known(s, left_first ? t->left : t->right, &low);
     if (rc < 1 || low.count == 0)
@@ -257,16 +264,34 @@ static int find(struct search *s, const struct table_search *t, struct items *ou
     return scan(s, t->condition, out);
 }
 
+/* The value doesn't look at the row. */
+static inline struct row *search_only(struct table *t, const struct table_query *q, struct frame *f)
+{
+    struct value v = expr_read(q->search->values[0], f);
+    struct item *item = UNLIKELY(f->env->failed) ? NULL : place_get_one((struct keyed *)t, v);
+    return item ? item->row : NULL;
+}
+
+bool search_is_only(const struct table_query *q)
+{
+    const struct table_plan *plan = q->table->config;
+    const struct table_search *only = q->search;
+    return plan->type == &table_keyed && only && only->kind == SEARCH_INDEX && only->index == TABLE_PRIMARY && only->op == AST_EQ && !plan->primary.is_ordered;
+}
+
+int table_lookup_only(const struct lookup *l, struct app *app, struct frame *f, struct row **row)
+{
+    const struct table_query *q = ((const struct table_lookup *)l)->query;
+    *row = search_only(app->tables[q->table->number], q, f);
+    return UNLIKELY(f->env->failed) ? ERR_EVENT : 0;
+}
+
 int search_find(struct table *t, const struct table_query *q, struct frame *f, struct table_rows *out)
 {
-    const struct table_search *only = q->search;
-    if (LIKELY(only->kind == SEARCH_INDEX && only->index == TABLE_PRIMARY && only->op == AST_EQ &&
-               !t->plan->primary.is_ordered)) {
-        /* What most joins ask for. The value doesn't look at the row. */
-        struct value v = expr_eval(only->values[0], f);
-        struct item *item = UNLIKELY(f->env->failed) ? NULL : place_get_one((struct keyed *)t, v);
-        if (item)
-            table_rows_add(out, item->row);
+    if (LIKELY(search_is_only(q))) { /* what most joins ask for */
+        struct row *row = search_only(t, q, f);
+        if (row)
+            table_rows_add(out, row);
         return UNLIKELY(f->env->failed) ? ERR_EVENT : 0;
     }
     struct search s = search_begin(t, q, f);

@@ -1,13 +1,14 @@
 /* timer.c - how time passes (spec 03 section 2, 10 section 2). The two disciplines stand here side by side.
  *
- * An operator's requests stand in a queue of its own, and only the oldest one counts: a later one waits behind it, even when it is due before.
- * live: one heap over all operators by (moment, order of coming in); each fires with the clock at its moment.
- * playback: the clock jumps first; then the schedulers in order of creation. A scheduler serves all instances of one operator (keys of a
- * partition), in order of their oldest request.
- * In both an operator whose turn it is fires all it has due, also what it asks for meanwhile; then it comes in again with what is left. Operators without
- * a scheduler (triggers, cron) live by the live rules in playback too: the clock halts at their moments. */
-#include "engine/run/app.h"
+ * An operator's requests stand in a queue of its own, and only the oldest one counts: a later one waits
+ * behind it, even when it is due before. live: one heap over all operators by (moment, order of coming in);
+ * each fires with the clock at its moment. playback: the clock jumps first; then the schedulers in order of
+ * creation. A scheduler serves all instances of one operator (keys of a partition), in order of their oldest
+ * request. In both an operator whose turn it is fires all it has due, also what it asks for meanwhile; then
+ * it comes in again with what is left. Operators without a scheduler (triggers, cron) live by the live rules
+ * in playback too: the clock halts at their moments. */
 #include "engine/base/log.h"
+#include "engine/run/app.h"
 
 enum { FIRST_DUES = 2, FIRST_HEAP = 4 };
 
@@ -190,7 +191,8 @@ static void fire(struct app *app, struct op *op, int64_t due_ms)
     app_leave(app);
 }
 
-/* The operator may cancel its requests while it fires, and make new ones: then o is gone, and those have come in by themselves. */
+/* The operator may cancel its requests while it fires, and make new ones: then o is gone, and those have come
+ * in by themselves. */
 static void run(struct app *app, struct heap *h, struct op_timers *o)
 {
     struct op *op = o->op;
@@ -255,8 +257,7 @@ void timers_advance(struct app *app, int64_t now_ms)
         advance_playback(app, now_ms);
         return;
     }
-    if (now_ms < app->env.now_ms) /* the clock stands, but what was asked for since may be due */
-        now_ms = app->env.now_ms;
+    /* The clock may stand, but what was asked for since may be due. */
     if (live->count && live->list[0]->at_ms <= now_ms)
         advance_live(app, now_ms);
     app->env.now_ms = now_ms;

@@ -21,7 +21,7 @@
 
 enum { MAP_FIRST_BYTES = 8 * 1024 * 1024, PAGES_A_SHELF = 2, PAGES_A_COMMIT = 4 };
 
-static const char *const shelf_names[STORE_SHELVES] = {"meta", "journal", "outbox", "state", "errors"};
+static const char *const shelf_names[STORE_SHELVES] = {"meta", "journal", "outbox", "state", "errors", "tables"};
 
 struct lmdb_store {
     struct store store;

@@ -35,6 +35,7 @@ enum store_shelf {
     STORE_OUTBOX,  /* what waits for far sides */
     STORE_STATE,   /* the checkpoint: engine/data/state.h */
     STORE_ERRORS,  /* on.error='store' */
+    STORE_TABLES,  /* @store(type='lmdb'): engine/run/table_stored.c */
     STORE_SHELVES
 };
 /* Values up to STORE_SMALL_BYTES (with keys up to 16) share pages; what grows by small steps is best cut so.

@@ -71,7 +71,7 @@ static void expression_save(const struct op *op, struct writer *w)
     const struct expression *x = (const struct expression *)op;
     write_tag(w, "window.expression");
     queue_save(&x->rows, w);
-    judge_save(&x->judge, op, w);
+    judge_save(&x->judge, w);
 }
 
 static int expression_load(struct op *op, struct reader *r)
@@ -101,10 +101,22 @@ static void expression_explain(const struct op_plan *plan, struct buf *out)
     buf_add_char(out, ')');
 }
 
+static void expression_save_shared(const struct op_plan *plan, const void *shared, struct writer *w)
+{
+    judge_save_shared(&((const struct expression_plan *)(const void *)plan)->judge, shared, w);
+}
+
+static int expression_load_shared(const struct op_plan *plan, void *shared, struct reader *r)
+{
+    return judge_load_shared(&((const struct expression_plan *)(const void *)plan)->judge, shared, r);
+}
+
 static const struct op_type expression_type = {
     .name = "window.expression",
     .size = sizeof(struct expression),
     .shared_size = sizeof(struct judge_shared),
+    .save_shared = expression_save_shared,
+    .load_shared = expression_load_shared,
     .open = expression_open,
     .push = expression_push,
     .save = expression_save,

@@ -144,7 +144,7 @@ static void expression_batch_save(const struct op *op, struct writer *w)
     write_tag(w, "window.expressionBatch");
     queue_save(&x->batch, w);
     queue_save(&x->released, w);
-    judge_save(&x->judge, op, w);
+    judge_save(&x->judge, w);
 }
 
 static int expression_batch_load(struct op *op, struct reader *r)
@@ -181,10 +181,22 @@ static void expression_batch_explain(const struct op_plan *plan, struct buf *out
     buf_add_str(out, p->streams ? ", true)" : ")");
 }
 
+static void expression_batch_save_shared(const struct op_plan *plan, const void *shared, struct writer *w)
+{
+    judge_save_shared(&((const struct expression_batch_plan *)(const void *)plan)->judge, shared, w);
+}
+
+static int expression_batch_load_shared(const struct op_plan *plan, void *shared, struct reader *r)
+{
+    return judge_load_shared(&((const struct expression_batch_plan *)(const void *)plan)->judge, shared, r);
+}
+
 static const struct op_type expression_batch_type = {
     .name = "window.expressionBatch",
     .size = sizeof(struct expression_batch),
     .shared_size = sizeof(struct judge_shared),
+    .save_shared = expression_batch_save_shared,
+    .load_shared = expression_batch_load_shared,
     .open = expression_batch_open,
     .push = expression_batch_push,
     .save = expression_batch_save,

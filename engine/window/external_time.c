@@ -12,14 +12,13 @@ struct external_time_plan {
     int attribute;
     size_t cell_at; /* of attribute in a row; it is a long there */
     size_t text_at; /* window_look_ahead */
-    struct kept_plan kept;
-    bool keeps; /* only kept's columns */
+    const struct kept_plan *kept; /* only these columns are held; NULL: rows */
 };
 struct external_time {
     struct op op;
     union {
         struct queue rows;
-        struct kept kept; /* if plan->keeps */
+        struct kept kept; /* if plan->kept */
     };
 };
 
@@ -49,7 +48,7 @@ static void take_in(struct external_time *w, const struct external_time_plan *p,
 static inline bool first_is_due(const struct external_time *w, const struct external_time_plan *p,
                                 int64_t time_ms)
 {
-    return w->kept.count && time_is_due(kept_first(&w->kept, &p->kept, 0).l, p->span_ms, time_ms);
+    return w->kept.count && time_is_due(kept_first(&w->kept, p->kept, 0).l, p->span_ms, time_ms);
 }
 
 static int push_kept(struct op *op, const struct batch *in)
@@ -68,12 +67,12 @@ static int push_kept(struct op *op, const struct batch *in)
             break;
         }
         while (first_is_due(w, p, time_ms))
-            window_expire_kept(op, &w->kept, &p->kept, &out, time_ms);
+            window_expire_kept(op, &w->kept, p->kept, &out, time_ms);
         if (e->kind == EVENT_CURRENT)
-            kept_add(&w->kept, &p->kept, e->row, UINT32_MAX);
+            kept_add(&w->kept, p->kept, e->row, UINT32_MAX);
         batch_add(&out, e->row, e->at_ms, e->kind);
     }
-    return window_emit_kept(op, &p->kept, &out, rc);
+    return window_emit_kept(op, p->kept, &out, rc);
 }
 
 static __attribute__((noinline)) int one_many(struct op *op, const struct event *e)
@@ -84,28 +83,41 @@ static __attribute__((noinline)) int one_many(struct op *op, const struct event 
 }
 
 /* None or one that leaves; more go the long way. */
+static inline int one_bare(struct external_time *w, const struct external_time_plan *p, const struct event *e)
+{
+    struct op *next = w->op.next;
+    union cell left[KEPT_COLUMNS_MAX];
+    kept_take_cells(&w->kept, p->kept, left);
+    kept_add(&w->kept, p->kept, e->row, UINT32_MAX);
+    int rc = next->type->slide_cells(next, left, e);
+    kept_drop(p->kept, left);
+    return rc;
+}
+
 static inline int one_kept(struct external_time *w, const struct external_time_plan *p, const struct event *e,
                            int64_t time_ms)
 {
     if (!first_is_due(w, p, time_ms)) {
-        kept_add(&w->kept, &p->kept, e->row, UINT32_MAX);
+        kept_add(&w->kept, p->kept, e->row, UINT32_MAX);
         return op_slide(w->op.next, NULL, 0, 0, e);
     }
     if (w->kept.count > 1 &&
-        time_is_due(kept_cells(&w->kept, &p->kept, kept_place(&w->kept, 1))->l, p->span_ms, time_ms))
+        time_is_due(kept_cells(&w->kept, p->kept, kept_place(&w->kept, 1))->l, p->span_ms, time_ms))
         return one_many(&w->op, e);
+    if (LIKELY(kept_is_bare(&w->kept, p->kept)))
+        return one_bare(w, p, e);
     struct ghost ghost;
-    struct row *left = ghost_on(&ghost, &p->kept);
-    kept_take(&w->kept, &p->kept, left);
-    kept_add(&w->kept, &p->kept, e->row, UINT32_MAX);
+    struct row *left = ghost_on(&ghost, p->kept);
+    kept_take(&w->kept, p->kept, left);
+    kept_add(&w->kept, p->kept, e->row, UINT32_MAX);
     int rc = op_slide(w->op.next, &left, 1, time_ms, e);
-    ghost_end(&p->kept, left);
+    ghost_end(p->kept, left);
     return rc;
 }
 
 static int external_time_push(struct op *op, const struct batch *in)
 {
-    if (plan_of(op)->keeps)
+    if (plan_of(op)->kept)
         return push_kept(op, in);
     struct event space[BATCH_SHORT];
     struct batch out;
@@ -142,7 +154,7 @@ static int external_time_one(struct op *op, const struct event *e)
     int64_t time_ms;
     if (UNLIKELY(!window_time_of(op, e->row, p->attribute, &time_ms)))
         return ERR_EVENT;
-    if (LIKELY(p->keeps))
+    if (LIKELY(p->kept != NULL))
         return one_kept(w, p, e, time_ms);
     while (w->rows.count && front_is_due(w, p, time_ms)) {
         if (UNLIKELY(count == BATCH_SHORT))
@@ -162,8 +174,8 @@ static void external_time_save(const struct op *op, struct writer *w)
 {
     const struct external_time *t = (const struct external_time *)op;
     write_tag(w, "window.externalTime");
-    if (plan_of(op)->keeps)
-        kept_save(&t->kept, &plan_of(op)->kept, w);
+    if (plan_of(op)->kept)
+        kept_save(&t->kept, plan_of(op)->kept, w);
     else
         queue_save(&t->rows, w);
 }
@@ -172,14 +184,14 @@ static int external_time_load(struct op *op, struct reader *r)
 {
     struct external_time *t = (struct external_time *)op;
     read_tag(r, "window.externalTime");
-    return plan_of(op)->keeps ? kept_load(&t->kept, &plan_of(op)->kept, r) : queue_load(&t->rows, r);
+    return plan_of(op)->kept ? kept_load(&t->kept, plan_of(op)->kept, r) : queue_load(&t->rows, r);
 }
 
 static void external_time_close(struct op *op)
 {
     struct external_time *t = (struct external_time *)op;
-    if (plan_of(op)->keeps)
-        kept_fini(&t->kept, &plan_of(op)->kept);
+    if (plan_of(op)->kept)
+        kept_fini(&t->kept, plan_of(op)->kept);
     else
         queue_fini(&t->rows);
 }
@@ -189,13 +201,18 @@ static struct queue *external_time_content(struct op *op)
     return &((struct external_time *)op)->rows;
 }
 
+/* The time comes first. */
 static void external_time_keep(struct op_plan *plan, struct kept_plan *kept)
 {
-    struct external_time_plan *p = (struct external_time_plan *)(void *)plan;
-    p->keeps =
-        kept_plan_init(&p->kept, plan->in) && kept_plan_add(&p->kept, plan->in, (uint32_t)p->attribute);
-    for (uint32_t c = 0; p->keeps && c < kept->count; c++)
-        p->keeps = kept_plan_add(&p->kept, plan->in, kept->columns[c].index);
+    struct kept_plan own;
+    bool fits = kept_plan_init(&own, plan->in) &&
+                kept_plan_add(&own, plan->in, (uint32_t)((struct external_time_plan *)(void *)plan)->attribute);
+    for (uint32_t c = 0; fits && c < kept->count; c++)
+        fits = kept_plan_add(&own, plan->in, kept->columns[c].index);
+    if (!fits)
+        return;
+    *kept = own;
+    ((struct external_time_plan *)(void *)plan)->kept = kept;
 }
 
 static void external_time_explain(const struct op_plan *plan, struct buf *out)

@@ -166,7 +166,6 @@ bool judge_says(struct judge *j, struct op *op, struct row *current, struct row 
                 enum event_kind kind)
 {
     struct row *const rows[SLOT_COUNT] = {current, first, last};
-    ((struct judge_shared *)op->shared)->turns++;
     /* eventTimestamp() without an argument is -1 here, as it is for every event that has no single time. */
     struct frame f = {.env = op->env, .rows = rows, .agg = j->block, .at_ms = -1, .kind = kind, .user = op};
     return expr_is_true(j->expr, &f);
@@ -183,10 +182,9 @@ void judge_reset(struct judge *j)
     agg_block_reset(j->aggs, j->block);
 }
 
-void judge_save(const struct judge *j, const struct op *op, struct writer *w)
+void judge_save(const struct judge *j, struct writer *w)
 {
     write_tag(w, "judge");
-    write_i64(w, (int64_t)((const struct judge_shared *)op->shared)->turns);
     write_u8(w, j->expr != NULL);
     if (!j->expr)
         return;
@@ -197,10 +195,8 @@ void judge_save(const struct judge *j, const struct op *op, struct writer *w)
 
 int judge_load(struct judge *j, struct op *op, struct reader *r)
 {
-    struct judge_shared *s = op->shared;
+    (void)op;
     read_tag(r, "judge");
-    uint64_t turns = (uint64_t)read_i64(r);
-    bool is_newest = turns >= s->turns || !j->plan->expr;
     bool has = read_u8(r) != 0;
     if (r->failed || (!has && j->plan->expr))
         return ERR_STATE;
@@ -213,17 +209,26 @@ int judge_load(struct judge *j, struct op *op, struct reader *r)
         if (r->failed || !learn(j, text, len, words, sizeof words))
             return ERR_STATE;
     }
-    if (turns > s->turns)
-        s->turns = turns;
-    if (is_newest) {
-        judge_reset(j); /* another copy may have loaded the shared block already */
-        return agg_block_load(j->aggs, j->block, r);
-    }
-    /* A key's copy is saved when that key had a turn: this one is older. */
-    char *older = agg_block_new(j->aggs);
-    int rc = agg_block_load(j->aggs, older, r);
-    agg_block_free(j->aggs, older);
-    return rc;
+    judge_reset(j); /* shared: another copy may have loaded it already, the same */
+    return agg_block_load(j->aggs, j->block, r);
+}
+
+void judge_save_shared(const struct judge_plan *p, const struct judge_shared *s, struct writer *w)
+{
+    write_u8(w, s->users > 0);
+    if (s->users > 0)
+        agg_block_save(p->aggs, s->block, w);
+}
+
+int judge_load_shared(const struct judge_plan *p, struct judge_shared *s, struct reader *r)
+{
+    bool has = read_u8(r) != 0;
+    if (r->failed || has != (s->users > 0))
+        return ERR_STATE;
+    if (!has)
+        return 0;
+    agg_block_reset(p->aggs, s->block);
+    return agg_block_load(p->aggs, s->block, r);
 }
 
 void judge_explain(const struct op_plan *plan, const struct judge_plan *p, struct buf *out)

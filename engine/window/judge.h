@@ -19,8 +19,6 @@ struct judge_plan {
 struct judge_shared { /* op->shared */
     char *block;
     uint32_t users;
-    uint64_t
-        turns; /* questions asked: of several copies in a saved state the one with the most is the newest */
 };
 struct judge {
     const struct judge_plan *plan;
@@ -38,15 +36,17 @@ void judge_close(struct judge *j, struct op *op);
 /* Attribute form: looks at the text in row. 1: it is new, and what is in the window wants to be fed again; 0:
  * as before; ERR_EVENT after expr_fail: null, or no bool expression. */
 int judge_read(struct judge *j, struct op *op, const struct row *row);
-/* kind: CURRENT adds to the aggregators, EXPIRED removes, RESET begins anew. Look at env->failed afterwards.
- */
+/* kind: CURRENT adds to the aggregators, EXPIRED removes, RESET begins anew. Look at env->failed afterwards. */
 bool judge_says(struct judge *j, struct op *op, struct row *current, struct row *first, struct row *last,
                 enum event_kind kind);
 /* Feeds all rows of q, in order. */
 void judge_feed(struct judge *j, struct op *op, const struct queue *q);
 void judge_reset(struct judge *j);
-void judge_save(const struct judge *j, const struct op *op, struct writer *w);
+void judge_save(const struct judge *j, struct writer *w);
 int judge_load(struct judge *j, struct op *op, struct reader *r);
+/* What the copies of a partition have together: op.h. */
+void judge_save_shared(const struct judge_plan *p, const struct judge_shared *s, struct writer *w);
+int judge_load_shared(const struct judge_plan *p, struct judge_shared *s, struct reader *r);
 void judge_explain(const struct op_plan *plan, const struct judge_plan *p, struct buf *out);
 
 #endif

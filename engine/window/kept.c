@@ -18,8 +18,11 @@ bool kept_plan_add(struct kept_plan *p, const struct schema *s, uint32_t index)
     }
     if (p->count == KEPT_COLUMNS_MAX)
         return false;
-    p->columns[p->count++] = (struct kept_column){
-        .index = index, .cell_at = (uint32_t)(row_cells_at(s->count) + index * sizeof(union cell))};
+    enum type type = s->attributes[index].type;
+    p->columns[p->count++] = (struct kept_column){.index = (uint16_t)index,
+                                                  .type = (uint8_t)type,
+                                                  .cell_at = (uint32_t)(row_cells_at(s->count) + index * sizeof(union cell))};
+    p->has_counted = p->has_counted || type == TYPE_STRING || type == TYPE_OBJECT;
     return true;
 }
 
@@ -31,7 +34,9 @@ static size_t block_bytes(const struct kept_plan *p, uint32_t cap)
 void kept_grow(struct kept *k, const struct kept_plan *p, uint32_t most)
 {
     ASSERT(k->cap < UINT32_MAX / 2);
-    struct kept wide = {.cap = k->cap ? k->cap * 2 : FIRST_PLACES};
+    struct kept wide = *k; /* how it is saved stays as it is */
+    wide.cap = k->cap ? k->cap * 2 : FIRST_PLACES;
+    wide.head = wide.count = 0;
     if (wide.cap > most ||
         most <= 2 * FIRST_PLACES) /* a million keys with a short window each: no smaller blocks left over */
         wide.cap = most;
@@ -102,6 +107,7 @@ static bool read_entry(void *user, struct reader *r, bool begins, bool is_held)
         if (is_held) {
             kept_cells(k, e->plan, place)[c] = v.as;
             kept_tags(k, e->plan, place)[c] = (uint8_t)v.type;
+            k->odd += v.type != (enum type)e->plan->columns[c].type;
         } else {
             value_drop(v);
         }

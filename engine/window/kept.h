@@ -9,6 +9,9 @@
  * A row that leaves is shown as a ghost: a row of the window's schema in which only the kept columns are set.
  * It lies on the stack or in scratch, and nobody may ref it.
  *
+ * As long as every value in the ring is of the type its column declares (odd is 0), and the selector takes it so,
+ * what leaves is shown as bare cells instead (op_type.slide_cells).
+ *
  * Values are counted (value_keep) while they are held. Single-threaded, as all of the engine. */
 #ifndef WEIR_WINDOW_KEPT_H
 #define WEIR_WINDOW_KEPT_H
@@ -22,14 +25,19 @@ enum { KEPT_COLUMNS_MAX = 8, GHOST_BYTES = 256, GHOST_HEAD_BYTES = 48 /* header 
 struct kept_plan {
     uint32_t count;
     uint16_t row_count; /* columns of the window's schema */
+    bool has_counted;   /* a column of texts or objects */
+    bool shows_cells;   /* the selector takes bare cells */
     struct kept_column {
-        uint32_t index, cell_at; /* in a row */
+        uint32_t cell_at; /* in a row */
+        uint16_t index;
+        uint8_t type; /* declared */
     } columns[KEPT_COLUMNS_MAX];
 };
 /* A ring. Zeroed memory is an empty one. */
 struct kept {
     char *block; /* cells of all places, then their tags */
     uint32_t cap, head, count;
+    uint32_t odd;          /* values of another type than declared, null too */
     uint64_t taken;        /* entries that left: the number of the oldest */
     struct pieces *pieces; /* pieces.h */
 };
@@ -71,12 +79,24 @@ static inline void kept_add(struct kept *k, const struct kept_plan *p, const str
     const uint32_t place = kept_place(k, k->count++);
     union cell *cell = kept_cells(k, p, place);
     uint8_t *tag = kept_tags(k, p, place);
-    for (const struct kept_column *c = p->columns, *end = c + p->count; c < end; c++, cell++, tag++) {
-        *tag = row->types[c->index];
-        *cell = *(const union cell *)(const void *)((const char *)row + c->cell_at);
-        if (*tag == TYPE_STRING || *tag == TYPE_OBJECT)
-            kept_keep(cell, *tag);
+    for (uint32_t i = 0, count = p->count; i < count; i++) {
+        const struct kept_column *c = &p->columns[i];
+        const uint8_t type = row->types[c->index];
+        tag[i] = type;
+        cell[i] = *(const union cell *)(const void *)((const char *)row + c->cell_at);
+        if (UNLIKELY(type != c->type))
+            k->odd++;
+        if (type == TYPE_STRING && LIKELY(cell[i].s->refs != TEXT_SCRATCH))
+            cell[i].s->refs++;
+        else if (UNLIKELY(type == TYPE_STRING || type == TYPE_OBJECT))
+            kept_keep(&cell[i], type);
     }
+}
+static inline void kept_step(struct kept *k)
+{
+    k->head = k->head + 1 == k->cap ? 0 : k->head + 1;
+    k->count--;
+    k->taken++;
 }
 /* The oldest entry as a row; its values' references go to the caller (ghost_end). */
 static inline void kept_take(struct kept *k, const struct kept_plan *p, struct row *ghost)
@@ -84,12 +104,33 @@ static inline void kept_take(struct kept *k, const struct kept_plan *p, struct r
     const union cell *cell = kept_cells(k, p, k->head);
     const uint8_t *tag = kept_tags(k, p, k->head);
     for (const struct kept_column *c = p->columns, *end = c + p->count; c < end; c++) {
+        k->odd -= *tag != c->type;
         ghost->types[c->index] = *tag++;
         *(union cell *)(void *)((char *)ghost + c->cell_at) = *cell++;
     }
-    k->head = k->head + 1 == k->cap ? 0 : k->head + 1;
-    k->count--;
-    k->taken++;
+    kept_step(k);
+}
+/* May what leaves be shown as cells? */
+static inline bool kept_is_bare(const struct kept *k, const struct kept_plan *p)
+{
+    return p->shows_cells && k->odd == 0;
+}
+/* The oldest entry, p->count cells; their references go to the caller (kept_drop). */
+static inline void kept_take_cells(struct kept *k, const struct kept_plan *p, union cell *cells)
+{
+    const union cell *cell = kept_cells(k, p, k->head);
+    for (uint32_t i = 0, count = p->count; i < count; i++)
+        cells[i] = cell[i];
+    kept_step(k);
+}
+static inline void kept_drop(const struct kept_plan *p, const union cell *cells)
+{
+    if (!p->has_counted)
+        return;
+    for (uint32_t i = 0, count = p->count; i < count; i++) {
+        if (type_is_counted(p->columns[i].type))
+            value_drop((struct value){cells[i], (enum type)p->columns[i].type});
+    }
 }
 /* A kept column of the oldest entry. */
 static inline union cell kept_first(const struct kept *k, const struct kept_plan *p, uint32_t column)

@@ -76,8 +76,25 @@ static int length_push(struct op *op, const struct batch *in)
     return window_emit(op, &out);
 }
 
+static inline int one_bare(struct length *w, const struct length_plan *p, const struct event *e)
+{
+    struct op *next = w->op.next;
+    union cell left[KEPT_COLUMNS_MAX];
+    if (UNLIKELY(w->kept.count < (uint32_t)p->n)) {
+        kept_add(&w->kept, p->kept, e->row, (uint32_t)p->n);
+        return next->type->slide_cells(next, NULL, e);
+    }
+    kept_take_cells(&w->kept, p->kept, left);
+    kept_add(&w->kept, p->kept, e->row, (uint32_t)p->n);
+    int rc = next->type->slide_cells(next, left, e);
+    kept_drop(p->kept, left);
+    return rc;
+}
+
 static inline int one_kept(struct length *w, const struct length_plan *p, const struct event *e)
 {
+    if (LIKELY(kept_is_bare(&w->kept, p->kept)))
+        return one_bare(w, p, e);
     if (w->kept.count < (uint32_t)p->n) {
         kept_add(&w->kept, p->kept, e->row, (uint32_t)p->n);
         return op_slide(w->op.next, NULL, 0, 0, e);

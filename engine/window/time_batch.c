@@ -131,12 +131,26 @@ static int time_batch_load(struct op *op, struct reader *r)
     queue_load(&b->released, r);
     b->first = read_row(r);
     b->first_ms = read_i64(r);
-    /* A key's copy is saved when that key had a turn, and next only grows: the greatest is the newest. */
-    bool is_set = read_u8(r) != 0;
-    int64_t next_ms = read_i64(r);
-    if (is_set && (!s->is_set || next_ms > s->next_ms))
-        *s = (struct time_batch_shared){true, next_ms};
+    s->is_set = read_u8(r) != 0; /* the same in every copy */
+    s->next_ms = read_i64(r);
     dues_load(&b->dues, op, r);
+    return window_loaded(r);
+}
+
+static void time_batch_save_shared(const struct op_plan *plan, const void *shared, struct writer *w)
+{
+    const struct time_batch_shared *s = shared;
+    (void)plan;
+    write_u8(w, s->is_set);
+    write_i64(w, s->next_ms);
+}
+
+static int time_batch_load_shared(const struct op_plan *plan, void *shared, struct reader *r)
+{
+    struct time_batch_shared *s = shared;
+    (void)plan;
+    s->is_set = read_u8(r) != 0;
+    s->next_ms = read_i64(r);
     return window_loaded(r);
 }
 
@@ -172,6 +186,8 @@ static const struct op_type time_batch_type = {
     .due = time_batch_due,
     .save = time_batch_save,
     .load = time_batch_load,
+    .save_shared = time_batch_save_shared,
+    .load_shared = time_batch_load_shared,
     .close = time_batch_close,
     .content = time_batch_content,
     .explain = time_batch_explain,

@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# tables.sh - tables of @store(type='lmdb'): they survive kill -9 with and without @app:durable, a changed text; another definition is refused.
+. "$(dirname "$0")/lib.bash"
+state=$dir/state
+app() { # NAME DURABLE
+    cat <<APP
+@app:name('$1') $2
+@source(type='file', file.uri='file:$dir/in.txt', mode='line', tailing='true', @map(type='json'))
+define stream S (k string, v long);
+@source(type='file', file.uri='file:$dir/ask.txt', mode='line', tailing='true', @map(type='json'))
+define stream Ask (k string);
+@store(type='lmdb') @primaryKey('k') @index('v') define table Latest (k string, v long);
+@store(type='lmdb') define table Every (k string, v long);
+@sink(type='log', prefix='FOUND', @map(type='json')) define stream Found (k string, v long);
+@sink(type='log', prefix='COUNTED', @map(type='json')) define stream Counted (n long, last long);
+from S update or insert into Latest on Latest.k == k;
+from S insert into Every;
+from Ask join Latest on Ask.k == Latest.k select Latest.k as k, Latest.v as v insert into Found;
+from Ask join Every on Every.v > 0L select Ask.k as k, Every.v as v insert into Rows;
+from Rows#window.batch() select count() as n, max(v) as last insert into Counted;
+APP
+}
+lines() { # FROM TO
+    local i
+    for ((i = $1; i <= $2; i++)); do echo "{\"event\":{\"k\":\"key $((i % 700))\",\"v\":$i}}"; done >>"$dir/in.txt"
+}
+ask() {
+    echo "{\"event\":{\"k\":\"$1\"}}" >>"$dir/ask.txt"
+}
+# found KEY VALUE [COUNT LAST]: asks until the answer is this.
+answered() {
+    ask "$1"
+    read -r -t 0.1 -u "$never"
+    logged "FOUND.*\"$1\",\"v\":$2\\b" && { [[ $# == 2 ]] || logged "COUNTED.*\"n\":$3,\"last\":$4\\b"; }
+}
+found() {
+    until_true answered "$@"
+}
+kill_agent() {
+    kill -9 "$agent"
+    wait "$agent" 2>/dev/null
+    agent=
+}
+fresh_files() {
+    : >"$dir/in.txt"
+    : >"$dir/ask.txt"
+}
+needs_a_folder() {
+    app Plain '' >"$dir/plain.siddhi"
+    fresh_files
+    start_agent "$dir/plain.siddhi"
+    until_true logged '@store needs a folder' && until_true agent_ended && agent=
+}
+# What a turn did is written at its end.
+survives_a_kill() {
+    lines 1 1000
+    start_agent --state "$state" "$dir/plain.siddhi"
+    found 'key 300' 1000 1000 1000 || return 1
+    sleep 0.5
+    kill_agent
+    fresh_files
+    start_agent --state "$state" "$dir/plain.siddhi"
+    found 'key 299' 999 1000 1000 && stop_agent
+}
+# The journal makes the same changes again, and each is there once.
+counts_once_when_durable() {
+    app Counter '@app:durable' >"$dir/counter.siddhi"
+    fresh_files
+    lines 1 1500
+    start_agent --state "$state" "$dir/counter.siddhi"
+    found 'key 100' 1500 || return 1
+    sleep 0.5
+    kill_agent
+    lines 1501 2000
+    start_agent --state "$state" "$dir/counter.siddhi"
+    until_true logged 'records of the journal worked off' || return 1
+    sleep 0.5
+    kill_agent
+    start_agent --state "$state" "$dir/counter.siddhi"
+    found 'key 600' 2000 2000 2000 && stop_agent || return 1
+    # What the journal had is in the store now.
+    start_agent --state "$state" "$dir/counter.siddhi"
+    found 'key 599' 1999 2000 2000 && stop_agent
+}
+stays_when_the_text_changes() {
+    sed -i '$a from S#window.length(5) select k, v insert into Last;' "$dir/counter.siddhi"
+    start_agent --state "$state" "$dir/counter.siddhi"
+    found 'key 598' 1998 2000 2000 || return 1
+    sed 's/length(5)/length(6)/' "$dir/counter.siddhi" >"$dir/new" && mv "$dir/new" "$dir/counter.siddhi"
+    kill -HUP "$agent"
+    until_true logged 'app Counter changed' || return 1
+    lines 2001 2001
+    found 'key 601' 2001 2001 2001 && stop_agent
+}
+refuses_another_definition() {
+    sed "s/@primaryKey('k') @index('v')/@primaryKey('k')/" "$dir/plain.siddhi" >"$dir/new" && mv "$dir/new" "$dir/plain.siddhi"
+    start_agent --state "$state" "$dir/plain.siddhi"
+    until_true logged "table 'Latest' is in the store as" && until_true agent_ended && agent=
+}
+ok tables-need-a-folder needs_a_folder
+ok tables-survive-a-kill survives_a_kill
+ok tables-count-once-when-durable counts_once_when_durable
+ok tables-stay-when-the-text-changes stays_when_the_text_changes
+ok tables-refuse-another-definition refuses_another_definition
+tally
