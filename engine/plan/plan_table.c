@@ -376,9 +376,11 @@ static struct part part_compare(struct search_build *b, const struct ast_expr *e
         if (k->columns[i] != column)
             continue;
         part.kind = PART_KEY;
-        part.unequal = op == AST_EQ ? NULL : e;
         part.values = arena_array(b->p->arena, (size_t)k->count, sizeof(struct expr *));
-        part.values[i] = expr_compile(&b->c, value);
+        if (op == AST_EQ) /* only this says something about its column */
+            part.values[i] = expr_compile(&b->c, value);
+        else
+            part.unequal = e;
     }
     return part;
 }
@@ -405,8 +407,8 @@ static struct part part_key(struct search_build *b, const struct ast_expr *e, co
         return part;
     if (part.unequal) {
         diag_error(b->p->diags, part.unequal->kind == AST_ATTR ? part.unequal->span : part.unequal->op_span,
-                   "a condition on all attributes of the %s compares them by '==' only", k->label);
-        diag_hint(b->p->diags, "write 'not' of the opposite, or compare fewer of them");
+                   "a condition with '==' on all attributes of the %s compares them by '==' only", k->label);
+        diag_hint(b->p->diags, "write 'not' of the opposite");
         return (struct part){.kind = PART_SCAN};
     }
     struct table_search *s = search_new(b, SEARCH_KEY, e);
