@@ -377,9 +377,11 @@ static struct part part_compare(struct search_build *b, const struct ast_expr *e
         if (k->columns[i] != column)
             continue;
         part.kind = PART_KEY;
-        part.unequal = op == AST_EQ ? NULL : e;
         part.values = arena_array(b->p->arena, (size_t)k->count, sizeof(struct expr *));
-        part.values[i] = expr_compile(&b->c, value);
+        if (op == AST_EQ) /* only this says something about its column */
+            part.values[i] = expr_compile(&b->c, value);
+        else
+            part.unequal = e;
     }
     return part;
 }
