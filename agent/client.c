@@ -9,7 +9,8 @@
 
 enum { WAIT_S = 120, READ_BYTES = 64 * 1024 };
 
-int client_find(char path[CONTROL_PATH_BYTES], const char *socket, const char *state, const char *config_file, struct err *e)
+int client_find(char path[CONTROL_PATH_BYTES], const char *socket, const char *state, const char *config_file,
+                struct err *e)
 {
     struct config c;
     int rc = 0;

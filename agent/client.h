@@ -1,4 +1,5 @@
-/* client.h - the far side of the control socket (control.h): a command asks the running agent, line by line. */
+/* client.h - the far side of the control socket (control.h): a command asks the running agent, line by line.
+ */
 #ifndef WEIR_AGENT_CLIENT_H
 #define WEIR_AGENT_CLIENT_H
 
@@ -10,9 +11,10 @@ struct client {
     size_t taken;
 };
 
-/* Where the agent's socket is: `socket` itself, else by the folder `state`, else by the configuration. All may be NULL. "": nowhere.
- * ERR_INVALID: the configuration is bad, and was reported; ERR_TOO_BIG. */
-int client_find(char path[CONTROL_PATH_BYTES], const char *socket, const char *state, const char *config_file, struct err *e);
+/* Where the agent's socket is: `socket` itself, else by the folder `state`, else by the configuration. All
+ * may be NULL. "": nowhere. ERR_INVALID: the configuration is bad, and was reported; ERR_TOO_BIG. */
+int client_find(char path[CONTROL_PATH_BYTES], const char *socket, const char *state, const char *config_file,
+                struct err *e);
 /* ERR_NOT_FOUND: nobody is there; ERR_IO. */
 int client_open(struct client *c, const char *path, struct err *e);
 void client_close(struct client *c);

@@ -1,5 +1,6 @@
-/* cmd_errors.c - weir errors: lists, replays and discards what the error store holds: over the control socket of the running agent, or,
- * but for a replay, in the folder for state when no agent uses it. errors_ask.h tells what is said. */
+/* cmd_errors.c - weir errors: lists, replays and discards what the error store holds: over the control socket
+ * of the running agent, or, but for a replay, in the folder for state when no agent uses it. errors_ask.h
+ * tells what is said. */
 #include "agent/client.h"
 #include "agent/cmd.h"
 #include "agent/config.h"
@@ -58,7 +59,8 @@ static void add_number(struct told *t, uint64_t number)
 /* 2026-01-31, 2026-01-31T12:00:00 (UTC), or milliseconds since 1970. */
 static bool read_time(const char *text, int64_t *ms)
 {
-    static const char *const formats[] = {"%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"};
+    static const char *const formats[] = {"%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S",
+                                          "%Y-%m-%dT%H:%M:%SZ"};
     char *end;
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         struct tm tm = {0};
@@ -94,11 +96,13 @@ static int check_words(const struct told *t)
     if (t->before && !discards)
         return cmd_usage("errors", "--before goes with discard");
     if (!lists && (t->count > 0) + t->all + (t->before != NULL) != 1)
-        return cmd_usage("errors", "%s wants numbers, or --all%s", t->verb, discards ? ", or --before TIME" : "");
+        return cmd_usage("errors", "%s wants numbers, or --all%s", t->verb,
+                         discards ? ", or --before TIME" : "");
     if (t->count && t->app)
         return cmd_usage("errors", "--app goes with list, --all and --before, not with numbers");
     if (!t->socket && !t->state && !t->config_file)
-        return cmd_usage("errors", "say where the agent is: --state DIR, -c FILE or --socket PATH, as for `weir run`");
+        return cmd_usage("errors",
+                         "say where the agent is: --state DIR, -c FILE or --socket PATH, as for `weir run`");
     return CMD_OK;
 }
 
@@ -128,7 +132,9 @@ static int read_words(struct told *t, int argc, char **argv)
         }
     }
     if (t->before && !read_time(t->before, &t->before_ms))
-        return cmd_usage("errors", "'%s' is no time: 2026-01-31, 2026-01-31T12:00:00 (UTC), or milliseconds since 1970", t->before);
+        return cmd_usage("errors",
+                         "'%s' is no time: 2026-01-31, 2026-01-31T12:00:00 (UTC), or milliseconds since 1970",
+                         t->before);
     return check_words(t);
 }
 
@@ -146,7 +152,8 @@ static int open_folder(struct told *t, const char *why)
         return CMD_BAD;
     }
     const char *folder = t->state ? t->state : c.state;
-    struct store_options options = {.folder = folder, .most_bytes = (uint64_t)c.state_bytes, .reads_only = !strcmp(t->verb, "list")};
+    struct store_options options = {
+        .folder = folder, .most_bytes = (uint64_t)c.state_bytes, .reads_only = !strcmp(t->verb, "list")};
     int rc = 0;
     if (t->socket || !*folder || !strcmp(t->verb, "replay"))
         rc = err_set(&e, ERR_NOT_FOUND, "%s%s", why, !strcmp(t->verb, "replay") ? ": a replay needs it" : "");
@@ -155,7 +162,9 @@ static int open_folder(struct told *t, const char *why)
     else
         rc = statedir_open(folder, &t->lock, &e);
     if (rc == ERR_BUSY)
-        err_set(&e, rc, "an agent uses %.300s, and does not answer: it has its control socket elsewhere, or none", folder);
+        err_set(&e, rc,
+                "an agent uses %.300s, and does not answer: it has its control socket elsewhere, or none",
+                folder);
     if (rc == 0)
         rc = store_open(&t->store, &options, &e);
     if (rc == 0)
@@ -171,7 +180,8 @@ static int open_there(struct told *t)
     int rc = client_find(path, t->socket, t->state, t->config_file, &e);
     if (rc < 0)
         return complain(e.text);
-    rc = *path ? client_open(&t->client, path, &e) : err_set(&e, ERR_NOT_FOUND, "no agent with a control socket");
+    rc = *path ? client_open(&t->client, path, &e)
+               : err_set(&e, ERR_NOT_FOUND, "no agent with a control socket");
     if (rc == ERR_NOT_FOUND)
         return open_folder(t, e.text);
     return rc < 0 ? complain(e.text) : CMD_OK;
@@ -231,7 +241,8 @@ static int hear(struct told *t, const char **line, size_t *len, struct err *e)
 {
     if (t->client.fd >= 0)
         return client_hear(&t->client, line, len, e);
-    char *end = t->answer.len > t->heard ? memchr(t->answer.bytes + t->heard, '\n', t->answer.len - t->heard) : NULL;
+    char *end =
+        t->answer.len > t->heard ? memchr(t->answer.bytes + t->heard, '\n', t->answer.len - t->heard) : NULL;
     if (!end)
         return err_set(e, ERR_IO, "the answer has no end");
     *end = 0;
@@ -262,7 +273,8 @@ static void show_entry(struct told *t, const struct jnode *entry, struct arena *
     }
 }
 
-static void take_entry(struct told *t, const struct jnode *entry, const char *line, size_t len, struct arena *arena)
+static void take_entry(struct told *t, const struct jnode *entry, const char *line, size_t len,
+                       struct arena *arena)
 {
     static const char before[] = "{\"entry\":";
     int64_t ms = 0, id = 0;
@@ -289,7 +301,8 @@ static bool take_number(struct told *t, const struct jnode *n, struct arena *are
             printf("%" PRId64 " %s\n", id, words[i]);
             return true;
         }
-        fprintf(stderr, "weir errors: %" PRId64 " %s%s\n", id, i == 2 ? "is not there" : "stays: ", why ? why : "");
+        fprintf(stderr, "weir errors: %" PRId64 " %s%s\n", id,
+                i == 2 ? "is not there" : "stays: ", why ? why : "");
         t->code = CMD_BAD;
         return true;
     }
@@ -300,8 +313,8 @@ static bool take_number(struct told *t, const struct jnode *n, struct arena *are
 static int take_answer(struct told *t, int64_t *more)
 {
     struct err e = {0};
-    const char *line;
-    size_t len;
+    const char *line = NULL;
+    size_t len = 0;
     *more = 0;
     for (bool ends = false; !ends;) {
         struct arena arena;
@@ -309,8 +322,10 @@ static int take_answer(struct told *t, int64_t *more)
             return complain(e.text);
         const char *at = line;
         arena_init(&arena, ARENA_BLOCK);
-        const struct jnode *n = jnode_parse(&arena, &at, line + len, &e), *entry = n ? jnode_get(n, "entry") : NULL;
-        const char *wrong = n ? jnode_text(&arena, jnode_get(n, "message")) : "the agent's answer makes no sense";
+        const struct jnode *n = jnode_parse(&arena, &at, line + len, &e),
+                           *entry = n ? jnode_get(n, "entry") : NULL;
+        const char *wrong =
+            n ? jnode_text(&arena, jnode_get(n, "message")) : "the agent's answer makes no sense";
         int code = CMD_OK;
         if (entry)
             take_entry(t, entry, line, len, &arena);
@@ -358,7 +373,8 @@ static int work(struct told *t)
     if (t->all || t->before)
         code = list(t);
     for (size_t i = 0; code == CMD_OK && i < t->count; i += ERRORS_ASK_MOST) {
-        ask_numbers(t, t->numbers + i, (int)(t->count - i < ERRORS_ASK_MOST ? t->count - i : ERRORS_ASK_MOST));
+        ask_numbers(t, t->numbers + i,
+                    (int)(t->count - i < ERRORS_ASK_MOST ? t->count - i : ERRORS_ASK_MOST));
         code = take_answer(t, &more);
     }
     return code == CMD_OK ? t->code : code;

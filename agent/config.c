@@ -66,7 +66,7 @@ static const struct setting settings[] = {
     {"buffer.bytes", SETTING_NUMBER, 65536, 1099511627776, "268435456", NULL,
      "Most bytes on disk that wait for one sink; @sink(buffer.max.size='10 MB') goes before it.", AT(buffer_bytes)},
     {"errors.bytes", SETTING_NUMBER, 0, 1099511627776, "16777216", NULL,
-     "Most bytes of the folder for state that the error store may take: what failed at a stream with @OnError(action='store')\nor a sink with on.error='store', and messages that could not be mapped. `weir errors` lists and replays them. 0: none is kept.", AT(errors_bytes)},
+     "Most bytes of the folder for state that the error store may take: what failed at a stream with @OnError(action='store')\nor a sink with on.error='store', and messages that could not be mapped. `weir errors` lists and replays them. At most half of \"state.bytes\"; 0: none is kept.", AT(errors_bytes)},
     {"errors.full", SETTING_WORD, 0, 0, "drop.oldest", "drop.oldest refuse",
      "What becomes of them at that bound: the oldest go, or newer ones are logged only.", AT(errors_full)},
     {"errors.mapping", SETTING_WORD, 0, 0, "all", "all marked none",

@@ -1,7 +1,7 @@
 /* errors.c - see errors.h.
  *
- * The index has each entry's number and size, oldest first, so that the bound needs no look into the store; entries that wait for their
- * transaction are in it too. */
+ * The index has each entry's number and size, oldest first, so that the bound needs no look into the store;
+ * entries that wait for their transaction are in it too. */
 #include "agent/errors.h"
 #include "agent/base64.h"
 #include "agent/jnode.h"
@@ -27,7 +27,7 @@ struct errors {
     size_t first, count, cap; /* first: where the index begins; none before it */
 };
 
-static const char mark_key[] = "errors"; /* META: the next number */
+static const char mark_key[] = "#errors"; /* META: the next number */
 
 static void key_of(uint64_t number, struct key *k)
 {
@@ -148,7 +148,8 @@ static void write_entry(struct writer *w, const struct errors_entry *e)
     write_i64(w, 0);
     write_u8(w, ENTRY_FORMAT);
     write_u8(w, (uint8_t)e->kind);
-    write_u8(w, (uint8_t)(e->is_unmapped | e->is_bytes << 1 | (e->payload != NULL) << 2 | (e->events != NULL) << 3));
+    write_u8(w, (uint8_t)(e->is_unmapped | e->is_bytes << 1 | (e->payload != NULL) << 2 |
+                          (e->events != NULL) << 3));
     write_i64(w, e->at_ms);
     write_text(w, e->app);
     write_text(w, e->stream);
@@ -247,7 +248,8 @@ int errors_next(struct errors *s, uint64_t from, uint64_t *number, struct buf *o
     int rc = store_look(s->store, e);
     if (rc < 0)
         return rc;
-    for (bool above = false; (rc = store_next(s->store, STORE_ERRORS, k.bytes, k.len, 0, above, &i)) == 0; above = true) {
+    for (bool above = false; (rc = store_next(s->store, STORE_ERRORS, k.bytes, k.len, 0, above, &i)) == 0;
+         above = true) {
         *number = key_get_u64(i.key, 0);
         key_of(*number, &k);
         if (!is_there(s, *number)) /* its end waits for the disk */
@@ -334,7 +336,8 @@ static bool row_fits(const struct row *row, const struct schema *s)
     return true;
 }
 
-int errors_read_events(const struct errors_entry *e, struct arena *arena, struct schema **schema, struct batch *b)
+int errors_read_events(const struct errors_entry *e, struct arena *arena, struct schema **schema,
+                       struct batch *b)
 {
     struct reader r = {.at = e->events, .end = (const uint8_t *)e->events + e->events_len};
     *b = (struct batch){.scratch = arena};
@@ -432,7 +435,8 @@ static void print_payload(const struct errors_entry *e, struct buf *out)
 
 void errors_print(const struct errors_entry *e, struct arena *scratch, struct buf *out)
 {
-    static const char *const occurrences[] = {"BEFORE_SOURCE_MAPPING", "STORE_ON_STREAM_ERROR", "STORE_ON_SINK_ERROR"};
+    static const char *const occurrences[] = {"BEFORE_SOURCE_MAPPING", "STORE_ON_STREAM_ERROR",
+                                              "STORE_ON_SINK_ERROR"};
     buf_printf(out, "{\"id\":%" PRIu64 ",\"timestamp\":%" PRId64, e->number, e->at_ms);
     member(out, "siddhiAppName", e->app);
     member(out, "streamName", e->stream);
@@ -448,7 +452,8 @@ void errors_print(const struct errors_entry *e, struct arena *scratch, struct bu
     if (e->payload)
         print_payload(e, out);
     for (uint32_t i = 0; i < e->only_count; i++)
-        buf_printf(out, "%s%" PRIu32 "%s", i ? "," : ",\"failedEvents\":[", e->only[i], i + 1 == e->only_count ? "]" : "");
+        buf_printf(out, "%s%" PRIu32 "%s", i ? "," : ",\"failedEvents\":[", e->only[i],
+                   i + 1 == e->only_count ? "]" : "");
     if (e->property_count)
         buf_add_str(out, e->kind == ERRORS_SINK ? ",\"options\":{" : ",\"properties\":{");
     for (uint32_t i = 0; i < e->property_count; i++) {

@@ -26,7 +26,9 @@ void errors_app_open(struct hosted *h, const struct config *config)
     h->keeps_unmapped = h->keeps_errors && !strcmp(config->errors_mapping, "all");
     h->keeps_marked = h->keeps_errors && strcmp(config->errors_mapping, "none") != 0;
     if (wants && !h->keeps_errors)
-        log_write(LOG_WARN, h->log_name, "it stores errors, and the agent has no error store (\"state\", or --state; \"errors.bytes\"): they are only logged");
+        log_write(LOG_WARN, h->log_name,
+                  "it stores errors, and the agent has no error store (\"state\", or --state; "
+                  "\"errors.bytes\"): they are only logged");
 }
 
 bool errors_app_wants(const struct hosted *h, const struct bind_sink *s)
@@ -61,10 +63,12 @@ static void tell(struct hosted *h, const struct errors_entry *e, bool is_kept)
         h->errors_hush.quiet_until_us = 0;
     h->errors_full = !is_kept;
     if (is_kept)
-        hush_log(&h->errors_hush, LOG_WARN, h->log_name, "stream %s: kept in the error store as number %" PRIu64 ": %s", e->stream, e->number,
+        hush_log(&h->errors_hush, LOG_WARN, h->log_name,
+                 "stream %s: kept in the error store as number %" PRIu64 ": %s", e->stream, e->number,
                  e->cause);
     else
-        hush_log(&h->errors_hush, LOG_ERROR, h->log_name, "stream %s: the error store has no room: dropped: %s", e->stream, e->cause);
+        hush_log(&h->errors_hush, LOG_ERROR, h->log_name,
+                 "stream %s: the error store has no room: dropped: %s", e->stream, e->cause);
 }
 
 static void write_events(struct hosted *h, uint32_t stream, const struct batch *b, struct writer *w)
@@ -74,10 +78,12 @@ static void write_events(struct hosted *h, uint32_t stream, const struct batch *
 }
 
 /* Law 2: is it what is being replayed that fails? */
-static bool fails_again(struct hosted *h, enum errors_kind kind, uint32_t stream, const char *port, const char *words)
+static bool fails_again(struct hosted *h, enum errors_kind kind, uint32_t stream, const char *port,
+                        const char *words)
 {
     struct errors_replay *again = h->again;
-    if (!again || again->entry->kind != kind || again->stream != stream || strcmp(again->entry->port, port) != 0)
+    if (!again || again->entry->kind != kind || again->stream != stream ||
+        strcmp(again->entry->port, port) != 0)
         return false;
     again->failed = true;
     err_set(&again->err, ERR_INVALID, "%s", words);
@@ -96,7 +102,8 @@ void errors_app_stream(void *hosted, uint32_t stream, const struct batch *b, con
 {
     struct hosted *h = hosted;
     struct errors_replay *again = h->again;
-    if (h->replays || !h->keeps_errors || (again && again->failed && again->entry->kind != ERRORS_MAPPING && again->stream == stream))
+    if (h->replays || !h->keeps_errors ||
+        (again && again->failed && again->entry->kind != ERRORS_MAPPING && again->stream == stream))
         return;
     struct writer w = {0};
     write_events(h, stream, b, &w);
@@ -119,8 +126,8 @@ static bool is_marked(const struct hosted *h, uint32_t stream)
     return action && strcasecmp(action->value, "store") == 0;
 }
 
-void errors_app_unmapped(void *hosted, const struct bind_source *s, const struct payload *p, const struct property *properties,
-                         int property_count, const char *why)
+void errors_app_unmapped(void *hosted, const struct bind_source *s, const struct payload *p,
+                         const struct property *properties, int property_count, const char *why)
 {
     struct hosted *h = hosted;
     bool is_kept = h->keeps_unmapped || (h->keeps_marked && is_marked(h, s->stream));
@@ -142,7 +149,8 @@ void errors_app_unmapped(void *hosted, const struct bind_source *s, const struct
     tell(h, &e, put(h->worker, &e));
 }
 
-bool errors_app_undelivered(void *hosted, const struct bind_sink *s, const struct batch *events, const struct payload *p, const char *why)
+bool errors_app_undelivered(void *hosted, const struct bind_sink *s, const struct batch *events,
+                            const struct payload *p, const char *why)
 {
     struct hosted *h = hosted;
     if (h->replays)
@@ -225,10 +233,12 @@ bool errors_app_refused(struct outbox *b, const struct message *m, const char *w
     e.events_len = events.len;
     e.properties = properties;
     if (put(w, &e)) {
-        hush_log(&b->hush, LOG_WARN, b->log_name, "sink %s: kept in the error store as number %" PRIu64 ": %s", b->name, e.number, why);
+        hush_log(&b->hush, LOG_WARN, b->log_name,
+                 "sink %s: kept in the error store as number %" PRIu64 ": %s", b->name, e.number, why);
     } else {
         metrics_add(&metrics.lost, 1);
-        hush_log(&b->hush, LOG_ERROR, b->log_name, "sink %s: the error store has no room: dropped: %s", b->name, why);
+        hush_log(&b->hush, LOG_ERROR, b->log_name, "sink %s: the error store has no room: dropped: %s",
+                 b->name, why);
     }
     buf_fini(&events);
     mem_free(properties);
@@ -249,7 +259,8 @@ static int find_source(const struct hosted *h, struct errors_replay *r)
             r->source = i;
     if (count == 1)
         return 0;
-    return err_set(&r->err, ERR_INVALID, "stream %s has %d sources: a message goes back through the only one", r->entry->stream, count);
+    return err_set(&r->err, ERR_INVALID, "stream %s has %d sources: a message goes back through the only one",
+                   r->entry->stream, count);
 }
 
 struct given {
@@ -291,10 +302,12 @@ static void work(struct hosted *h, struct errors_replay *r, const struct batch *
         app_advance(h->app, time_ms);
     h->again = r;
     if (e->kind == ERRORS_MAPPING) {
-        struct payload p = {.kind = e->is_bytes ? PAYLOAD_BYTES : PAYLOAD_TEXT, .bytes = e->payload, .len = e->payload_len};
+        struct payload p = {
+            .kind = e->is_bytes ? PAYLOAD_BYTES : PAYLOAD_TEXT, .bytes = e->payload, .len = e->payload_len};
         h->current = h->sources[r->source];
         struct bind_source *s = &h->bind->sources[r->source];
-        int rc = bind_receive_again(h->bind, s, &p, e->properties, (int)e->property_count, e->only, e->only_count);
+        int rc =
+            bind_receive_again(h->bind, s, &p, e->properties, (int)e->property_count, e->only, e->only_count);
         if (rc < 0 && !r->failed) {
             r->failed = true;
             err_set(&r->err, ERR_INVALID, "it cannot be mapped");
@@ -310,7 +323,8 @@ static void work(struct hosted *h, struct errors_replay *r, const struct batch *
 static bool is_held(struct hosted *h, struct err *e)
 {
     if (h->is_blocked || hosted_is_full(h))
-        err_set(e, ERR_BUSY, "app %s waits for a sink that is full; it does nothing until there is room", h->name);
+        err_set(e, ERR_BUSY, "app %s waits for a sink that is full; it does nothing until there is room",
+                h->name);
     else if (h->worker->commit.is_stuck)
         err_set(e, ERR_BUSY, "the disk does not take what is written");
     else
@@ -325,7 +339,8 @@ static void note_timers(struct hosted *h)
         h->worker->due_ms = h->due_ms;
 }
 
-int errors_app_replay(struct hosted *h, const struct errors_entry *e, const void *bytes, size_t len, struct err *err)
+int errors_app_replay(struct hosted *h, const struct errors_entry *e, const void *bytes, size_t len,
+                      struct err *err)
 {
     struct errors_replay r = {.entry = e};
     struct given g = {0};
@@ -338,7 +353,8 @@ int errors_app_replay(struct hosted *h, const struct errors_entry *e, const void
     int rc = find_place(h, &r, &g);
     mem_account = account;
     if (rc == 0) {
-        int64_t now_ms = clock_wall_ms(), time_ms = !h->is_playback && now_ms > app_now(h->app) ? now_ms : app_now(h->app);
+        int64_t now_ms = clock_wall_ms(),
+                time_ms = !h->is_playback && now_ms > app_now(h->app) ? now_ms : app_now(h->app);
         if (h->durable)
             durable_note_entry(h->durable, bytes, len, time_ms);
         work(h, &r, &g.events, time_ms);

@@ -17,7 +17,8 @@ static void error(struct buf *out, const char *kind, const char *words)
 
 /* ---- list ---- */
 
-static void print_entry(uint64_t number, const struct buf *bytes, const char *app, uint64_t *count, struct buf *out)
+static void print_entry(uint64_t number, const struct buf *bytes, const char *app, uint64_t *count,
+                        struct buf *out)
 {
     struct arena arena;
     struct errors_entry e;
@@ -187,7 +188,8 @@ static int read_numbers(const char *text, uint64_t numbers[ERRORS_ASK_MOST])
     return count;
 }
 
-void errors_ask(struct deploy *d, const char *verb, const char *app, const char *numbers, const char *from, struct buf *out)
+void errors_ask(struct deploy *d, const char *verb, const char *app, const char *numbers, const char *from,
+                struct buf *out)
 {
     uint64_t list[ERRORS_ASK_MOST], first[ERRORS_ASK_MOST] = {0};
     int count = read_numbers(numbers, list), firsts = read_numbers(from, first);
@@ -195,9 +197,12 @@ void errors_ask(struct deploy *d, const char *verb, const char *app, const char 
     if (!lists && strcmp(verb, "replay") != 0 && strcmp(verb, "discard") != 0)
         error(out, "request", "'errors' is list, replay or discard");
     else if (lists ? numbers || firsts < 0 || firsts > 1 : app || from || count <= 0)
-        error(out, "request", "list goes with app and from, replay and discard with numbers: at most 64, with blanks between them");
+        error(out, "request",
+              "list goes with app and from, replay and discard with numbers: at most 64, with blanks between "
+              "them");
     else if (!d->errors)
-        error(out, "failed", "this agent has no error store: it has no folder for state, or \"errors.bytes\" is 0");
+        error(out, "failed",
+              "this agent has no error store: it has no folder for state, or \"errors.bytes\" is 0");
     else if (lists)
         errors_ask_list(d->errors, app, first[0], out);
     else if (*verb == 'd')

@@ -1,9 +1,10 @@
 /* errors_ask.h - what the error store is asked, and what it says: lines of JSON, as answer.h has them.
  *
- *     list     {"entry":ENTRY} for each, oldest first; at the end {"more":NUMBER}, to go on from, or {"done":COUNT}
- *     replay   for each number {"replayed":N}, {"kept":N,"message":WORDS} or {"missing":N}; {"done":COUNT of replayed}
- *     discard  {"discarded":N} or {"missing":N}; {"done":COUNT of discarded}
- * {"error":KIND,"message":WORDS} ends an answer instead: KIND is request, failed, or unsure (it is done, but not on disk).
+ *     list     {"entry":ENTRY} for each, oldest first; at the end {"more":NUMBER}, to go on from, or
+ * {"done":COUNT} replay   for each number {"replayed":N}, {"kept":N,"message":WORDS} or {"missing":N};
+ * {"done":COUNT of replayed} discard  {"discarded":N} or {"missing":N}; {"done":COUNT of discarded}
+ * {"error":KIND,"message":WORDS} ends an answer instead: KIND is request, failed, or unsure (it is done, but
+ * not on disk).
  *
  * Main thread, or the only one. */
 #ifndef WEIR_AGENT_ERRORS_ASK_H
@@ -21,6 +22,7 @@ void errors_ask_discard(struct errors *s, const uint64_t *numbers, int count, st
 void errors_ask_replay(struct deploy *d, const uint64_t *numbers, int count, struct buf *out);
 
 /* The request {"errors":VERB,...}; members that were not given are NULL. */
-void errors_ask(struct deploy *d, const char *verb, const char *app, const char *numbers, const char *from, struct buf *out);
+void errors_ask(struct deploy *d, const char *verb, const char *app, const char *numbers, const char *from,
+                struct buf *out);
 
 #endif

@@ -1,14 +1,14 @@
 /* outbox.h - messages of one sink between the app and its port: bounded, in order, kept until the far side
  * has them. With a spool (durable apps) they are on disk too, and memory holds a window of them only.
  *
- * An entry is waiting (not with the port), in flight (the port has a copy; sent will come), refused (it never can
- * be sent, and the worker has yet to give it to keep) or done. Laws: (1)
- * entries are handed to the port in the order of their numbers; (2) an entry that came back (ERR_IO) is
- * handed over again, before all younger waiting ones, after a rest that grows; (3) only done entries leave,
- * from the front; (4) nothing is handed over before outbox_flush: the worker calls it after the turn's
- * commit; (5) the bound is soft: an app that is let in finishes its turn's message, then waits; (6) with
- * a spool nothing is handed over before the transaction that has it is on disk; what comes back in a replay
- * (numbers that were given out before) is not taken again.
+ * An entry is waiting (not with the port), in flight (the port has a copy; sent will come), refused (it never
+ * can be sent, and the worker has yet to give it to keep) or done. Laws: (1) entries are handed to the port
+ * in the order of their numbers; (2) an entry that came back (ERR_IO) is handed over again, before all
+ * younger waiting ones, after a rest that grows; (3) only done entries leave, from the front; (4) nothing is
+ * handed over before outbox_flush: the worker calls it after the turn's commit; (5) the bound is soft: an app
+ * that is let in finishes its turn's message, then waits; (6) with a spool nothing is handed over before the
+ * transaction that has it is on disk; what comes back in a replay (numbers that were given out before) is not
+ * taken again.
  *
  * Made, filled, flushed and freed on the worker; sent and status come from the port's thread. Its lock is
  * never held over a call of the port or the worker. It outlives the app when a changed app takes it over, and
@@ -29,12 +29,13 @@ struct outbox_entry;
 struct outbox {
     struct port *port; /* owned */
     const struct port_type *type;
-    char *name;         /* of the stream: for taking over; owned */
-    char *log_name;     /* "app X" of the first owner; owned */
-    /* on.error='store': takes a message that never can be sent. False: it can't now, ask again later. Worker only; has_keeper: any thread */
+    char *name;     /* of the stream: for taking over; owned */
+    char *log_name; /* "app X" of the first owner; owned */
+    /* on.error='store': takes a message that never can be sent. False: it can't now, ask again later. Worker
+     * only; has_keeper: any thread */
     bool (*keep)(struct outbox *b, const struct message *m, const char *why);
     bool has_keeper;
-    uint32_t refused; /* entries that wait for keep */
+    uint32_t refused;   /* entries that wait for keep */
     bool tells_at_once; /* on.error='stream': a message that can't be sent is refused while its event is at
                            hand */
 

@@ -61,12 +61,14 @@ struct bind {
     int (*publish)(void *user, struct bind_sink *sink, const struct message *m);
     /* A message a map refused: why. Bounded logging is the owner's. */
     void (*rejected)(void *user, const char *where, const char *why);
-    /* The same message, to be kept (spec 21 section 0: the error store); s->map->failed tells which part of it. May be NULL. */
-    void (*unmapped)(void *user, const struct bind_source *s, const struct payload *p, const struct property *properties,
-                     int property_count, const char *why);
-    /* Events that a sink with on.error='store' could not send: kept? p NULL: the map refused them. May be NULL. */
-    bool (*undelivered)(void *user, const struct bind_sink *s, const struct batch *events, const struct payload *p,
-                        const char *why);
+    /* The same message, to be kept (spec 21 section 0: the error store); s->map->failed tells which part of
+     * it. May be NULL. */
+    void (*unmapped)(void *user, const struct bind_source *s, const struct payload *p,
+                     const struct property *properties, int property_count, const char *why);
+    /* Events that a sink with on.error='store' could not send: kept? p NULL: the map refused them. May be
+     * NULL. */
+    bool (*undelivered)(void *user, const struct bind_sink *s, const struct batch *events,
+                        const struct payload *p, const char *why);
     const struct batch *sending; /* while publish runs: the events that the message tells of */
     /* A message of an inMemory topic is about to enter: the owner may note it down. May be NULL. */
     void (*arriving)(void *user, const struct bind_source *source, const struct payload *p);
@@ -95,10 +97,12 @@ void bind_free(struct bind *b);
  * ERR_INVALID: rejected (in part). */
 int bind_receive(struct bind *b, struct bind_source *s, const struct payload *p,
                  const struct property *properties, int property_count);
-/* A message that was rejected before comes again: only its events at these places (ascending; only_count 0: all) enter, and none does unless all
- * of the message can be mapped now. ERR_INVALID: it can't, and was rejected as any other. */
-int bind_receive_again(struct bind *b, struct bind_source *s, const struct payload *p, const struct property *properties,
-                       int property_count, const uint32_t *only, uint32_t only_count);
+/* A message that was rejected before comes again: only its events at these places (ascending; only_count 0:
+ * all) enter, and none does unless all of the message can be mapped now. ERR_INVALID: it can't, and was
+ * rejected as any other. */
+int bind_receive_again(struct bind *b, struct bind_source *s, const struct payload *p,
+                       const struct property *properties, int property_count, const uint32_t *only,
+                       uint32_t only_count);
 /* What the maps and distributions remember between messages, as a part of the app's state: to be saved right
  * behind app_save and loaded right behind app_load, into a bind of the same text. On the worker, outside a
  * push. load returns 0, or ERR_STATE: these bytes do not fit. */

@@ -96,8 +96,8 @@ static void hold_rows(void *user, struct row **rows, uint32_t count, bool is_bat
     g->chunks[g->count++] = c;
 }
 
-static int receive_with(struct bind *b, struct bind_source *s, const struct payload *p, const struct property *properties,
-                        int property_count, map_rows_fn rows, void *user)
+static int receive_with(struct bind *b, struct bind_source *s, const struct payload *p,
+                        const struct property *properties, int property_count, map_rows_fn rows, void *user)
 {
     struct err e = {0};
     s->messages++;
@@ -111,8 +111,9 @@ static int receive_with(struct bind *b, struct bind_source *s, const struct payl
     return ERR_INVALID;
 }
 
-int bind_receive_again(struct bind *b, struct bind_source *s, const struct payload *p, const struct property *properties,
-                       int property_count, const uint32_t *only, uint32_t only_count)
+int bind_receive_again(struct bind *b, struct bind_source *s, const struct payload *p,
+                       const struct property *properties, int property_count, const uint32_t *only,
+                       uint32_t only_count)
 {
     struct holding g = {.to = {b, s}, .only = only, .only_count = only_count};
     int rc = receive_with(b, s, p, properties, property_count, hold_rows, &g);
@@ -255,7 +256,8 @@ static int publish_by_strategy(struct publishing *p, const struct payload *paylo
 }
 
 /* Once for the events of a batch, however many payloads they make: a replay sends them all again. */
-static bool keep(struct publishing *p, const struct bind_sink *s, const struct payload *payload, const struct err *e)
+static bool keep(struct publishing *p, const struct bind_sink *s, const struct payload *payload,
+                 const struct err *e)
 {
     struct bind *b = p->b;
     if (strcmp(s->on_error, "store") != 0 || !b->undelivered)

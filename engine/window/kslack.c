@@ -4,9 +4,10 @@
  * Laws: (1) events wait, those since the last step apart from those before it; (2) a step is an event with a
  * time greater than all before: K grows to the difference to the smallest that came since the last step, at
  * most max.k; then all that wait are put in order (equal times: as they came), and those with time + K <=
- * greatest go, with the timestamps they came with; (3) with a timeout, a timer at start + timeout and then
- * every second lets all go that took part in a step; (4) discard.late drops an event older than the last that
- * went. */
+ * greatest go, with the timestamps they came with; (3) with a timeout, a timer at start + timeout lets those
+ * go that took part in a step, with a time below the timer's moment + timeout; while some
+ * stay, it fires again each second, else the next event asks for the next full second since it fired: when
+ * that is now, it fires behind this event; (4) discard.late drops an event older than the last that went. */
 #include "engine/window/handler.h"
 
 enum { TIMER_MS = 1000 };
@@ -33,7 +34,8 @@ struct kslack {
     struct items held;  /* in order of time */
     int64_t k, greatest, sent;
     int64_t timer_ms; /* the newest request */
-    bool started, seen_event;
+    bool started;
+    bool idle; /* the timer found nothing to wait for: the next event asks for it */
     struct dues dues;
 };
 
@@ -124,6 +126,15 @@ static int kslack_start(struct op *op, struct err *e)
     return 0;
 }
 
+static void wake(struct kslack *w)
+{
+    int64_t since = time_sub(op_now(&w->op), w->timer_ms);
+    if (since > 0)
+        w->timer_ms = time_add(w->timer_ms, (since / TIMER_MS + (since % TIMER_MS > 0)) * TIMER_MS);
+    dues_request(&w->dues, &w->op, w->timer_ms);
+    w->idle = false;
+}
+
 static int kslack_push(struct op *op, const struct batch *in)
 {
     struct kslack *w = (struct kslack *)op;
@@ -144,9 +155,8 @@ static int kslack_push(struct op *op, const struct batch *in)
             return chunks_fail(&chunks);
         if (p->discards && v.as.l < w->sent)
             continue;
-        if (!w->seen_event && p->timeout_ms != -1)
-            dues_request(&w->dues, op, w->timer_ms); /* a second series, as the language has it */
-        w->seen_event = true;
+        if (w->idle)
+            wake(w);
         struct row *row = e->row->at_ms == e->at_ms ? row_ref(e->row) : row_copy(e->row, 0, e->at_ms);
         items_insert(&w->fresh, w->fresh.count, (struct item){v.as.l, row, e->kind});
         if (v.as.l > w->greatest) {
@@ -162,11 +172,15 @@ static int kslack_due(struct op *op, int64_t due_ms)
     struct kslack *w = (struct kslack *)op;
     struct chunks chunks = {NULL, NULL};
     dues_fired(&w->dues, due_ms);
-    w->timer_ms = time_add(w->timer_ms, TIMER_MS);
-    dues_request(&w->dues, op, w->timer_ms);
     struct batch *b = chunks_add(&chunks, op, w->held.count);
-    while (w->held.count)
+    int64_t end_ms = time_add(due_ms, plan_of(op)->timeout_ms);
+    while (w->held.count && w->held.list[w->held.head].time < end_ms)
         release_first(w, b);
+    w->idle = w->held.count == 0;
+    if (!w->idle) {
+        w->timer_ms = time_add(w->timer_ms, TIMER_MS);
+        dues_request(&w->dues, op, w->timer_ms);
+    }
     return chunks_emit(&chunks, op);
 }
 
@@ -212,7 +226,7 @@ static void kslack_save(const struct op *op, struct writer *w)
     write_i64(w, s->sent);
     write_i64(w, s->timer_ms);
     write_u8(w, s->started);
-    write_u8(w, s->seen_event);
+    write_u8(w, s->idle);
     dues_save(&s->dues, w);
 }
 
@@ -227,7 +241,7 @@ static int kslack_load(struct op *op, struct reader *r)
     s->sent = read_i64(r);
     s->timer_ms = read_i64(r);
     s->started = read_u8(r) != 0;
-    s->seen_event = read_u8(r) != 0;
+    s->idle = read_u8(r) != 0;
     timer_cancel(op);
     dues_load(&s->dues, op, r);
     return window_loaded(r);

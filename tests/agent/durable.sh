@@ -22,6 +22,9 @@ kill_agent() {
     wait "$agent" 2>/dev/null
     agent=
 }
+waits() { # MESSAGES: so many are on the disk for the sink
+    "$WEIR" state inspect "$state" 2>/dev/null | grep -q "Out: $1 messages wait"
+}
 needs_a_folder() {
     start_agent "$dir/count.siddhi"
     until_true logged 'no folder for state' && until_true agent_ended && agent=
@@ -31,12 +34,12 @@ starts_offline() {
     lines 1 1000
     start_agent --state "$state" "$dir/count.siddhi"
     until_true logged 'sink Out: (disconnected|failed)' || return 1
-    sleep 0.3
+    until_true waits 1000 || return 1
     kill_agent
     start_agent --state "$state" "$dir/count.siddhi"
     until_true logged 'records of the journal worked off' || return 1
     lines 1001 1500
-    sleep 0.3
+    until_true waits 1500 || return 1
     kill_agent
 }
 delivers_later() {
