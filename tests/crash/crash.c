@@ -2,11 +2,13 @@
  *
  *     crash WEIR PORT FOLDER KILLS SEED [POINTS]
  *
- * A publisher sends numbered messages at QoS 1 to a broker on PORT; WEIR runs app.siddhi with its state in
+ * A publisher sends numbered messages at QoS 1 to a broker on PORT; WEIR runs both apps with its state in
  * FOLDER and is killed with SIGKILL KILLS times, each after a random time, or (POINTS: names separated by
  * commas) at one of the named points of a test build. Then it may finish. A subscriber with a session of its
  * own has everything that reached the broker. Law: every message is counted once, in order, in every query;
- * every output has come; an output that came twice was the same, byte for byte. The last line is the tally.
+ * every output has come; an output that came twice was the same, byte for byte. What app.siddhi puts out is
+ * computed here, what kinds.siddhi does is what `weir replay` puts out for the same messages, number by
+ * number. The last line is the tally.
  */
 #include <mosquitto.h>
 #include <pthread.h>
@@ -21,10 +23,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST = 4000000, SINKS = 3, KEYS = 8, INFLIGHT_MOST = 400 };
-static const char *const sink_names[SINKS] = {"Total", "Win", "Part"};
+enum { MOST = 4000000, COMPUTED = 3, SINKS = 8, KEYS = 8, INFLIGHT_MOST = 400 };
+static const char *const sink_names[SINKS] = {"Crash/Total",   "Crash/Win",    "Crash/Part",
+                                              "Kinds/Digest",  "Kinds/Sample", "Kinds/Timed",
+                                              "Kinds/Delayed", "Kinds/Batched"};
+static const char *const clients[] = {"crash-in", "crash-kinds"};
 
-static char **outputs[SINKS]; /* by number */
+static char **outputs[SINKS], **wanted[SINKS]; /* by number */
+static long want[SINKS];                       /* how many */
 static atomic_long come[SINKS], repeats, differ, strange;
 static atomic_long sent, acked, heard;
 static atomic_bool stops;
@@ -50,12 +56,13 @@ static void on_message(struct mosquitto *m, void *user, const struct mosquitto_m
     (void)m;
     (void)user;
     heard++;
-    char *text = strndup(msg->payload, (size_t)msg->payloadlen), *slash = strstr(text, "/Crash/");
-    for (int i = 0; slash && i < SINKS; i++) {
+    char *text = strndup(msg->payload, (size_t)msg->payloadlen);
+    for (int i = 0; i < SINKS; i++) {
+        char *name = strstr(text, sink_names[i]);
         size_t len = strlen(sink_names[i]);
-        if (strncmp(slash + 7, sink_names[i], len) != 0 || slash[7 + len] != '/')
+        if (!name || name == text || name[-1] != '/' || name[len] != '/')
             continue;
-        long number = strtol(slash + 8 + len, NULL, 10);
+        long number = strtol(name + len + 1, NULL, 10);
         if (number < 1 || number >= MOST)
             break;
         char **at = &outputs[i][number];
@@ -152,7 +159,8 @@ static pid_t start(const char *weir, const char *folder, const char *fault)
     snprintf(config, sizeof config, "%s/config.json", folder);
     if (!freopen(log, "a", stderr) || !freopen("/dev/null", "w", stdout))
         _exit(9);
-    execl(weir, weir, "run", "-c", config, "tests/crash/app.siddhi", (char *)NULL);
+    execl(weir, weir, "run", "-c", config, "tests/crash/app.siddhi", "tests/crash/kinds.siddhi",
+          (char *)NULL);
     _exit(9);
 }
 
@@ -247,31 +255,89 @@ static void expect(long v, long step, long window, long *n, long *t)
     *t = *n * v - step * (*n * (*n - 1) / 2);
 }
 
-static long judge(int sink, long total)
+/* What weir replay puts out for messages 1 to total, into wanted. */
+static bool replay(const char *folder, long total)
 {
-    static const long steps[SINKS] = {1, 1, KEYS}, windows[SINKS] = {0, 100, 20};
-    long wrong = 0;
-    for (long i = 1; i <= total; i++) {
-        const char *text = outputs[sink][i];
-        long n, t;
-        expect(i, steps[sink], windows[sink], &n, &t);
-        bool good = text && value_of(text, "v") == i && value_of(text, "n") == n && value_of(text, "t") == t;
-        if (!good && wrong++ < 3)
-            printf("    %s %ld: wanted v %ld n %ld t %ld, got %s\n", sink_names[sink], i, i, n, t,
-                   text ? text : "nothing");
+    const char *weir = getenv("WEIR_RELEASE") ? getenv("WEIR_RELEASE") : "build/weir";
+    char path[4200], command[9000];
+    char *line = NULL;
+    size_t cap = 0;
+    snprintf(path, sizeof path, "%s/messages", folder);
+    FILE *file = fopen(path, "w");
+    for (long v = 1; file && v <= total; v++)
+        fprintf(file, "{\"k\":\"k%ld\",\"v\":%ld}\n", v % KEYS, v);
+    if (!file || fclose(file) != 0)
+        return false;
+    int len = snprintf(command, sizeof command,
+                       "%s replay tests/crash/kinds.siddhi --input S=%s --until 1800000000000 --output", weir,
+                       path);
+    for (int i = COMPUTED; i < SINKS; i++)
+        len += snprintf(command + len, sizeof command - (size_t)len, " %s", strchr(sink_names[i], '/') + 1);
+    snprintf(command + len, sizeof command - (size_t)len, " 2>%s/replay.log", folder);
+    FILE *out = popen(command, "r");
+    while (out && getline(&line, &cap, out) > 0) {
+        char *name = strstr(line, "\"stream\":\""), *data = strstr(line, "\"data\":{"),
+             *end = strrchr(line, '}');
+        for (int i = COMPUTED; name && data && end && i < SINKS; i++) {
+            const char *sink = strchr(sink_names[i], '/') + 1;
+            if (strncmp(name + 10, sink, strlen(sink)) != 0 || name[10 + strlen(sink)] != '"')
+                continue;
+            if (want[i] < MOST - 1)
+                wanted[i][++want[i]] = strndup(data + 8, (size_t)(end - data - 9));
+        }
     }
-    for (long i = total + 1; i < MOST; i++)
+    free(line);
+    return out && pclose(out) == 0;
+}
+
+static bool is_good(int sink, long number, char *words, size_t cap)
+{
+    static const long steps[COMPUTED] = {1, 1, KEYS}, windows[COMPUTED] = {0, 100, 20};
+    const char *text = outputs[sink][number];
+    long n, t;
+    if (sink >= COMPUTED) {
+        snprintf(words, cap, "%s", wanted[sink][number]);
+        return text && strstr(text, words);
+    }
+    expect(number, steps[sink], windows[sink], &n, &t);
+    snprintf(words, cap, "v %ld n %ld t %ld", number, n, t);
+    return text && value_of(text, "v") == number && value_of(text, "n") == n && value_of(text, "t") == t;
+}
+
+static long judge(int sink)
+{
+    char words[512];
+    long wrong = 0;
+    for (long i = 1; i <= want[sink]; i++) {
+        if (!is_good(sink, i, words, sizeof words) && wrong++ < 3)
+            printf("    %s %ld: wanted %s, got %s\n", sink_names[sink], i, words,
+                   outputs[sink][i] ? outputs[sink][i] : "nothing");
+    }
+    for (long i = want[sink] + 1; i < MOST; i++)
         if (outputs[sink][i] && wrong++ < 6)
             printf("    %s %ld came, and is none of ours: %s\n", sink_names[sink], i, outputs[sink][i]);
     return wrong;
 }
 
-static bool all_came(long total)
+static bool all_came(void)
 {
     for (int i = 0; i < SINKS; i++)
-        if (come[i] < total)
+        if (come[i] < want[i])
             return false;
     return true;
+}
+
+/* The session of a source must be there before the first message, or the broker keeps nothing for it. */
+static void make_session(const char *id, int port)
+{
+    struct mosquitto *m = mosquitto_new(id, false, NULL);
+    mosquitto_connect(m, "127.0.0.1", port, 60);
+    mosquitto_subscribe(m, NULL, "in", 1);
+    for (int i = 0; i < 20; i++)
+        mosquitto_loop(m, 10, 1);
+    mosquitto_disconnect(m);
+    mosquitto_loop(m, 10, 1);
+    mosquitto_destroy(m);
 }
 
 int main(int argc, char **argv)
@@ -292,20 +358,14 @@ int main(int argc, char **argv)
     snprintf(url, sizeof url, "tcp://127.0.0.1:%d", port);
     setenv("MQTT_URL", url, 1);
     setenv("WEIR_BACKOFF_FIRST_MS", "50", 1);
-    for (int i = 0; i < SINKS; i++)
+    for (int i = 0; i < SINKS; i++) {
         outputs[i] = calloc(MOST, sizeof(char *));
+        wanted[i] = calloc(MOST, sizeof(char *));
+    }
     mosquitto_lib_init();
     struct mosquitto *listener = client("crash-listener", port, true);
-    /* The session of the source must be there before the first message, or the broker keeps nothing for it.
-     */
-    struct mosquitto *first = mosquitto_new("crash-in", false, NULL);
-    mosquitto_connect(first, "127.0.0.1", port, 60);
-    mosquitto_subscribe(first, NULL, "in", 1);
-    for (int i = 0; i < 20; i++)
-        mosquitto_loop(first, 10, 1);
-    mosquitto_disconnect(first);
-    mosquitto_loop(first, 10, 1);
-    mosquitto_destroy(first);
+    for (size_t i = 0; i < sizeof clients / sizeof *clients; i++)
+        make_session(clients[i], port);
     struct mosquitto *speaker = client("crash-speaker", port, false);
     pthread_create(&publisher, NULL, publish, speaker);
     for (; killed < kills && kill_once(weir, folder, points, &seed, killed); killed++)
@@ -325,10 +385,16 @@ int main(int argc, char **argv)
     long total = sent;
     if (pid < 0)
         pid = start(weir, folder, NULL);
-    double until = now_s() + 40;
-    while (!all_came(total) && now_s() < until)
+    for (int i = 0; i < COMPUTED; i++)
+        want[i] = total;
+    if (!replay(folder, total)) {
+        printf("    weir replay fails\n");
+        wrong++;
+    }
+    double until = now_s() + 60;
+    while (!all_came() && now_s() < until)
         pause_us(20000);
-    pause_us(1000000);
+    pause_us(300000);
     kill(pid, SIGTERM);
     waitpid(pid, NULL, 0);
     for (long before = -1; before != heard;) { /* the broker may have more for us */
@@ -336,10 +402,11 @@ int main(int argc, char **argv)
         pause_us(500000);
     }
     for (int i = 0; i < SINKS; i++)
-        wrong += judge(i, total);
-    printf("%ld kills, seed %s: %ld messages sent, %ld %ld %ld outputs, %ld came again, %ld of those differ, "
-           "%ld strange\n",
-           killed, argv[5], total, come[0], come[1], come[2], repeats, differ, strange);
+        wrong += judge(i);
+    printf("%ld kills, seed %s: %ld messages sent, outputs", killed, argv[5], total);
+    for (int i = 0; i < SINKS; i++)
+        printf(" %ld", come[i]);
+    printf(", %ld came again, %ld of those differ, %ld strange\n", repeats, differ, strange);
     if (cuts)
         printf("%ld power cuts, %ld pages taken back\n", cuts, taken_back);
     mosquitto_disconnect(listener);
