@@ -72,7 +72,7 @@ keeps_what_a_query_wrote() {
     start_agent --state "$state" "$dir/plain.siddhi"
     until_true logged 'ready: ' || return 1
     says 0 '"?n"?: ?701' "$WEIR" query --state "$state" Plain "from Latest select count() as n" || return 1
-    found asked 5 && stop_agent && says 0 'tables: [0-9]+ bytes in' "$WEIR" state inspect "$state"
+    found asked 5 && stop_agent && says 0 "tables +[0-9]+ rows and keys, [0-9]+ bytes" "$WEIR" state inspect "$state"
 }
 # The journal makes the same changes again, and each is there once.
 counts_once_when_durable() {
