@@ -314,7 +314,8 @@ static void reopen_changed(struct hosted *old, const struct config *config)
         if (old->outboxes[i] || !has_port(s->type))
             continue;
         if (open_outbox(old, s, config, &e) < 0) {
-            log_write(LOG_ERROR, old->log_name, "sink %s: %s; what is for it is lost until the next start", stream_id(old, s->stream), e.text);
+            log_write(LOG_ERROR, old->log_name, "sink %s: %s; what is for it is lost until the next start",
+                      stream_id(old, s->stream), e.text);
             continue;
         }
         s->user = old->outboxes[i];
@@ -502,7 +503,8 @@ static void keep_previous(struct hosted *h)
 {
     struct err e;
     if (previous_keep(h->worker->commit.store, h->durable->app, &e) < 0)
-        log_write(LOG_WARN, h->log_name, "what it was before cannot be kept, there will be no way back: %s", e.text);
+        log_write(LOG_WARN, h->log_name, "what it was before cannot be kept, there will be no way back: %s",
+                  e.text);
     else
         log_write(LOG_INFO, h->log_name, "what it was before is kept: `weir upgrade --rollback` goes back");
 }

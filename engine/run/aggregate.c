@@ -268,7 +268,8 @@ int aggregation_start(struct aggregation *a, struct err *e)
 {
     if (aggregation_rebuild(a) < 0) {
         a->op.env->failed = false;
-        return err_set(e, ERR_STATE, "aggregation '%s': %s", a->plan->element->schema->id, a->op.env->failure);
+        return err_set(e, ERR_STATE, "aggregation '%s': %s", a->plan->element->schema->id,
+                       a->op.env->failure);
     }
     ask(a);
     return a->purge ? a->purge->type->start(a->purge, e) : 0;

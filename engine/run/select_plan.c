@@ -109,3 +109,19 @@ void select_see(struct select_plan *s, struct kept_plan *kept)
     }
     kept->shows_cells = true;
 }
+
+void select_explain(const struct op_plan *plan, struct buf *out)
+{
+    const struct select_plan *p = (const struct select_plan *)plan;
+    buf_printf(out, " %d attributes, %d aggregators", p->count, p->aggs.count + p->having_aggs.count);
+    if (p->key_count)
+        buf_printf(out, ", group by %d keys", p->key_count);
+    if (p->having)
+        buf_add_str(out, ", having");
+    if (p->order_count)
+        buf_printf(out, ", order by %d", p->order_count);
+    if (p->offset >= 0)
+        buf_printf(out, ", offset %lld", (long long)p->offset);
+    if (p->limit >= 0)
+        buf_printf(out, ", limit %lld", (long long)p->limit);
+}

@@ -1,5 +1,6 @@
-/* test_overlay.c - the laws of engine/store/overlay.h against a model: a plain array of what each of some hundred keys should say, with random puts,
- * drops, collects and commits, over a store on disk, one in memory, and none. */
+/* test_overlay.c - the laws of engine/store/overlay.h against a model: a plain array of what each of some
+ * hundred keys should say, with random puts, drops, collects and commits, over a store on disk, one in
+ * memory, and none. */
 #include "engine/base/mem.h"
 #include "engine/store/overlay.h"
 #include "tests/unit/check.h"

@@ -1,4 +1,4 @@
-/* test_file.c - engine/store/file.h: a good file has no damage, whatever was done to it by lmdb; a byte
+/* test_store_file.c - engine/store/file.h: a good file has no damage, whatever was done to it by lmdb; a byte
  * changed or a tail cut off anywhere is found, or does no harm; what is given out is what was put. SEED=N
  * repeats a run. */
 #include "engine/base/hash.h"
