@@ -160,6 +160,7 @@ fuzz:
 	    $$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 -close_fd_mask=1 -artifact_prefix=$$f. \
 	    $$f.corpus tests/errors tests/bench/apps conf/apps || exit 1; echo "$$f: nothing found in $(FUZZ_SECONDS) s"; done
 
+build/bench/durable: private LDFLAGS += -Wl,--wrap=durable_collect
 build/bench/durable build/bench/tablerows build/bench/storedrows: build/bench/%: tests/bench/%.c build/release/libweir.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(BASE_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)

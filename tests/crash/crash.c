@@ -255,6 +255,22 @@ static void expect(long v, long step, long window, long *n, long *t)
     *t = *n * v - step * (*n * (*n - 1) / 2);
 }
 
+/* Of a row as weir replay prints it: null is "undefined" to the mapper of JSON. */
+static char *as_mapped(const char *row, size_t len)
+{
+    static const char null[] = ":null", undefined[] = ":\"undefined\"";
+    char *text = calloc(1, 3 * len + 1), *to = text;
+    for (const char *at = row; at < row + len;) {
+        bool is_null = strncmp(at, null, sizeof null - 1) == 0;
+        if (is_null)
+            to = stpcpy(to, undefined);
+        else
+            *to++ = *at;
+        at += is_null ? sizeof null - 1 : 1;
+    }
+    return text;
+}
+
 /* What weir replay puts out for messages 1 to total, into wanted. */
 static bool replay(const char *folder, long total)
 {
@@ -283,7 +299,7 @@ static bool replay(const char *folder, long total)
             if (strncmp(name + 10, sink, strlen(sink)) != 0 || name[10 + strlen(sink)] != '"')
                 continue;
             if (want[i] < MOST - 1)
-                wanted[i][++want[i]] = strndup(data + 8, (size_t)(end - data - 9));
+                wanted[i][++want[i]] = as_mapped(data + 8, (size_t)(end - data - 9));
         }
     }
     free(line);
@@ -340,6 +356,25 @@ static void make_session(const char *id, int port)
     mosquitto_destroy(m);
 }
 
+/* wanted: TIMES:WORDS */
+static bool wait_for_log(const char *folder, const char *wanted)
+{
+    char path[4200], line[4096], *words;
+    long times = strtol(wanted, &words, 10);
+    snprintf(path, sizeof path, "%s/log", folder);
+    for (double until = now_s() + 30; now_s() < until; pause_us(20000)) {
+        FILE *log = fopen(path, "r");
+        long count = 0;
+        while (log && fgets(line, sizeof line, log))
+            count += strstr(line, words + 1) != NULL;
+        if (log)
+            fclose(log);
+        if (count >= times)
+            return true;
+    }
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 6) {
@@ -374,9 +409,13 @@ int main(int argc, char **argv)
     if (killed < kills)
         wrong++;
     pid_t pid = -1;
-    if (getenv("CRASH_SECONDS")) { /* load for so long, and no kill: for what else can go wrong */
+    if (getenv("CRASH_UNTIL")) { /* load until the log says so, and no kill: for what else can go wrong */
         pid = start(weir, folder, NULL);
-        pause_us(strtol(getenv("CRASH_SECONDS"), NULL, 10) * 1000000);
+        if (!wait_for_log(folder, getenv("CRASH_UNTIL"))) {
+            printf("    the log never said: %s\n", getenv("CRASH_UNTIL"));
+            wrong++;
+        }
+        pause_us(300000);
     }
     stops = true;
     pthread_join(publisher, NULL);

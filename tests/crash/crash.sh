@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # crash.sh [KILLS [SEED]] - kills at random moments, then at every named point: see README.md. Without arguments the short form.
 . "$(dirname "$0")/../agent/lib.bash"
-kills=${1:-${CRASH_KILLS:-16}} seed=${2:-${CRASH_SEED:-$((RANDOM + 1))}}
+kills=${1:-${CRASH_KILLS:-9}} seed=${2:-${CRASH_SEED:-$((RANDOM + 1))}}
 points=hosted.receive,hosted.received,commit.before,store.commit,store.committed,commit.after,commit.settled,durable.checkpoint,spool.loaded
 program=build/crash/crash
+export CRASH_RATE=${CRASH_RATE:-400}
 echo "seed $seed"
 
 round() { # NAME WEIR KILLS [POINTS]
@@ -30,12 +31,12 @@ cut_off() {
 ok power-is-cut cut_off
 
 # The store refuses, as a full or failing disk does, and takes again: nothing is lost, and nobody has to start anything.
-fails() { # NAME FAULT
-    WEIR_FAULT=$2 CRASH_SECONDS=3 round "$1" "${WEIR_DEBUG:-build/asan/weir}" 0 || return 1
-    grep -q 'durable apps take nothing in' "$dir/$1/log" && grep -q 'durable apps go on' "$dir/$1/log"
+fails() { # NAME FAULT TIMES
+    WEIR_FAULT=$2 CRASH_UNTIL="$3:durable apps go on" round "$1" "${WEIR_DEBUG:-build/asan/weir}" 0 || return 1
+    grep -q 'durable apps take nothing in' "$dir/$1/log"
 }
-ok disk-is-full-for-a-while fails full 'store.apply:30:full:6'
-ok disk-fails-now-and-then fails io 'store.commit:25:io:1,store.commit:40:io:4,store.commit:70:io:2'
+ok disk-is-full-for-a-while fails full 'store.apply:30:full:6' 1
+ok disk-fails-now-and-then fails io 'store.commit:25:io:1,store.commit:40:io:4,store.commit:70:io:2' 3
 
 # A real full disk: a small file system in memory, filled up by somebody else, then emptied.
 fills_up() {
@@ -44,10 +45,16 @@ fills_up() {
     mount -t tmpfs -o size=10m tmpfs "$small" 2>/dev/null || { echo '    not root: left out'; return 0; }
     mkdir -p "$small/state"
     ln -s "$small/state" "$dir/real/state"
-    (sleep 1; head -c 16000000 /dev/zero >"$small/others" 2>/dev/null; sleep 2; rm -f "$small/others") &
+    (
+        said() { grep -qs "$1" "$dir/real/log"; }
+        until_true said 'connected'
+        head -c 16000000 /dev/zero >"$small/others" 2>/dev/null
+        until_true said 'durable apps take nothing in'
+        rm -f "$small/others"
+    ) &
     local filler=$!
     # The journal only grows: no free pages in the file.
-    checkpoint_bytes=50000000 CRASH_RATE=4000 CRASH_SECONDS=4 round real "${WEIR_RELEASE:-build/weir}" 0
+    checkpoint_bytes=50000000 CRASH_RATE=1500 CRASH_UNTIL='1:durable apps go on' round real "${WEIR_RELEASE:-build/weir}" 0
     local rc=$?
     wait $filler
     grep -qE 'No space left|Input.output error' "$dir/real/log" && grep -q 'durable apps go on' "$dir/real/log" || rc=1
