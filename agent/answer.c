@@ -173,8 +173,11 @@ struct text_of {
     size_t text, len; /* in struct request */
 };
 #define AT(field) offsetof(struct request, field), offsetof(struct request, field##_len)
-static const struct text_of texts[] = {
-    {"app", AT(app)}, {"query", AT(query)}, {"errors", AT(errors)}, {"numbers", AT(numbers)}, {"from", AT(from)}};
+static const struct text_of texts[] = {{"app", AT(app)},
+                                       {"query", AT(query)},
+                                       {"errors", AT(errors)},
+                                       {"numbers", AT(numbers)},
+                                       {"from", AT(from)}};
 enum { TEXT_COUNT = sizeof texts / sizeof *texts };
 
 static void answer_errors(const struct request *r, struct buf *out)
@@ -238,7 +241,8 @@ static int read_request(struct request *r, const char *line, size_t len, const s
         }
     }
     return err_set(e, ERR_INVALID,
-                   "no request has just these members; known are {\"app\":NAME,\"query\":TEXT} and {\"errors\":VERB,...}");
+                   "no request has just these members; known are {\"app\":NAME,\"query\":TEXT} and "
+                   "{\"errors\":VERB,...}");
 }
 
 void answer_line(struct deploy *d, const char *line, size_t len, struct buf *out)

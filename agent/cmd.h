@@ -15,6 +15,7 @@ int cmd_test(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_state(int argc, char **argv);
+int cmd_upgrade(int argc, char **argv);
 int cmd_query(int argc, char **argv);
 int cmd_errors(int argc, char **argv);
 int cmd_version(int argc, char **argv);

@@ -313,8 +313,8 @@ static bool take_number(struct told *t, const struct jnode *n, struct arena *are
 static int take_answer(struct told *t, int64_t *more)
 {
     struct err e = {0};
-    const char *line;
-    size_t len;
+    const char *line = NULL;
+    size_t len = 0;
     *more = 0;
     for (bool ends = false; !ends;) {
         struct arena arena;

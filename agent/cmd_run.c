@@ -8,6 +8,7 @@
 #include "agent/errors.h"
 #include "agent/metrics.h"
 #include "agent/notify.h"
+#include "agent/quarantine.h"
 #include "agent/signals.h"
 #include "agent/statedir.h"
 #include "agent/supervise.h"
@@ -96,7 +97,8 @@ static void reload(struct run *r)
             strcmp(fresh.state, r->config.state) || strcmp(fresh.control_socket, r->config.control_socket) ||
             fresh.errors_bytes != r->config.errors_bytes || strcmp(fresh.errors_full, r->config.errors_full))
             log_write(LOG_WARN, "agent",
-                      "workers, apps, state, control.socket, errors.bytes and errors.full change with the next start only");
+                      "workers, apps, state, control.socket, errors.bytes and errors.full change with the "
+                      "next start only");
         config_fini(&r->config);
         r->config = fresh;
         name_device(&r->config);
@@ -240,7 +242,8 @@ static int open_errors(struct run *r)
     if (!r->store || !r->config.errors_bytes)
         return 0;
     /* At its own bound the store takes nothing, and durable apps stop: it must not be this that fills it. */
-    int64_t most = r->config.errors_bytes < r->config.state_bytes / 2 ? r->config.errors_bytes : r->config.state_bytes / 2;
+    int64_t most = r->config.errors_bytes < r->config.state_bytes / 2 ? r->config.errors_bytes
+                                                                      : r->config.state_bytes / 2;
     int rc = errors_open(&r->errors, r->store, (uint64_t)most, !strcmp(r->config.errors_full, "refuse"), &e);
     if (rc < 0)
         log_write(LOG_ERROR, "agent", "%s", e.text);
@@ -262,10 +265,7 @@ static int run_configured(struct run *r)
         log_write(LOG_ERROR, "agent", "%s", e.text);
         return CMD_BAD;
     }
-    if (*state &&
-        store_open(&r->store,
-                   &(struct store_options){.folder = state, .most_bytes = (uint64_t)r->config.state_bytes},
-                   &e) < 0) {
+    if (*state && quarantine_open(&r->store, state, (uint64_t)r->config.state_bytes, &e) < 0) {
         log_write(LOG_ERROR, "agent", "%s", e.text);
         close(r->state_lock);
         return CMD_BAD;

@@ -20,11 +20,11 @@ struct commit {
     uint32_t most_events;
     struct store_batch batch;
     struct store_batch errors; /* of the error store: goes with the next one */
-    uint32_t events;  /* noted since the last one */
-    int64_t since_us; /* when the first of them was; 0: none */
-    int64_t acks_us;  /* write acknowledgements by then; 0: none */
-    bool is_stuck;    /* batch waits for the disk */
-    int64_t retry_us; /* when it is stuck */
+    uint32_t events;           /* noted since the last one */
+    int64_t since_us;          /* when the first of them was; 0: none */
+    int64_t acks_us;           /* write acknowledgements by then; 0: none */
+    bool is_stuck;             /* batch waits for the disk */
+    int64_t retry_us;          /* when it is stuck */
     int tries;
 };
 

@@ -1,8 +1,10 @@
 /* durable.c - see durable.h.
  *
  * In the store: META 'a' NAME: the app's number; 'c' NUMBER: the mark of its checkpoint; 't' NUMBER: its
- * text. JOURNAL NUMBER RECORD: eight bytes of checksum, the state of chance when the record begins, notes. A
- * note: its kind, source, time, then what came. */
+ * text, variables put in; 'r' NUMBER: as its file had it; 'x' NUMBER: its state may not be used, and why
+ * (salvage.h); 'b' NUMBER: it went back to the state before a change (previous.h). JOURNAL NUMBER RECORD:
+ * eight bytes of checksum, the state of chance when the record begins, notes. A note: its kind, source, time,
+ * then what came. */
 #include "agent/durable.h"
 #include "agent/errors_app.h"
 #include "agent/hosted.h"
@@ -15,8 +17,16 @@
 #include <string.h>
 
 enum { MARK_FORMAT = 1, MESSAGE_HEAD_MOST = 40 };
-/* A SAME_MESSAGE has the properties of the message before it in the record. Times are differences to the note before. */
-enum note_kind { NOTE_MESSAGE = 'm', NOTE_SAME_MESSAGE = 's', NOTE_ADVANCE = 'a', NOTE_TOPIC = 't', NOTE_QUERY = 'q', NOTE_ENTRY = 'e' };
+/* A SAME_MESSAGE has the properties of the message before it in the record. Times are differences to the note
+ * before. */
+enum note_kind {
+    NOTE_MESSAGE = 'm',
+    NOTE_SAME_MESSAGE = 's',
+    NOTE_ADVANCE = 'a',
+    NOTE_TOPIC = 't',
+    NOTE_QUERY = 'q',
+    NOTE_ENTRY = 'e'
+};
 
 bool durable_wanted(const struct plan *plan, bool standard)
 {
@@ -76,26 +86,68 @@ int durable_number(struct store *s, const char *app, uint32_t *number, struct er
     rc = store_get(s, STORE_META, name.bytes, name.len, &i);
     if (rc == 0 && i.len == sizeof *number)
         memcpy(number, i.bytes, sizeof *number);
+    else if (rc == 0)
+        rc = ERR_STATE;
     store_look_end(s);
+    if (rc == ERR_STATE)
+        err_set(e, rc, "its number in the state is damaged");
     return rc == ERR_NOT_FOUND ? give_number(s, &name, number, e) : rc;
 }
 
-static int read_saved(struct durable *d, struct err *e)
+/* What stands under a mark of the app, into out; ERR_NOT_FOUND is none of the caller's errors. */
+static int read_app_mark(struct durable *d, uint8_t kind, struct buf *out)
 {
-    struct store *s = d->keeper.store;
     struct store_item i;
     struct key k;
+    app_key(d, kind, &k);
+    int rc = store_get(d->keeper.store, STORE_META, k.bytes, k.len, &i);
+    if (rc == 0)
+        buf_add(out, i.bytes, i.len);
+    return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+static int read_saved(struct durable *d, struct buf *set_aside, struct err *e)
+{
+    struct store *s = d->keeper.store;
+    struct buf back;
     int rc = store_look(s, e);
     if (rc < 0)
         return rc;
-    app_key(d, 'c', &k);
-    if (store_get(s, STORE_META, k.bytes, k.len, &i) == 0)
-        buf_add(&d->mark, i.bytes, i.len);
-    app_key(d, 't', &k);
-    if (store_get(s, STORE_META, k.bytes, k.len, &i) == 0)
-        buf_add(&d->text, i.bytes, i.len);
+    buf_init(&back, SIZE_MAX);
+    rc = read_app_mark(d, 'c', &d->mark);
+    rc = rc < 0 ? rc : read_app_mark(d, 't', &d->text);
+    rc = rc < 0 ? rc : read_app_mark(d, 'x', set_aside);
+    rc = rc < 0 ? rc : read_app_mark(d, 'b', &back);
+    d->went_back = back.len > 0;
+    buf_fini(&back);
     store_look_end(s);
-    return 0;
+    return rc < 0 ? err_set(e, rc, "its marks in the state %s",
+                            rc == ERR_STATE ? "are damaged" : "cannot be read")
+                  : 0;
+}
+
+/* A checkpoint that a salvage found incomplete: what is left of it goes, in one transaction. */
+static int begin_anew(struct durable *d, const char *why, struct err *e)
+{
+    static const char kinds[] = "ctrxb";
+    struct store_batch b;
+    struct key from = {.len = 0}, to = {.len = 0};
+    batch_open(&b);
+    key_u32(&from, d->app);
+    key_u32(&to, d->app + 1);
+    batch_drop_range(&b, STORE_STATE, from.bytes, from.len, to.bytes, to.len);
+    batch_drop_range(&b, STORE_JOURNAL, from.bytes, from.len, to.bytes, to.len);
+    for (int i = 0; kinds[i]; i++) {
+        app_key(d, (uint8_t)kinds[i], &from);
+        batch_drop(&b, STORE_META, from.bytes, from.len);
+    }
+    int rc = store_apply(d->keeper.store, &b, e);
+    batch_close(&b);
+    buf_clear(&d->mark);
+    buf_clear(&d->text);
+    if (rc == 0)
+        log_write(LOG_ERROR, d->hosted->log_name, "its state was damaged, and it begins anew: %s", why);
+    return rc;
 }
 
 /* The fixed beginning of the mark: format, number of the next record, time, bytes. */
@@ -118,6 +170,8 @@ int durable_open(struct durable **out, struct hosted *h, struct store *store, ui
 {
     struct durable *d = mem_alloc(sizeof *d);
     struct reader r;
+    struct buf set_aside;
+    buf_init(&set_aside, SIZE_MAX);
     d->hosted = h;
     d->checkpoint_most = checkpoint_most;
     buf_init(&d->notes.out, SIZE_MAX);
@@ -127,7 +181,10 @@ int durable_open(struct durable **out, struct hosted *h, struct store *store, ui
     keeper_init(&d->keeper, store, NULL, 0);
     int rc = durable_number(store, h->name, &d->app, e);
     if (rc == 0)
-        rc = read_saved(d, e);
+        rc = read_saved(d, &set_aside, e);
+    if (rc == 0 && set_aside.len)
+        rc = begin_anew(d, set_aside.bytes, e);
+    buf_fini(&set_aside);
     d->keeper.app = d->app;
     d->has_checkpoint = d->mark.len > 0;
     const char *text = plan_text(app_plan(h->app));
@@ -342,7 +399,14 @@ static void checkpoint(struct durable *d, struct store_batch *batch)
         const char *text = plan_text(app_plan(d->hosted->app));
         app_key(d, 't', &from);
         batch_put(batch, STORE_META, from.bytes, from.len, text, strlen(text));
+        app_key(d, 'r', &from);
+        batch_put(batch, STORE_META, from.bytes, from.len, d->hosted->text.bytes, d->hosted->text.len);
         d->has_text = true;
+    }
+    if (d->went_back) {
+        app_key(d, 'b', &from);
+        batch_drop(batch, STORE_META, from.bytes, from.len);
+        d->went_back = false;
     }
     record_key(d, 0, &from);
     record_key(d, d->next, &to);
@@ -480,7 +544,8 @@ static int replay_record(struct durable *d, struct reader *r, struct buf *scratc
         uint64_t zigzag = read_varint(r);
         struct port_origin origin;
         time_ms = (int64_t)((uint64_t)time_ms + (zigzag >> 1 ^ (0 - (zigzag & 1))));
-        if (r->failed || (kind != NOTE_ADVANCE && kind != NOTE_QUERY && kind != NOTE_ENTRY && source >= h->bind->source_count))
+        if (r->failed || (kind != NOTE_ADVANCE && kind != NOTE_QUERY && kind != NOTE_ENTRY &&
+                          source >= h->bind->source_count))
             return ERR_STATE;
         if (kind == NOTE_ADVANCE) {
             hosted_work_advance(h, time_ms);
@@ -532,6 +597,30 @@ static int read_record(struct durable *d, uint64_t number, struct buf *out)
     return hash == hash_bytes(out->bytes + sizeof hash, out->len - sizeof hash, number) ? 0 : ERR_STATE;
 }
 
+/* No record has the number d->next: the end, or a gap that a salvage left; then what comes behind it is
+ * worked off too. ERR_NOT_FOUND: the end. */
+static int skip_gap(struct durable *d)
+{
+    struct store_item i;
+    struct key k;
+    struct err e;
+    int rc = store_look(d->keeper.store, &e);
+    if (rc < 0)
+        return rc;
+    record_key(d, d->next, &k);
+    rc = store_next(d->keeper.store, STORE_JOURNAL, k.bytes, k.len, sizeof d->app, true, &i);
+    uint64_t next = rc == 0 ? key_get_u64(i.key, sizeof d->app) : 0;
+    store_look_end(d->keeper.store);
+    if (rc < 0)
+        return rc;
+    log_write(LOG_ERROR, d->hosted->log_name,
+              "records %" PRIu64 " to %" PRIu64
+              " of the journal are lost: what they brought is missing in the state",
+              d->next, next - 1);
+    d->next = next;
+    return 0;
+}
+
 static int replay(struct durable *d, struct err *e)
 {
     struct buf record, scratch;
@@ -539,7 +628,9 @@ static int replay(struct durable *d, struct err *e)
     int rc;
     buf_init(&record, SIZE_MAX);
     buf_init(&scratch, SIZE_MAX);
-    while ((rc = read_record(d, d->next, &record)) == 0) {
+    while ((rc = read_record(d, d->next, &record)) == 0 || (rc == ERR_NOT_FOUND && (rc = skip_gap(d)) == 0)) {
+        if (!record.len)
+            continue;
         struct reader r = {.at = (const uint8_t *)record.bytes,
                            .end = (const uint8_t *)record.bytes + record.len};
         rc = replay_record(d, &r, &scratch);
@@ -572,7 +663,7 @@ static int load_mark(struct durable *d, struct err *e)
     bool fits = read_varint(&r) == (uint64_t)h->bind->sink_count;
     for (int i = 0; fits && i < h->bind->sink_count; i++) {
         uint64_t tail = (uint64_t)read_i64(&r);
-        if (h->outboxes[i])
+        if (h->outboxes[i] && !d->went_back) /* else the numbers since are gone for good */
             outbox_replay(h->outboxes[i], tail);
     }
     fits = fits && read_varint(&r) == (uint64_t)h->bind->source_count;
@@ -588,15 +679,29 @@ static int load_mark(struct durable *d, struct err *e)
     return 0;
 }
 
+static void tell_upgrade(const struct durable *d, const char *when, const struct app_upgrade *u)
+{
+    log_write(LOG_INFO, d->hosted->log_name,
+              "%s: %d parts keep their state%s%s; %d begin anew%s%s; %d dropped%s%s", when, u->kept_count,
+              u->kept_count ? ": " : "", u->kept_count ? u->kept.bytes : "", u->fresh_count,
+              u->fresh_count ? ": " : "", u->fresh_count ? u->fresh.bytes : "", u->dropped_count,
+              u->dropped_count ? ": " : "", u->dropped_count ? u->dropped.bytes : "");
+}
+
 static int upgrade(struct durable *d, struct err *e)
 {
-    struct app_upgrade u = {0};
-    buf_init(&u.fresh, SIZE_MAX);
-    int rc = app_restore(d->hosted->app, &d->keeper.home, &u, e);
+    struct app_upgrade planned, done;
+    app_upgrade_init(&planned);
+    app_upgrade_init(&done);
+    int rc = app_compare(d->hosted->app, &d->keeper.home, &planned, e);
+    if (rc == 0) {
+        tell_upgrade(d, "changes", &planned);
+        rc = app_restore(d->hosted->app, &d->keeper.home, &done, e);
+    }
     if (rc == 0)
-        log_write(LOG_INFO, d->hosted->log_name, "changed: %d parts keep their state, %d begin anew%s%s",
-                  u.kept_count, u.fresh_count, u.fresh_count ? ": " : "", u.fresh_count ? u.fresh.bytes : "");
-    buf_fini(&u.fresh);
+        tell_upgrade(d, "changed", &done);
+    app_upgrade_fini(&planned);
+    app_upgrade_fini(&done);
     d->wants_checkpoint = true;
     return rc;
 }

@@ -3,6 +3,7 @@
 #include "agent/clock.h"
 #include "agent/errors_app.h"
 #include "agent/metrics.h"
+#include "agent/previous.h"
 #include "agent/turn.h"
 #include "engine/base/fault.h"
 #include "engine/base/limits.h"
@@ -152,6 +153,9 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
     errors_app_open(h, config);
     struct err e;
     bool wanted = durable_wanted(app_plan(h->app), config->durable);
+    buf_init(&h->text, SIZE_MAX);
+    if (wanted)
+        buf_add(&h->text, text, len);
     if (wanted && !worker->commit.store) {
         log_write(LOG_ERROR, h->log_name,
                   "it is durable, and the agent has no folder for state: set \"state\", or --state");
@@ -297,6 +301,25 @@ static void close_changed(struct hosted *h, struct hosted *old)
             continue;
         close_outbox(old, old->outboxes[i], false);
         old->outboxes[i] = NULL;
+        old->bind->sinks[i].user = NULL;
+    }
+}
+
+/* The change was refused: the old one has its sinks again. What waited for them is on disk. */
+static void reopen_changed(struct hosted *old, const struct config *config)
+{
+    struct err e;
+    for (int i = 0; i < old->bind->sink_count; i++) {
+        struct bind_sink *s = &old->bind->sinks[i];
+        if (old->outboxes[i] || !has_port(s->type))
+            continue;
+        if (open_outbox(old, s, config, &e) < 0) {
+            log_write(LOG_ERROR, old->log_name, "sink %s: %s; what is for it is lost until the next start",
+                      stream_id(old, s->stream), e.text);
+            continue;
+        }
+        s->user = old->outboxes[i];
+        s->port = old->outboxes[i]->port;
     }
 }
 
@@ -411,6 +434,7 @@ static void gone(struct hosted *h, const struct hosted *heir, bool retires)
     hush_end(&h->hush, LOG_WARN, h->log_name);
     hush_end(&h->errors_hush, LOG_WARN, h->log_name);
     inbox_fini(&h->inbox);
+    buf_fini(&h->text);
     mem_free(h->sources);
     mem_free(h->outboxes);
     mem_free(h->name);
@@ -475,6 +499,16 @@ static int take_state(struct hosted *h, struct hosted *old, const struct config 
     return durable_open(&h->durable, h, h->worker->commit.store, (uint64_t)config->checkpoint_bytes, e);
 }
 
+static void keep_previous(struct hosted *h)
+{
+    struct err e;
+    if (previous_keep(h->worker->commit.store, h->durable->app, &e) < 0)
+        log_write(LOG_WARN, h->log_name, "what it was before cannot be kept, there will be no way back: %s",
+                  e.text);
+    else
+        log_write(LOG_INFO, h->log_name, "what it was before is kept: `weir upgrade --rollback` goes back");
+}
+
 int hosted_start(struct hosted *h, struct hosted *old, const struct config *config, struct err *e)
 {
     int64_t *account = mem_account;
@@ -495,10 +529,15 @@ int hosted_start(struct hosted *h, struct hosted *old, const struct config *conf
         close_ports(h, old, false);
         if (was_down)
             hosted_free(old, false);
-        else if (old && (old->durable || old->has_tables))
+        else if (old && (old->durable || old->has_tables)) {
+            if (old->durable)
+                reopen_changed(old, config);
             attach_ports(old);
+        }
         return rc;
     }
+    if (h->durable && old && old->durable && durable_is_of_another(h->durable))
+        keep_previous(h);
     if (old) {
         finish(old);
         gone(old, h, true);

@@ -17,6 +17,7 @@ struct hosted {
     char *name;     /* @app:name, else the file's; owned */
     char *log_name; /* "app NAME"; owned */
     struct app *app;
+    struct buf text; /* as its file had it; of a durable app only */
     struct bind *bind;
     struct source **sources; /* by number in bind; NULL: in process */
     struct outbox **outboxes;
@@ -25,15 +26,16 @@ struct hosted {
     bool is_playback; /* its events bring the time */
     bool is_blocked;  /* a sink is full: no turns, no timers until it isn't */
     bool is_started;
-    struct durable *durable; /* NULL: the app ends with the agent */
-    bool has_tables;         /* some of its tables are in the store */
-    bool replays;            /* a journal is worked off: what happens has been told before */
-    struct hush hush;       /* lines about failed events and sink maps */
+    struct durable *durable;     /* NULL: the app ends with the agent */
+    bool has_tables;             /* some of its tables are in the store */
+    bool replays;                /* a journal is worked off: what happens has been told before */
+    struct hush hush;            /* lines about failed events and sink maps */
     struct errors_replay *again; /* an entry of the error store that is being worked off, or NULL */
-    struct hush errors_hush;           /* lines about what is kept */
-    bool errors_full;                  /* the last of it was refused */
-    bool keeps_errors;                 /* there is an error store */
-    bool keeps_unmapped, keeps_marked; /* it takes messages that no map could read: of all streams; of those with @OnError(action='store') */
+    struct hush errors_hush;     /* lines about what is kept */
+    bool errors_full;            /* the last of it was refused */
+    bool keeps_errors;           /* there is an error store */
+    /* it takes messages that no map could read: of all streams; of those with @OnError(action='store') */
+    bool keeps_unmapped, keeps_marked;
     struct source *current; /* the source whose message is being worked on, or NULL */
 
     /* under the worker's lock */

@@ -37,10 +37,29 @@ static const struct command commands[] = {
     {"bench", "measure an app over recorded events",
      "weir bench APP --input STREAM=FILE... [--preload STREAM=FILE...] [--warmup N] [--events N] [--time ATTRIBUTE]",
      "Prints one JSON line: events, CPU seconds, events per CPU second, memory, output events.\n", cmd_bench},
-    {"state", "look at what an agent keeps", "weir state inspect|salvage|compact DIR",
-     "  inspect  apps, their state and journal, what waits for their sinks; also while an agent runs\n"
-     "  salvage  every message that waits for a sink, a line each: APP/STREAM/NUMBER, a tab, the message\n"
-     "  compact  gives the free pages of the file back; no agent may run\n", cmd_state},
+    {"state", "look at the durable state, mend it, shrink it",
+     "weir state inspect --state DIR [--json] | salvage --state DIR --out DIR2 | compact --state DIR",
+     "inspect  reads the whole file and checks every page and checksum; changes nothing. Prints the format, the file's used and\n"
+     "         free bytes, for each app its checkpoint, parts, pieces, journal and errors, for each sink what waits, and what is\n"
+     "         damaged. Also beside a running agent. Exit 1 when something is damaged.\n"
+     "salvage  copies every record that checks out from a damaged state into a fresh one in DIR2, and says what is lost and what\n"
+     "         that means for each app: one whose checkpoint may miss a part begins anew, its outboxes go on. DIR is not changed.\n"
+     "compact  rewrites the file without its free pages; atomic; no agent may use it.\n"
+     "  --state DIR  the folder that `weir run --state` has, or a quarantine-N in it (`weir state inspect DIR` will do, too)\n"
+     "  --json       one JSON object\n"
+     "An agent checks the file at each start. A damaged one is set aside as DIR/quarantine-N (report.txt tells what was found),\n"
+     "salvaged, and the apps go on; one that is no state, empty, or of another format is set aside whole, and they begin anew.\n", cmd_state},
+    {"upgrade", "what a changed app would keep of its state; go back one step",
+     "weir upgrade --dry-run --state DIR [-c FILE] NEW.siddhi | --rollback APP --state DIR [--to FILE]",
+     "A changed app takes over the state of each query, table, window, aggregation and partition that has its old name and is\n"
+     "written as before; the others begin empty. Outboxes go on by stream and type.\n"
+     "  --dry-run   prints what NEW.siddhi would keep, what begins empty, what is dropped; changes nothing; also beside a running\n"
+     "              agent, then as of the last checkpoint. Exit 1 when the change would be refused.\n"
+     "  --rollback  one step back: app APP has again the text and the state of the moment before its last change. What came since\n"
+     "              is not worked on again (a file that is read goes on where that state stood), what was sent stays sent.\n"
+     "              The agent must be stopped. There is one step, and no way forward again but deploying.\n"
+     "  --to FILE   where the text of before goes (an app's file; replaced atomically); else standard output\n"
+     "  -c FILE     configuration, for its variables\n", cmd_upgrade},
     {"query", "ask a running agent's app",
      "weir query [--table] [--socket PATH | --state DIR | -c FILE] APP QUERY",
      "An on-demand query to the app named APP (@app:name, else its file's): tables, named windows, aggregations.\n"

@@ -18,5 +18,6 @@ void metrics_log(const char *when)
               ", replayed %" PRIu64 "; turns %" PRIu64 "; CPU %" PRId64 " ms; peak memory %ld kB",
               when, get(&metrics.in), get(&metrics.rejected), get(&metrics.out), get(&metrics.lost),
               get(&metrics.failed), get(&metrics.errors_stored), get(&metrics.errors_dropped),
-              get(&metrics.errors_refused), get(&metrics.errors_replayed), get(&metrics.turns), clock_cpu_us() / 1000, clock_peak_rss_kb());
+              get(&metrics.errors_refused), get(&metrics.errors_replayed), get(&metrics.turns),
+              clock_cpu_us() / 1000, clock_peak_rss_kb());
 }

@@ -7,13 +7,13 @@
 #include <stdint.h>
 
 struct metrics {
-    _Atomic uint64_t in;       /* messages that sources took */
-    _Atomic uint64_t rejected; /* of those: did not fit, at least in part */
-    _Atomic uint64_t failed;   /* events that failed inside an app */
-    _Atomic uint64_t out;      /* messages that are with the far side of a sink */
-    _Atomic uint64_t lost;     /* messages for a sink that never will be */
-    _Atomic uint64_t repeats;  /* messages that came again and had been taken */
-    _Atomic uint64_t commits;  /* transactions of the store */
+    _Atomic uint64_t in;              /* messages that sources took */
+    _Atomic uint64_t rejected;        /* of those: did not fit, at least in part */
+    _Atomic uint64_t failed;          /* events that failed inside an app */
+    _Atomic uint64_t out;             /* messages that are with the far side of a sink */
+    _Atomic uint64_t lost;            /* messages for a sink that never will be */
+    _Atomic uint64_t repeats;         /* messages that came again and had been taken */
+    _Atomic uint64_t commits;         /* transactions of the store */
     _Atomic uint64_t errors_stored;   /* entries of the error store that were made */
     _Atomic uint64_t errors_dropped;  /* entries that went for newer ones */
     _Atomic uint64_t errors_refused;  /* entries there was no room for */

@@ -473,6 +473,14 @@ static bool refill(struct outbox *b)
     if (count == ERR_STATE)
         hush_log(&b->hush, LOG_ERROR, b->log_name,
                  "sink %s: the messages from number %" PRIu64 " on are damaged and left out", b->name, first);
+    bool jumps = (count > 0 ? items[0].number : s->committed) >
+                 b->loaded + RING_MESSAGES; /* after a salvage numbers are missing by the billion */
+    if (jumps && b->head != b->loaded) {
+        for (int i = 0; i < count; i++)
+            mem_free(items[i].bytes);
+        mem_free(items);
+        return false; /* when what is here has left */
+    }
     if (count > 0) {
         take_items(b, items, count, first);
     } else {

@@ -11,7 +11,7 @@ static bool is_held(struct query *q, struct hosted *h)
     if (h->is_blocked || hosted_is_full(h))
         err_set(&q->err, ERR_BUSY,
                 "app %s waits for a sink that is full; it does nothing until there is room", h->name);
-    else if (h->durable && h->worker->commit.is_stuck)
+    else if ((h->durable || h->has_tables) && h->worker->commit.is_stuck)
         err_set(&q->err, ERR_BUSY, "app %s waits for the disk, which does not take its state", h->name);
     else
         return false;
@@ -91,7 +91,8 @@ static void change(struct query *q, struct hosted *h, int64_t now_ms)
     else
         hosted_flush(h);
     struct err e = {0};
-    if (!h->durable || !q->writes || q->outcome != QUERY_DONE || commit_now(h->worker, &e) == 0)
+    if (!(h->durable || h->has_tables) || !q->writes || q->outcome != QUERY_DONE ||
+        commit_now(h->worker, &e) == 0)
         return;
     q->outcome = QUERY_UNSURE;
     err_set(

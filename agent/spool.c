@@ -187,6 +187,8 @@ void spool_collect(struct spool *s, struct store_batch *b, uint64_t head, uint64
     mark_key(s, &from);
     batch_put(b, STORE_META, from.bytes, from.len, w.out.bytes, w.out.len);
     buf_fini(&w.out);
+    if (head >= tail)
+        s->bytes = 0; /* of chunks that were lost, too */
     s->head = head;
     s->tail = tail;
     s->is_dirty = false;
@@ -194,7 +196,7 @@ void spool_collect(struct spool *s, struct store_batch *b, uint64_t head, uint64
 
 /* ---- loading ---- */
 
-static int read_items(const struct store_item *i, uint64_t first, uint64_t from, struct spool_item **out)
+int spool_items(const struct store_item *i, uint64_t first, uint64_t from, struct spool_item **out)
 {
     struct reader r = {.at = i->bytes, .end = (const uint8_t *)i->bytes + i->len};
     uint64_t hash;
@@ -247,7 +249,7 @@ int spool_load(struct spool *s, uint64_t from, uint64_t *first, struct spool_ite
     rc = store_next(s->store, STORE_OUTBOX, k.bytes, k.len, sizeof s->sink, false, &i);
     while (rc == 0) {
         *first = key_get_u64(i.key, sizeof s->sink);
-        rc = read_items(&i, *first, from, items);
+        rc = spool_items(&i, *first, from, items);
         if (rc != 0)
             break;
         chunk_key(s, *first, &k);

@@ -62,6 +62,9 @@ void spool_collect(struct spool *s, struct store_batch *b, uint64_t head, uint64
 /* The chunk at or behind from, if it is on disk: *first is its first number; gives its items of numbers >=
  * from, oldest first. Number of items; ERR_NOT_FOUND, ERR_IO, ERR_STATE (damaged: it is left out). */
 int spool_load(struct spool *s, uint64_t from, uint64_t *first, struct spool_item **items);
+/* The items of numbers >= from in a chunk that begins with number first, into *out (NULL before; each one's
+ * bytes and the array are the caller's). Their number; ERR_STATE: damaged. */
+int spool_items(const struct store_item *chunk, uint64_t first, uint64_t from, struct spool_item **out);
 /* "DEVICE/APP/STREAM/NUMBER" */
 void spool_key(const struct spool *s, const char *stream, uint64_t number, struct buf *out);
 

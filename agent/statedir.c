@@ -44,3 +44,24 @@ int statedir_open(const char *folder, int *fd, struct err *e)
     *fd = lock;
     return 0;
 }
+
+int statedir_look(const char *folder, int *fd, struct err *e)
+{
+    char path[4096 + 8];
+    struct stat st;
+    *fd = -1;
+    if (stat(folder, &st) < 0)
+        return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s: %s", folder, strerror(errno));
+    snprintf(path, sizeof path, "%s/lock", folder);
+    int lock = open(path, O_RDONLY | O_CLOEXEC);
+    if (lock < 0)
+        return errno == ENOENT ? 0 : err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+    if (flock(lock, LOCK_SH | LOCK_NB) < 0) {
+        int rc = errno == EWOULDBLOCK ? err_set(e, ERR_BUSY, "%s: an agent uses this folder", folder)
+                                      : err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+        close(lock);
+        return rc;
+    }
+    *fd = lock;
+    return 0;
+}

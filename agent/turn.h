@@ -29,7 +29,7 @@ struct worker {
     /* the worker's own */
     bool ends;
     struct bus *bus;
-    struct commit commit; /* of its durable apps */
+    struct commit commit;  /* of its durable apps */
     struct errors *errors; /* the agent's; NULL: there is none. Set before there are apps */
     struct hosted *apps;
     struct outbox *retiring;

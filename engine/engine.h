@@ -1,7 +1,8 @@
 /* engine.h - the whole door of the engine: text -> plan -> running app. No sockets, no threads, no clock.
  *
- * A pure function of what it is given: same text, same sends, same times, same seed: same output, bit for bit. Everything of one app happens on the
- * thread that calls; the caller serialises. Rows that go in are borrowed; rows that come out are borrowed until the callback returns.
+ * A pure function of what it is given: same text, same sends, same times, same seed: same output, bit for
+ * bit. Everything of one app happens on the thread that calls; the caller serialises. Rows that go in are
+ * borrowed; rows that come out are borrowed until the callback returns.
  *
  *     struct compile c;
  *     engine_compile(&c, text, len, NULL);            errors, all of them, are in c.diags
@@ -32,9 +33,9 @@ struct engine_options {
     void *user;
 };
 struct compile {
-    struct arena arena;  /* diagnostics */
-    struct diags diags;  /* its text is the app's after ${} substitution */
-    struct plan *plan;   /* NULL when refused; owned by the compile until app_new takes it */
+    struct arena arena; /* diagnostics */
+    struct diags diags; /* its text is the app's after ${} substitution */
+    struct plan *plan;  /* NULL when refused; owned by the compile until app_new takes it */
 };
 /* text is copied. */
 void engine_compile(struct compile *c, const char *text, size_t len, const struct engine_options *options);
@@ -45,10 +46,12 @@ const char *plan_name(const struct plan *p); /* @app:name, or NULL */
 bool plan_is_playback(const struct plan *p);
 const struct ast_app *plan_ast(const struct plan *p);
 struct arena *plan_arena(struct plan *p);
-/* Every stream there is: defined, inferred, triggers, fault streams ("!S"); inner streams are not listed. Numbers are those of app_send. */
+/* Every stream there is: defined, inferred, triggers, fault streams ("!S"); inner streams are not listed.
+ * Numbers are those of app_send. */
 uint32_t plan_stream_count(const struct plan *p);
 const struct schema *plan_stream(const struct plan *p, uint32_t stream);
-const struct ast_definition *plan_stream_definition(const struct plan *p, uint32_t stream); /* NULL when inferred */
+/* NULL when inferred */
+const struct ast_definition *plan_stream_definition(const struct plan *p, uint32_t stream);
 int plan_find_stream(const struct plan *p, const char *id); /* or -1 */
 bool plan_stores_errors(const struct plan *p);              /* a stream has @OnError(action='store') */
 void plan_explain(const struct plan *p, struct buf *out);
@@ -56,18 +59,21 @@ void plan_explain(const struct plan *p, struct buf *out);
 /* ---- the running app ---- */
 struct app_host {
     void *user;
-    /* Called after the queries that read the stream, for streams with has_sinks: spec 03 section 1. ERR_EVENT (after expr_fail) fails the
-     * event as a failing query would. May be NULL. */
+    /* Called after the queries that read the stream, for streams with has_sinks: spec 03 section 1. ERR_EVENT
+     * (after expr_fail) fails the event as a failing query would. May be NULL. */
     int (*sink)(void *user, uint32_t stream, const struct batch *b);
     bool (*has_sinks)(void *user, uint32_t stream); /* asked once by app_new */
     /* Everything that reached a stream, after its receivers; NULL: nobody looks. */
     void (*stream)(void *user, uint32_t stream, const struct batch *b);
-    bool (*looks_at)(void *user, uint32_t stream); /* which streams that is; asked once by app_new; NULL: all */
+    /* which streams that is; asked once by app_new; NULL: all */
+    bool (*looks_at)(void *user, uint32_t stream);
     /* Every call of a query callback (named queries): at_ms as in cases/README, rows by kind in b. */
     void (*query)(void *user, const char *name, int64_t at_ms, const struct batch *b);
-    /* An event failed: logged here, once, whatever @OnError then does. stream is UINT32_MAX for a timer, a window, an inner stream. */
+    /* An event failed: logged here, once, whatever @OnError then does. stream is UINT32_MAX for a timer, a
+     * window, an inner stream. */
     void (*failure)(void *user, uint32_t stream, const char *words);
-    /* Behind failure, for a stream with @OnError(action='store'): the events, which the host may keep. May be NULL. */
+    /* Behind failure, for a stream with @OnError(action='store'): the events, which the host may keep. May be
+     * NULL. */
     void (*store)(void *user, uint32_t stream, const struct batch *b, const char *words);
     uint64_t seed; /* for UUID() and random functions */
 };
@@ -78,16 +84,19 @@ const char *app_name(const struct app *app);
 struct expr_env *app_env(struct app *app);
 int64_t app_now(const struct app *app);
 
-/* The clock stands at now_ms, triggers 'start' fire. With resume, they don't (a state is going to be loaded). ERR_INVALID: a cron expression is wrong. */
+/* The clock stands at now_ms, triggers 'start' fire. With resume, they don't (a state is going to be loaded).
+ * ERR_INVALID: a cron expression is wrong. */
 int app_start(struct app *app, int64_t now_ms, bool resume, struct err *e);
 /* Time passes: the only way. An earlier now_ms is the present one: timers asked for late fire. */
 void app_advance(struct app *app, int64_t now_ms);
 /* The due time of the earliest timer, or INT64_MAX. */
 int64_t app_next_due(const struct app *app);
-/* events enter the stream as one chunk. is_batch: they were sent as an array (spec 21 section 0). Playback: the caller advanced to the last one's time. */
+/* events enter the stream as one chunk. is_batch: they were sent as an array (spec 21 section 0). Playback:
+ * the caller advanced to the last one's time. */
 void app_send(struct app *app, uint32_t stream, const struct event *events, uint32_t count, bool is_batch);
 
-/* On-demand query (spec 08). Rows are in result until the next call on the app. ERR_INVALID: refused, words in e. */
+/* On-demand query (spec 08). Rows are in result until the next call on the app. ERR_INVALID: refused, words
+ * in e. */
 struct result {
     const struct schema *schema; /* NULL for writes */
     struct row **rows;           /* borrowed */
@@ -95,37 +104,50 @@ struct result {
     bool is_ordered; /* it has an order by */
 };
 int app_query(struct app *app, const char *text, size_t len, struct result *result, struct err *e);
-/* Compiles it, as app_query will, and says what it may do to the app's state, chance and the clock aside. Who keeps a journal notes what isn't
- * QUERY_READS. Refused: ERR_INVALID, ERR_UNSUPPORTED, ERR_TOO_BIG; words in e, and diags (the caller's, over the same text) gets every error with
- * its place. */
+/* Compiles it, as app_query will, and says what it may do to the app's state, chance and the clock aside. Who
+ * keeps a journal notes what isn't QUERY_READS. Refused: ERR_INVALID, ERR_UNSUPPORTED, ERR_TOO_BIG; words in
+ * e, and diags (the caller's, over the same text) gets every error with its place. */
 enum query_effect {
-    QUERY_READS,   /* nothing */
-    QUERY_TOUCHES, /* it answers with rows, but later ones may differ for it: spec 04 on batch windows that are looked into; globals of scripts */
+    QUERY_READS, /* nothing */
+    /* it answers with rows, but later ones may differ for it: spec 04 on batch windows that are looked into;
+     * globals of scripts */
+    QUERY_TOUCHES,
     QUERY_WRITES,
 };
-int app_query_check(struct app *app, const char *text, size_t len, enum query_effect *effect, struct diags *diags, struct err *e);
-/* What its executions left behind that isn't state ends: sequences of seeded chance begin anew with the next one. */
+int app_query_check(struct app *app, const char *text, size_t len, enum query_effect *effect,
+                    struct diags *diags, struct err *e);
+/* What its executions left behind that isn't state ends: sequences of seeded chance begin anew with the next
+ * one. */
 void app_query_forget(struct app *app, const char *text, size_t len);
 
-/* State (engine/data/state.h). checkpoint hands to home what changed since the last one, and returns how many bytes that was; it must not be
- * called inside a callback. restore wants an app that is fresh and was started with resume. Without upgrade it must be of the same text; with it,
- * an operator, table or partition takes over the state of the one of its name if it is written the same way over the same attributes, and
- * otherwise begins anew. ERR_NOT_FOUND: nothing was saved, or not this app; ERR_STATE: damaged, or it does not fit; words in e. After an
- * error the app is worth nothing: free it. */
+/* State (engine/data/state.h). checkpoint hands to home what changed since the last one, and returns how many
+ * bytes that was; it must not be called inside a callback. restore wants an app that is fresh and was started
+ * with resume. Without upgrade it must be of the same text; with it, an operator, table or partition takes
+ * over the state of the one of its name if it is written the same way over the same attributes, and otherwise
+ * begins anew. ERR_NOT_FOUND: nothing was saved, or not this app; ERR_STATE: damaged, or it does not fit;
+ * words in e. After an error the app is worth nothing: free it. */
+/* names of parts, with commas; the buffers are the caller's: app_upgrade_init, app_upgrade_fini */
 struct app_upgrade {
-    struct buf fresh; /* what begins anew, with commas; the caller's to init and fini */
-    int kept_count, fresh_count;
+    struct buf kept, fresh, dropped; /* fresh: begin anew. dropped: saved, and nobody's any more */
+    int kept_count, fresh_count, dropped_count;
 };
+void app_upgrade_init(struct app_upgrade *u);
+void app_upgrade_fini(struct app_upgrade *u);
+/* What app_restore with upgrade would do, without loading anything: of an app that need not be started.
+ * ERR_STATE: something is damaged. */
+int app_compare(struct app *app, const struct state_home *home, struct app_upgrade *upgrade, struct err *e);
 uint64_t app_checkpoint(struct app *app, const struct state_home *home);
 int app_restore(struct app *app, const struct state_home *home, struct app_upgrade *upgrade, struct err *e);
 const char *plan_text(const struct plan *p); /* the app's, with variables put in */
 
-/* Tables of @store(type='lmdb') (spec 08 section 5). store: borrowed, and may be read at any time; number: the app's in it. Between app_new and
- * app_start; without it they are in memory and end with the app. app_start finds them: ERR_STATE when one is there with another definition.
+/* Tables of @store(type='lmdb') (spec 08 section 5). store: borrowed, and may be read at any time; number:
+ * the app's in it. Between app_new and app_start; without it they are in memory and end with the app.
+ * app_start finds them: ERR_STATE when one is there with another definition.
  *
- * What they change is in memory until the host gathers it into a batch, and the batch is applied: of an app that is not durable at the end of
- * each turn; of a durable one with each checkpoint and never else, for the journal behind the checkpoint makes the same changes again. waiting:
- * bytes of memory they hold until then, so that the host can see to it early. */
+ * What they change is in memory until the host gathers it into a batch, and the batch is applied: of an app
+ * that is not durable at the end of each turn; of a durable one with each checkpoint and never else, for the
+ * journal behind the checkpoint makes the same changes again. waiting: bytes of memory they hold until then,
+ * so that the host can see to it early. */
 struct store;
 struct store_batch;
 bool plan_has_stored(const struct plan *p);

@@ -1,14 +1,17 @@
-/* mqtt_reading.c - a sensor that sends its readings to weir over MQTT 3.1.1 at QoS 1, and keeps each one until it is acknowledged.
+/* mqtt_reading.c - a sensor that sends its readings to weir over MQTT 3.1.1 at QoS 1, and keeps each one
+ * until it is acknowledged.
  *
- * All it needs is sockets as BSD has them (lwIP, Zephyr and Linux do), 4 KiB of memory and a clock of milliseconds; there is no library and
- * nothing is allocated. On a device, replace read_sensor, now_ms and pause_ms; here the sensor is standard input, a reading a line:
- * TEMPERATURE,HUMIDITY[,MILLISECONDS SINCE 1970].
+ * All it needs is sockets as BSD has them (lwIP, Zephyr and Linux do), 4 KiB of memory and a clock of
+ * milliseconds; there is no library and nothing is allocated. On a device, replace read_sensor, now_ms and
+ * pause_ms; here the sensor is standard input, a reading a line: TEMPERATURE,HUMIDITY[,MILLISECONDS SINCE
+ * 1970].
  *
  *     mqtt_reading HOST PORT TOPIC DEVICE < readings.csv
  *
- * Rules it keeps: one message in flight, so order stands; a message that got no PUBACK is sent again under the same identifier with the DUP
- * flag; while the link is down the newest KEPT readings wait, and older ones that had to go are counted; tries to connect are spaced
- * out, doubling, with chance in it, so that a thousand devices don't come back in the same second. */
+ * Rules it keeps: one message in flight, so order stands; a message that got no PUBACK is sent again under
+ * the same identifier with the DUP flag; while the link is down the newest KEPT readings wait, and older ones
+ * that had to go are counted; tries to connect are spaced out, doubling, with chance in it, so that a
+ * thousand devices don't come back in the same second. */
 #include <errno.h>
 #include <inttypes.h>
 #include <netdb.h>
@@ -21,7 +24,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { KEPT = 32, PACKET_BYTES = 256, WAIT_MS = 5000, BACKOFF_FIRST_MS = 100, BACKOFF_MOST_MS = 60000, KEEP_ALIVE_S = 60 };
+enum {
+    KEPT = 32,
+    PACKET_BYTES = 256,
+    WAIT_MS = 5000,
+    BACKOFF_FIRST_MS = 100,
+    BACKOFF_MOST_MS = 60000,
+    KEEP_ALIVE_S = 60
+};
 
 struct reading {
     int64_t ts_ms;
@@ -108,7 +118,8 @@ static size_t add_text(uint8_t *out, size_t at, const char *text)
     return at + 2 + len;
 }
 
-/* Puts the fixed header before a body that starts at packet + 3, with two bytes of remaining length; returns the whole length. */
+/* Puts the fixed header before a body that starts at packet + 3, with two bytes of remaining length; returns
+ * the whole length. */
 static size_t close_packet(uint8_t *packet, uint8_t type, size_t end)
 {
     size_t len = end - 3;
@@ -144,13 +155,15 @@ static bool open_link(const char *host, const char *port, const char *device)
     packet[at++] = 0;
     packet[at++] = KEEP_ALIVE_S;
     at = add_text(packet, at, device);
-    if (write_all(packet, close_packet(packet, 0x10, at)) && read_all(answer, 4) && answer[0] == 0x20 && answer[3] == 0)
+    if (write_all(packet, close_packet(packet, 0x10, at)) && read_all(answer, 4) && answer[0] == 0x20 &&
+        answer[3] == 0)
         return true;
     drop_link();
     return false;
 }
 
-/* PUBLISH at QoS 1, and its PUBACK. Weir acknowledges to the broker what it keeps; the broker acknowledges to us. */
+/* PUBLISH at QoS 1, and its PUBACK. Weir acknowledges to the broker what it keeps; the broker acknowledges to
+ * us. */
 static bool publish(const char *topic, const char *text, bool again)
 {
     uint8_t packet[PACKET_BYTES], answer[4];
@@ -204,7 +217,9 @@ static bool send_kept(const char *topic, const char *device)
 int main(int argc, char **argv)
 {
     if (argc != 5 || strlen(argv[3]) > 64 || strlen(argv[4]) > 23) {
-        fputs("usage: mqtt_reading HOST PORT TOPIC DEVICE < readings (topic up to 64 bytes, device up to 23)\n", stderr);
+        fputs(
+            "usage: mqtt_reading HOST PORT TOPIC DEVICE < readings (topic up to 64 bytes, device up to 23)\n",
+            stderr);
         return 2;
     }
     struct reading r;

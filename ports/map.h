@@ -69,8 +69,8 @@ struct mapper {
                                 NULL: none mapped */
     bool fail_on_missing;    /* source: false makes a missing value null */
     int entered;             /* calls of map_read and map_write that are open */
-    /* Which events of a message didn't fit, by their place in it, from 0; none: the message as a whole. failing is of the read that runs,
-     * failed of the one that ended last. */
+    /* Which events of a message didn't fit, by their place in it, from 0; none: the message as a whole.
+     * failing is of the read that runs, failed of the one that ended last. */
     struct map_failed {
         uint32_t *at; /* owned */
         uint32_t count, cap;

@@ -97,9 +97,13 @@ struct port {
 /* How the far side names a message that it may send again until it is acknowledged. */
 struct port_origin {
     uint32_t session; /* a number that changes with each connection */
-    uint32_t id;      /* the same when the message comes again, in the same order as the first time; 0: it never does */
-    uint64_t place;   /* or: where in what the session stands for (a file) the message ends; it may be read from its begin again. 0: none */
-    bool may_repeat;  /* the far side remembered us: at the beginning of this session messages may come again */
+    /* the same when the message comes again, in the same order as the first time; 0: it never does */
+    uint32_t id;
+    /* or: where in what the session stands for (a file) the message ends; it may be read from its begin
+     * again. 0: none */
+    uint64_t place;
+    /* the far side remembered us: at the beginning of this session messages may come again */
+    bool may_repeat;
 };
 
 struct port_type {

@@ -30,8 +30,8 @@ static void *heap_new(size_t bytes, bool zeroed)
     return p;
 }
 
-/* A big table is looked into at random: with huge pages where the system has them that costs no walk through its page tables. Fresh memory
- * of this size is not touched yet. */
+/* A big table is looked into at random: with huge pages where the system has them that costs no walk through
+ * its page tables. Fresh memory of this size is not touched yet. */
 static void prefer_huge(void *p, size_t bytes)
 {
 #ifdef MADV_HUGEPAGE

@@ -15,7 +15,7 @@ size_t utf8_offset(const char *s, size_t len,
                    size_t unit); /* byte offset of a UTF-16 unit; len when past the end;
                                   * the second half of a pair: that of its character */
 int utf8_compare_units(const char *a, size_t alen, const char *b,
-                       size_t blen);                           /* <0, 0, >0 by UTF-16 units */
+                       size_t blen); /* <0, 0, >0 by UTF-16 units */
 int32_t utf8_java_hash_any(const char *s, size_t len);
 static inline int32_t utf8_java_hash(const char *s, size_t len) /* without a call for what is ASCII */
 {
@@ -25,7 +25,7 @@ static inline int32_t utf8_java_hash(const char *s, size_t len) /* without a cal
         seen |= (unsigned char)*p;
     }
     return seen < 0x80 ? (int32_t)hash : utf8_java_hash_any(s, len);
-}             /* String.hashCode */
+} /* String.hashCode */
 size_t utf8_decode(const char *s, size_t len, uint32_t *code); /* bytes taken, 0 if invalid */
 size_t utf8_encode(char out[4], uint32_t code);
 

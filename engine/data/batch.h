@@ -1,8 +1,10 @@
-/* batch.h - what travels between operators: the language's chunk (spec 03 section 1). Results depend on which events share one.
+/* batch.h - what travels between operators: the language's chunk (spec 03 section 1). Results depend on which
+ * events share one.
  *
- * A batch lies in the scratch arena of the push, a short one on the stack of the operator that makes it, and its rows are borrowed: whoever keeps a row refs it; an operator that
- * lets go of a row (an expired one) unrefs it after its push returned. A receiver must not change the batch it got: operators
- * make their own. The timestamp stands in the event, not the row, so that an expired event is stamped without a copy. */
+ * A batch lies in the scratch arena of the push, a short one on the stack of the operator that makes it, and
+ * its rows are borrowed: whoever keeps a row refs it; an operator that lets go of a row (an expired one)
+ * unrefs it after its push returned. A receiver must not change the batch it got: operators make their own.
+ * The timestamp stands in the event, not the row, so that an expired event is stamped without a copy. */
 #ifndef WEIR_DATA_BATCH_H
 #define WEIR_DATA_BATCH_H
 
@@ -17,8 +19,9 @@ enum event_kind {
 
 struct event {
     union {
-        struct row *row;   /* a single-stream query */
-        struct row **rows; /* a join or pattern: one for each slot of the query's frame, NULL where missing; scratch */
+        struct row *row; /* a single-stream query */
+        /* a join or pattern: one for each slot of the query's frame, NULL where missing; scratch */
+        struct row **rows;
     };
     int64_t at_ms;
     enum event_kind kind;
@@ -29,7 +32,8 @@ struct batch {
     struct event *events;
     uint32_t count, cap;
     struct arena *scratch; /* where events grow */
-    bool is_batch;         /* false: a single event that entered alone; sinks map it as one event (spec 21 section 0) */
+    /* false: a single event that entered alone; sinks map it as one event (spec 21 section 0) */
+    bool is_batch;
 };
 
 /* An empty batch with room for cap events, in scratch. */

@@ -1,7 +1,7 @@
 /* object.h - the values behind type object: set, list, map, failure (spec 02 section 1; 20 sections 5, 6).
  *
- * Counted; changed only by their maker before they are shared (functions copy first). Iteration is in insertion order.
- * x_new gives refs 1 to the caller. */
+ * Counted; changed only by their maker before they are shared (functions copy first). Iteration is in
+ * insertion order. x_new gives refs 1 to the caller. */
 #ifndef WEIR_DATA_OBJECT_H
 #define WEIR_DATA_OBJECT_H
 

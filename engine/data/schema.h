@@ -14,8 +14,9 @@ struct schema {
     struct attribute *attributes;
 };
 
-struct schema *schema_new(struct arena *a, const char *id, uint32_t count); /* attributes zeroed, for the caller to fill */
-int schema_find(const struct schema *s, const char *name);                  /* index or -1 */
-bool schema_same(const struct schema *a, const struct schema *b);           /* names, types, order */
+/* attributes zeroed, for the caller to fill */
+struct schema *schema_new(struct arena *a, const char *id, uint32_t count);
+int schema_find(const struct schema *s, const char *name);        /* index or -1 */
+bool schema_same(const struct schema *a, const struct schema *b); /* names, types, order */
 
 #endif

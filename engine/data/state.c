@@ -321,6 +321,23 @@ int state_read(struct state *s, const char *name, struct reader *out, struct err
     return 0;
 }
 
+void state_each_unread(struct state *s, void (*fn)(void *user, const char *name), void *user)
+{
+    const void *key, *bytes;
+    size_t key_len, len;
+    char above[256], prefix = 'P';
+    size_t above_len = 0;
+    while (s->home->next(s->home->user, &prefix, 1, above_len ? above : NULL, above_len, &key, &key_len,
+                         &bytes, &len) == 0 &&
+           key_len < sizeof above) {
+        memcpy(above, key, key_len);
+        above_len = key_len;
+        above[key_len] = 0;
+        if (!map_get(&s->parts, above, above_len))
+            fn(user, above + 1);
+    }
+}
+
 /* Parts that nobody read and groups that nobody claimed belong to what is no longer there: they go with the
  * next checkpoint. */
 void state_shut(struct state *s)

@@ -81,6 +81,8 @@ void state_finish(struct state *s);
 void state_open(struct state *s, const struct state_home *home);
 /* ERR_NOT_FOUND: there is no such part. ERR_STATE: damaged. */
 int state_read(struct state *s, const char *name, struct reader *out, struct err *e);
+/* Before state_shut: the parts that are there and that nobody has read. */
+void state_each_unread(struct state *s, void (*fn)(void *user, const char *name), void *user);
 void state_shut(struct state *s);
 /* Bytes given to the home since state_begin. */
 uint64_t state_written(const struct state *s);

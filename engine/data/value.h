@@ -1,11 +1,13 @@
 /* value.h - one value of the language: a type tag and eight bytes (spec 02 section 1).
  *
- * The tag is that of the value, not of its column: the language lets a column hold another type (cast, spec 02
- * section 7), and null is the tag TYPE_NULL. int, long and bool live in .l (sign-extended, 0/1), so widening is free.
+ * The tag is that of the value, not of its column: the language lets a column hold another type (cast, spec
+ * 02 section 7), and null is the tag TYPE_NULL. int, long and bool live in .l (sign-extended, 0/1), so
+ * widening is free.
  *
- * Text is counted and never changes. refs == TEXT_SCRATCH: it lies in the scratch arena and ends with the turn; who wants to keep
- * it calls value_keep, which copies it. So expression results need no freeing. Objects are counted; a fresh one is given
- * to object_scratch, which releases it at the end of the push. Not thread-safe: an app's values stay on its worker. */
+ * Text is counted and never changes. refs == TEXT_SCRATCH: it lies in the scratch arena and ends with the
+ * turn; who wants to keep it calls value_keep, which copies it. So expression results need no freeing.
+ * Objects are counted; a fresh one is given to object_scratch, which releases it at the end of the push. Not
+ * thread-safe: an app's values stay on its worker. */
 #ifndef WEIR_DATA_VALUE_H
 #define WEIR_DATA_VALUE_H
 
@@ -139,7 +141,8 @@ static inline uint32_t text_head(uint32_t word, size_t len)
 #endif
     return word & ((1u << 8 * len) - 1);
 }
-/* Keys are short: without a call, by words that may overlap, and with no branch that depends on the length of the shortest. */
+/* Keys are short: without a call, by words that may overlap, and with no branch that depends on the length of
+ * the shortest. */
 static inline bool text_equal(const struct text *a, const struct text *b)
 {
     if (a == b)
@@ -151,7 +154,8 @@ static inline bool text_equal(const struct text *a, const struct text *b)
         return text_head(text_word(a->bytes) ^ text_word(b->bytes), len) == 0;
     if (len > 8)
         return memcmp(a->bytes, b->bytes, len) == 0;
-    return text_word(a->bytes) == text_word(b->bytes) && text_word(a->bytes + len - 4) == text_word(b->bytes + len - 4);
+    return text_word(a->bytes) == text_word(b->bytes) &&
+           text_word(a->bytes + len - 4) == text_word(b->bytes + len - 4);
 }
 
 /* A reference that lasts: counts, or copies what lies in scratch. */
@@ -178,7 +182,8 @@ static inline void value_drop(struct value v)
     }
 }
 
-/* Same type and same value (double by bits as Java's equals; text by bytes; objects by their equals); null equals null. For keys, sets. */
+/* Same type and same value (double by bits as Java's equals; text by bytes; objects by their equals); null
+ * equals null. For keys, sets. */
 bool value_same(struct value a, struct value b);
 uint32_t value_hash(struct value v);
 /* Numbers as double / long, whatever their tag; the caller knows it is numeric. */

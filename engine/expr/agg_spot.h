@@ -1,7 +1,8 @@
-/* agg_spot.h - the aggregators that are done on the spot, without a call, when their argument is a plain column of doubles (or there is none): their
- * states, and how an event that is no RESET changes them.
+/* agg_spot.h - the aggregators that are done on the spot, without a call, when their argument is a plain
+ * column of doubles (or there is none): their states, and how an event that is no RESET changes them.
  *
- * A node's expr.spot says which it is; bind sets it. Whoever uses this looks at the tag first: what is no double goes through the node. */
+ * A node's expr.spot says which it is; bind sets it. Whoever uses this looks at the tag first: what is no
+ * double goes through the node. */
 #ifndef WEIR_EXPR_AGG_SPOT_H
 #define WEIR_EXPR_AGG_SPOT_H
 
@@ -90,7 +91,8 @@ static inline struct value spot_result(enum agg_spot spot, const char *state)
 static inline bool spot_is_empty(enum agg_spot spot, const char *state)
 {
     const struct total *t = (const struct total *)(const void *)state;
-    return spot == SPOT_COUNT ? ((const struct count *)(const void *)state)->count == 0 : t->count == 0 && t->sum == 0;
+    return spot == SPOT_COUNT ? ((const struct count *)(const void *)state)->count == 0
+                              : t->count == 0 && t->sum == 0;
 }
 
 #endif

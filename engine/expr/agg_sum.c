@@ -48,7 +48,8 @@ static __attribute__((noinline)) bool argument_convert(const struct expr *e, str
 /* ---- sum and avg over double ---- */
 
 /* What is no double, and RESET. */
-static __attribute__((noinline)) bool total_update_slow(const struct expr *e, struct frame *f, struct total *t, struct value v)
+static __attribute__((noinline)) bool total_update_slow(const struct expr *e, struct frame *f,
+                                                        struct total *t, struct value v)
 {
     if (v.type != TYPE_DOUBLE && !argument_convert(e, f, &v, TYPE_DOUBLE))
         v = VALUE_NULL;
@@ -74,14 +75,16 @@ static struct value no_result(double sum, int64_t count, bool added)
 }
 typedef struct value (*total_result)(double sum, int64_t count, bool added);
 
-static __attribute__((noinline)) struct value total_slow(const struct expr *e, struct frame *f, struct value v, total_result result)
+static __attribute__((noinline)) struct value total_slow(const struct expr *e, struct frame *f,
+                                                         struct value v, total_result result)
 {
     struct total *t = agg_state(e, f);
     bool added = total_update_slow(e, f, t, v);
     return result(t->sum, t->count, added);
 }
 
-static inline struct value total_node(const struct expr *e, struct frame *f, struct value v, total_result result)
+static inline struct value total_node(const struct expr *e, struct frame *f, struct value v,
+                                      total_result result)
 {
     struct total *t = agg_state(e, f);
     if (UNLIKELY(v.type != TYPE_DOUBLE || f->kind > EVENT_EXPIRED || f->env->failed))
@@ -94,10 +97,10 @@ static inline struct value total_node(const struct expr *e, struct frame *f, str
     return result(sum, count, adds);
 }
 
-#define TOTAL_NODE(name, load, result)                            \
+#define TOTAL_NODE(name, load, result)                              \
     static struct value name(const struct expr *e, struct frame *f) \
-    {                                                             \
-        return total_node(e, f, load(e->left, f), result);        \
+    {                                                               \
+        return total_node(e, f, load(e->left, f), result);          \
     }
 TOTAL_NODE(eval_sum_double, load_any, sum_result)
 TOTAL_NODE(eval_sum_double_attr, load_attr, sum_result)
@@ -111,7 +114,9 @@ static int bind_total(struct expr_ctx *c, struct expr *e, const struct ast_expr 
     (void)c;
     (void)call;
     if (e->left->eval == eval_attr && e->left->type == TYPE_DOUBLE)
-        e->spot = e->eval == eval_sum_double_attr ? SPOT_SUM : e->eval == eval_avg_attr ? SPOT_AVG : SPOT_NONE;
+        e->spot = e->eval == eval_sum_double_attr ? SPOT_SUM
+                  : e->eval == eval_avg_attr      ? SPOT_AVG
+                                                  : SPOT_NONE;
     e->touch = e->eval == eval_sum_double_attr || e->eval == eval_avg_attr ? touch_total_attr : touch_total;
     return 0;
 }

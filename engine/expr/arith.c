@@ -110,11 +110,11 @@ static inline struct value double_mod(union cell a, union cell b)
 }
 
 /* The fast path keeps both values in registers: the slow one, a function of its own, gets copies. */
-#define SLOW(op, tag)                                                                                              \
-    static __attribute__((noinline)) struct value slow_##op(const struct expr *e, struct frame *f, struct value a, \
-                                                            struct value b)                                        \
-    {                                                                                                              \
-        return operands_convert(e, f, tag, &a, &b) ? op(a.as, b.as) : VALUE_NULL;                                  \
+#define SLOW(op, tag)                                                                              \
+    static __attribute__((noinline)) struct value slow_##op(const struct expr *e, struct frame *f, \
+                                                            struct value a, struct value b)        \
+    {                                                                                              \
+        return operands_convert(e, f, tag, &a, &b) ? op(a.as, b.as) : VALUE_NULL;                  \
     }
 #define NODE(op, tag, shape, load_left, load_right)                                \
     static struct value eval_##op##_##shape(const struct expr *e, struct frame *f) \

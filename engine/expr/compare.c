@@ -38,12 +38,12 @@ static __attribute__((noinline)) bool operands_ready(const struct expr *e, struc
 #define TAGS_TEXT (a.type == TYPE_STRING && b.type == TYPE_STRING)
 
 /* The fast path keeps both values in registers: the slow one, a function of its own, gets copies. */
-#define SLOW(name, to, test)                                                                                             \
-    static __attribute__((noinline)) struct value slow_##name(const struct expr *e, struct frame *f, struct value a,     \
-                                                              struct value b)                                            \
-    {                                                                                                                    \
-        struct value result;                                                                                             \
-        return operands_ready(e, f, to, &a, &b, &result) ? value_bool(test) : result;                                    \
+#define SLOW(name, to, test)                                                                         \
+    static __attribute__((noinline)) struct value slow_##name(const struct expr *e, struct frame *f, \
+                                                              struct value a, struct value b)        \
+    {                                                                                                \
+        struct value result;                                                                         \
+        return operands_ready(e, f, to, &a, &b, &result) ? value_bool(test) : result;                \
     }
 #define NODE(name, tags, shape, load_left, load_right, test)                         \
     static struct value eval_##name##_##shape(const struct expr *e, struct frame *f) \

@@ -32,7 +32,7 @@ struct expr_env {
     uint32_t loose_count, loose_cap;
     struct expr_sequence *sequences; /* of functions that go on from call to call: expr_sequence() */
     uint32_t sequence_count, sequence_cap;
-    const char *app_name; /* for log() */
+    const char *app_name;    /* for log() */
     struct scripts *scripts; /* script functions at work (script.h), or NULL */
 };
 
@@ -164,7 +164,7 @@ struct agg_layout {
     bool removable; /* sliding window, or expired events wanted: min/max really remove (spec 03 section 6) */
 };
 char *agg_block_new(const struct agg_layout *l);
-void agg_block_free(const struct agg_layout *l, char *block); /* NULL is fine */
+void agg_block_free(const struct agg_layout *l, char *block);  /* NULL is fine */
 void agg_block_reset(const struct agg_layout *l, char *block); /* NULL is fine */
 bool agg_block_is_empty(const struct agg_layout *l,
                         const char *block); /* as new: the group can be forgotten */
@@ -178,7 +178,8 @@ struct expr_ctx {
     struct diags *diags;
     const struct scope *scope;
     struct agg_layout *aggs; /* NULL: an aggregator here is an error */
-    bool is_on_demand; /* the tree ends before what is made with it: texts of literals are copied by who keeps them */
+    /* the tree ends before what is made with it: texts of literals are copied by who keeps them */
+    bool is_on_demand;
     /* 'x in Table': engine/plan sets it; NULL: refused. Gets the whole AST_IN node; returns the node or NULL
      * after reporting. */
     struct expr *(*compile_in)(struct expr_ctx *c, const struct ast_expr *in);

@@ -1,6 +1,8 @@
-/* plan.h - an app compiled: every name resolved, every type known; immutable once made (spec 01 to 10). Private to engine/plan and engine/run.
+/* plan.h - an app compiled: every name resolved, every type known; immutable once made (spec 01 to 10).
+ * Private to engine/plan and engine/run.
  *
- * Made by plan_app.c in its own arena, which also holds the tree; the running app owns it. Everything is found by number at run time. */
+ * Made by plan_app.c in its own arena, which also holds the tree; the running app owns it. Everything is
+ * found by number at run time. */
 #ifndef WEIR_PLAN_PLAN_H
 #define WEIR_PLAN_PLAN_H
 
@@ -16,14 +18,15 @@ enum on_error { ON_ERROR_LOG, ON_ERROR_STREAM, ON_ERROR_STORE };
 
 struct plan_element {
     enum element_kind kind;
-    int number;                        /* among its kind */
+    int number; /* among its kind */
     const struct schema *schema;
     const struct ast_definition *definition; /* NULL: inferred from an insert */
     /* streams */
     enum on_error on_error;
     int fault; /* number of !S, or -1 */
     bool is_read;
-    bool is_inner; /* #S of a partition: its streams are made for each key; number is among those of the partition */
+    /* #S of a partition: its streams are made for each key; number is among those of the partition */
+    bool is_inner;
     /* windows */
     struct op_plan *window;
     bool publishes_current, publishes_expired;
@@ -40,14 +43,14 @@ struct plan_input {
 
 struct plan_query {
     struct plan_query *next;
-    const char *name;   /* @info(name), or query_N */
-    bool is_named;      /* @info(name) was given: its callbacks are reported */
+    const char *name; /* @info(name), or query_N */
+    bool is_named;    /* @info(name) was given: its callbacks are reported */
     const struct ast_query *ast;
     struct plan_input *inputs;
     int input_count;
     struct op_plan **ops; /* in order of making, that is: of schedulers */
     int op_count, op_cap;
-    struct op_plan *select; /* what the input's chains end in */
+    struct op_plan *select;           /* what the input's chains end in */
     struct plan_partition *partition; /* or NULL */
 };
 
@@ -69,7 +72,7 @@ struct plan {
     char *text;
     const char *name;
     bool playback;
-    bool has_stored; /* a table of @store(type='lmdb') */
+    bool has_stored;               /* a table of @store(type='lmdb') */
     int64_t idle_ms, increment_ms; /* playback's; 0: none */
     struct ast_app *ast;
     struct plan_element **elements; /* all, in order of making */
@@ -97,8 +100,10 @@ struct planner {
 };
 
 /* plan_element.c */
-struct plan_element *plan_element_add(struct planner *p, enum element_kind kind, const char *id, const struct schema *schema, const struct ast_definition *def);
-/* What 'from [mark]id' names: inner streams of the current partition, fault streams, anything defined so far. NULL: nothing. */
+struct plan_element *plan_element_add(struct planner *p, enum element_kind kind, const char *id,
+                                      const struct schema *schema, const struct ast_definition *def);
+/* What 'from [mark]id' names: inner streams of the current partition, fault streams, anything defined so far.
+ * NULL: nothing. */
 struct plan_element *plan_element_find(struct planner *p, char mark, const char *id);
 /* As find; reports "no stream X" with the nearest name. */
 struct plan_element *plan_element_need(struct planner *p, char mark, const struct name *id);
@@ -113,31 +118,38 @@ struct expr_ctx plan_expr_ctx(struct planner *p, const struct scope *scope, stru
 
 /* What an input leaves for the select clause. */
 struct plan_from {
-    struct op_plan *first, *last; /* of a single chain: last->next will be the selector. For joins and patterns: last only */
+    /* of a single chain: last->next will be the selector. For joins and patterns: last only */
+    struct op_plan *first, *last;
     struct scope scope;
-    const struct schema *schema;  /* single-stream: rows that reach the selector */
+    const struct schema *schema; /* single-stream: rows that reach the selector */
     bool is_single;
-    bool sliding;                 /* the window really removes (aggregators min, max) */
-    /* Joins and patterns: called with the selector, to tie their ends to it. NULL: last->next is set to it. */
+    bool sliding; /* the window really removes (aggregators min, max) */
+    /* Joins and patterns: called with the selector, to tie their ends to it. NULL: last->next is set to
+     * it. */
     void (*finish)(struct plan_from *from, struct op_plan *select);
     void *user;
 };
 
-/* plan_single.c: [filters, functions] window [filters, functions] of one source. Fills from. want_find: the content is looked into.
- * Returns -1 after reporting. */
-int plan_single(struct planner *p, const struct ast_source *source, const struct ast_select *select, bool expired_wanted, struct plan_from *from);
-/* The handlers alone, on rows of *schema (updated); appends to *last (NULL at first). window: may a window stand here; gives its plan. */
-int plan_handlers(struct planner *p, const struct ast_handler *handlers, const struct scope_source *source, const struct schema **schema,
-                  struct op_plan **first, struct op_plan **last, struct window_ctx *wc, struct op_plan **window, const struct window_type **window_type);
+/* plan_single.c: [filters, functions] window [filters, functions] of one source. Fills from. want_find: the
+ * content is looked into. Returns -1 after reporting. */
+int plan_single(struct planner *p, const struct ast_source *source, const struct ast_select *select,
+                bool expired_wanted, struct plan_from *from);
+/* The handlers alone, on rows of *schema (updated); appends to *last (NULL at first). window: may a window
+ * stand here; gives its plan. */
+int plan_handlers(struct planner *p, const struct ast_handler *handlers, const struct scope_source *source,
+                  const struct schema **schema, struct op_plan **first, struct op_plan **last,
+                  struct window_ctx *wc, struct op_plan **window, const struct window_type **window_type);
 int plan_join(struct planner *p, const struct ast_query *ast, bool expired_wanted, struct plan_from *from);
 int plan_pattern(struct planner *p, const struct ast_query *ast, struct plan_from *from);
 /* plan_select.c: the selector; its output schema is op->out. */
 struct op_plan *plan_select(struct planner *p, const struct ast_query *ast, struct plan_from *from);
 /* plan_rate.c: the rate limit behind the selector, or NULL when there is none; *failed on error. */
-struct op_plan *plan_rate(struct planner *p, const struct ast_query *ast, struct op_plan *select, bool *failed);
+struct op_plan *plan_rate(struct planner *p, const struct ast_query *ast, struct op_plan *select,
+                          bool *failed);
 /* plan_output.c */
 struct op_plan *plan_output(struct planner *p, const struct ast_query *ast, const struct schema *out);
-/* plan_partition.c, plan_table.c, plan_window.c, plan_trigger.c, plan_aggregation.c: each defines one kind of thing. */
+/* plan_partition.c, plan_table.c, plan_window.c, plan_trigger.c, plan_aggregation.c: each defines one kind of
+ * thing. */
 struct plan_partition *plan_partition(struct planner *p, const struct ast_partition *ast);
 /* A definition with attributes: schema made, id checked. NULL: reported, or the same again. */
 struct plan_element *plan_define(struct planner *p, const struct ast_definition *def, enum element_kind kind);
@@ -153,7 +165,8 @@ struct expr *plan_in(struct expr_ctx *c, const struct ast_expr *in);
 
 /* bounds.c: warnings about state that grows as long as the app runs; only for a plan without errors. */
 void plan_warn_bounds(struct planner *p);
-/* What bounds the state of op in q (NULL: a named window): words; "" when none are known; NULL when it keeps nothing. */
+/* What bounds the state of op in q (NULL: a named window): words; "" when none are known; NULL when it keeps
+ * nothing. */
 const char *plan_bound(const struct plan_query *q, const struct op_plan *op);
 
 void plan_free(struct plan *p);

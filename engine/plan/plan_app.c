@@ -1,4 +1,5 @@
-/* plan_app.c - compile: text to tree to plan (engine.h; spec 01 section 2). Definitions first, by kind; then queries in text order. */
+/* plan_app.c - compile: text to tree to plan (engine.h; spec 01 section 2). Definitions first, by kind; then
+ * queries in text order. */
 #include "engine/base/limits.h"
 #include "engine/base/num.h"
 #include "engine/lang/parse.h"
@@ -46,7 +47,8 @@ static int64_t element_time(struct planner *p, const struct ast_element *e)
 
 static void plan_playback(struct planner *p, const struct ast_annotation *a)
 {
-    const struct ast_element *idle = ast_find_element(a, "idle.time"), *increment = ast_find_element(a, "increment");
+    const struct ast_element *idle = ast_find_element(a, "idle.time"),
+                             *increment = ast_find_element(a, "increment");
     p->plan->playback = true;
     for (const struct ast_element *e = a->elements; e; e = e->next) {
         if (e != idle && e != increment)
@@ -88,7 +90,8 @@ static const struct schema *definition_schema(struct planner *p, const struct as
     for (const struct ast_attribute *a = def->attributes; a; a = a->next)
         count++;
     if (count > LIMIT_ATTRIBUTES) {
-        diag_error(p->diags, def->span, "'%s' has %u attributes; at most %d are possible", def->id.text, count, LIMIT_ATTRIBUTES);
+        diag_error(p->diags, def->span, "'%s' has %u attributes; at most %d are possible", def->id.text,
+                   count, LIMIT_ATTRIBUTES);
         return NULL;
     }
     struct schema *s = schema_new(p->arena, def->id.text, count);
@@ -96,7 +99,8 @@ static const struct schema *definition_schema(struct planner *p, const struct as
     for (const struct ast_attribute *a = def->attributes; a; a = a->next, at++) {
         for (uint32_t i = 0; i < at; i++) {
             if (strcmp(s->attributes[i].name, a->name.text) == 0)
-                diag_error(p->diags, a->name.span, "'%s' has two attributes named '%s'", def->id.text, a->name.text);
+                diag_error(p->diags, a->name.span, "'%s' has two attributes named '%s'", def->id.text,
+                           a->name.text);
         }
         s->attributes[at].name = a->name.text;
         s->attributes[at].type = a->type;
@@ -111,7 +115,8 @@ static bool annotations_same(const struct ast_annotation *a, const struct ast_an
             return false;
         const struct ast_element *x = a->elements, *y = b->elements;
         for (; x && y; x = x->next, y = y->next) {
-            if (!x->key.text != !y->key.text || (x->key.text && strcasecmp(x->key.text, y->key.text) != 0) || strcmp(x->value, y->value) != 0)
+            if (!x->key.text != !y->key.text || (x->key.text && strcasecmp(x->key.text, y->key.text) != 0) ||
+                strcmp(x->value, y->value) != 0)
                 return false;
         }
         if (x || y)
@@ -120,20 +125,25 @@ static bool annotations_same(const struct ast_annotation *a, const struct ast_an
     return !a && !b;
 }
 
-/* Is the id taken? Reports it, unless it is the same thing said again (spec 01 section 2). *same tells that. */
-static bool id_taken(struct planner *p, const struct ast_definition *def, const struct schema *schema, bool *same)
+/* Is the id taken? Reports it, unless it is the same thing said again (spec 01 section 2). *same tells
+ * that. */
+static bool id_taken(struct planner *p, const struct ast_definition *def, const struct schema *schema,
+                     bool *same)
 {
     const struct plan_element *e = plan_element_find(p, 0, def->id.text);
     *same = false;
     if (!e)
         return false;
     const struct ast_definition *other = e->definition;
-    bool stream_or_table = other && other->kind == def->kind && (def->kind == DEFINE_STREAM || def->kind == DEFINE_TABLE);
-    if (stream_or_table && schema_same(e->schema, schema) && annotations_same(other->annotations, def->annotations)) {
+    bool stream_or_table =
+        other && other->kind == def->kind && (def->kind == DEFINE_STREAM || def->kind == DEFINE_TABLE);
+    if (stream_or_table && schema_same(e->schema, schema) &&
+        annotations_same(other->annotations, def->annotations)) {
         *same = true;
         return true;
     }
-    bool stream_and_trigger = other && ((other->kind == DEFINE_STREAM && def->kind == DEFINE_TRIGGER) || (other->kind == DEFINE_TRIGGER && def->kind == DEFINE_STREAM));
+    bool stream_and_trigger = other && ((other->kind == DEFINE_STREAM && def->kind == DEFINE_TRIGGER) ||
+                                        (other->kind == DEFINE_TRIGGER && def->kind == DEFINE_STREAM));
     if (stream_and_trigger && schema_same(e->schema, schema)) {
         *same = true;
         return true;
@@ -210,7 +220,8 @@ struct plan_element *plan_define(struct planner *p, const struct ast_definition 
 
 static void plan_definitions(struct planner *p)
 {
-    static const enum ast_definition_kind order[] = {DEFINE_STREAM, DEFINE_TABLE, DEFINE_FUNCTION, DEFINE_TRIGGER, DEFINE_WINDOW, DEFINE_AGGREGATION};
+    static const enum ast_definition_kind order[] = {DEFINE_STREAM,  DEFINE_TABLE,  DEFINE_FUNCTION,
+                                                     DEFINE_TRIGGER, DEFINE_WINDOW, DEFINE_AGGREGATION};
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
         for (const struct ast_definition *def = p->plan->ast->definitions; def; def = def->next) {
             if (def->kind != order[i])
@@ -286,15 +297,18 @@ void engine_compile(struct compile *c, const char *text, size_t len, const struc
     struct plan *plan = mem_alloc(sizeof(*plan));
     arena_init(&c->arena, 4096);
     arena_init(&plan->arena, PLAN_BLOCK);
-    const char *(*lookup)(void *, const char *) = options && options->variable ? options->variable : no_variable;
+    const char *(*lookup)(void *, const char *) =
+        options && options->variable ? options->variable : no_variable;
     const char *out = text;
     size_t out_len = len;
     struct err e = {0};
     /* The tree and what is reported about it live as long as the plan; diagnostics are kept by the caller. */
     diags_init(&c->diags, &c->arena, text, len);
     if (len > LIMIT_APP_BYTES) {
-        diag_error(&c->diags, (struct span){0, 0}, "the app has %zu bytes; at most %d are taken", len, LIMIT_APP_BYTES);
-    } else if (parse_substitute(&plan->arena, text, len, lookup, options ? options->user : NULL, &out, &out_len, &e) < 0) {
+        diag_error(&c->diags, (struct span){0, 0}, "the app has %zu bytes; at most %d are taken", len,
+                   LIMIT_APP_BYTES);
+    } else if (parse_substitute(&plan->arena, text, len, lookup, options ? options->user : NULL, &out,
+                                &out_len, &e) < 0) {
         diags_init(&c->diags, &c->arena, arena_strndup(&c->arena, text, len), len);
         diag_error(&c->diags, (struct span){(uint32_t)e.code, 0}, "%s", e.text);
     } else {

@@ -1,9 +1,11 @@
-/* plan_element.c - what the ids of an app stand for: one name space for streams, tables, windows, aggregations (spec 01 section 2). */
+/* plan_element.c - what the ids of an app stand for: one name space for streams, tables, windows,
+ * aggregations (spec 01 section 2). */
 #include "engine/plan/plan.h"
 #include "engine/run/partition.h"
 #include <stdio.h>
 
-static void array_add(struct arena *arena, struct plan_element ***array, int *count, int *cap, struct plan_element *e)
+static void array_add(struct arena *arena, struct plan_element ***array, int *count, int *cap,
+                      struct plan_element *e)
 {
     if (*count == *cap) {
         int wider = *cap ? *cap * 2 : 16;
@@ -16,8 +18,8 @@ static void array_add(struct arena *arena, struct plan_element ***array, int *co
     (*array)[(*count)++] = e;
 }
 
-struct plan_element *plan_element_add(struct planner *p, enum element_kind kind, const char *id, const struct schema *schema,
-                                      const struct ast_definition *def)
+struct plan_element *plan_element_add(struct planner *p, enum element_kind kind, const char *id,
+                                      const struct schema *schema, const struct ast_definition *def)
 {
     struct plan *plan = p->plan;
     struct plan_element *e = arena_alloc(p->arena, sizeof(*e));
@@ -74,7 +76,8 @@ struct plan_element *plan_element_need(struct planner *p, char mark, const struc
     char shown[2] = {mark, 0};
     diag_error(p->diags, id->span, "there is no stream, table or window '%s%s'", shown, id->text);
     if (mark == '!') {
-        diag_hint(p->diags, "@OnError(action='stream') on the definition of '%s' makes its fault stream", id->text);
+        diag_hint(p->diags, "@OnError(action='stream') on the definition of '%s' makes its fault stream",
+                  id->text);
         return NULL;
     }
     size_t count = 0;
@@ -83,6 +86,7 @@ struct plan_element *plan_element_need(struct planner *p, char mark, const struc
         names[count++] = p->plan->elements[i]->schema->id;
     const char *near = diag_near(id->text, names, count);
     if (near)
-        diag_hint(p->diags, "did you mean '%s'? A query can read what is defined or written to before it", near);
+        diag_hint(p->diags, "did you mean '%s'? A query can read what is defined or written to before it",
+                  near);
     return NULL;
 }

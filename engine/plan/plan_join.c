@@ -6,7 +6,7 @@
 struct join_source {
     const struct ast_source *ast;
     struct plan_element *element;
-    bool is_static;  /* table or aggregation */
+    bool is_static; /* table or aggregation */
     bool triggers;
     bool preserved;
     struct op_plan *first, *last; /* its chain; last is join_side when it triggers */
@@ -30,7 +30,8 @@ static int join_end_push(struct op *op, const struct batch *in)
     (void)in;
     return 0;
 }
-static const struct op_type op_join_end = {.name = "kept for the join", .size = sizeof(struct op), .push = join_end_push};
+static const struct op_type op_join_end = {
+    .name = "kept for the join", .size = sizeof(struct op), .push = join_end_push};
 
 static void chain_add(struct planner *p, struct join_source *s, struct op_plan *op)
 {
@@ -87,17 +88,20 @@ static int source_handlers(struct join_build *b, int i, const struct ast_query *
                             .select = &ast->select,
                             .in_partition = p->partition != NULL};
     const struct schema *schema = here.schema;
-    if (plan_handlers(p, s->ast->handlers, &here, &schema, &s->first, &s->last, &wc, &s->window, &s->window_type) < 0)
+    if (plan_handlers(p, s->ast->handlers, &here, &schema, &s->first, &s->last, &wc, &s->window,
+                      &s->window_type) < 0)
         return -1;
     if (s->window && s->element->kind == ELEMENT_WINDOW) {
-        diag_error(p->diags, s->window->span, "'%s' is a window already; another can't stand on it", s->ast->id.text);
+        diag_error(p->diags, s->window->span, "'%s' is a window already; another can't stand on it",
+                   s->ast->id.text);
         return -1;
     }
     b->scopes[i].schema = schema;
     /* A window that cannot be looked into has an empty one behind it. */
     bool is_blind = s->window_type == &window_cron;
     if (is_blind || (!s->window && s->element->kind != ELEMENT_WINDOW)) {
-        struct no_window_plan *none = (struct no_window_plan *)op_plan_new(p, &op_no_window, sizeof(*none), s->ast->span);
+        struct no_window_plan *none =
+            (struct no_window_plan *)op_plan_new(p, &op_no_window, sizeof(*none), s->ast->span);
         none->expired_wanted = expired_wanted;
         none->op.in = none->op.out = schema;
         chain_add(p, s, &none->op);
@@ -171,7 +175,8 @@ static int side_plan(struct join_build *b, int i, struct expr *on, struct expr *
         chain_add(p, s, op_plan_new(p, &op_join_end, sizeof(struct op_plan), s->ast->span));
         return 0;
     }
-    struct join_side_plan *j = (struct join_side_plan *)op_plan_new(p, &op_join_side, sizeof(*j), b->ast->on ? b->ast->on->span : s->ast->span);
+    struct join_side_plan *j = (struct join_side_plan *)op_plan_new(
+        p, &op_join_side, sizeof(*j), b->ast->on ? b->ast->on->span : s->ast->span);
     j->slot = (uint16_t)i;
     j->preserved = s->preserved;
     j->expired_matters = true;
@@ -180,7 +185,9 @@ static int side_plan(struct join_build *b, int i, struct expr *on, struct expr *
     if (other->element->kind == ELEMENT_WINDOW)
         j->other_named = other->element;
     if (other->element->kind == ELEMENT_WINDOW && other->element->window_type == &window_cron) {
-        diag_error(p->diags, other->ast->span, "a join cannot look into '%s': a cron window hides what it holds", other->element->schema->id);
+        diag_error(p->diags, other->ast->span,
+                   "a join cannot look into '%s': a cron window hides what it holds",
+                   other->element->schema->id);
         return -1;
     }
     if (keys[0]) {
@@ -190,8 +197,8 @@ static int side_plan(struct join_build *b, int i, struct expr *on, struct expr *
     if (other->element->kind == ELEMENT_TABLE)
         j->lookup = table_lookup(p, other->element, &b->scope, (uint16_t)(1 - i), b->ast->on);
     if (other->element->kind == ELEMENT_AGGREGATION)
-        j->lookup = aggregation_lookup(p, other->element, &b->scope, (uint16_t)(1 - i), b->ast->on, b->ast->within_from, b->ast->within_to,
-                                       b->ast->per, other->ast->span);
+        j->lookup = aggregation_lookup(p, other->element, &b->scope, (uint16_t)(1 - i), b->ast->on,
+                                       b->ast->within_from, b->ast->within_to, b->ast->per, other->ast->span);
     if (other->is_static && !j->lookup)
         return -1;
     s->side = j;
@@ -199,12 +206,13 @@ static int side_plan(struct join_build *b, int i, struct expr *on, struct expr *
     return 0;
 }
 
-/* Every event makes its own rows, and nobody would see what else a side without a window sends (spec 05 section 2). */
+/* Every event makes its own rows, and nobody would see what else a side without a window sends (spec 05
+ * section 2). */
 static bool select_is_direct(const struct join_build *b, const struct select_plan *s)
 {
     const struct plan_query *q = b->p->query;
-    return s->kind == SELECT_PLAIN && !s->having && s->current_wanted && !s->expired_wanted && s->limit < 0 && s->offset <= 0 && !q->is_named &&
-           q->ast->rate.kind == RATE_NONE;
+    return s->kind == SELECT_PLAIN && !s->having && s->current_wanted && !s->expired_wanted && s->limit < 0 &&
+           s->offset <= 0 && !q->is_named && q->ast->rate.kind == RATE_NONE;
 }
 
 /* After the selector is planned. */
@@ -237,7 +245,8 @@ static int join_sides(struct join_build *b, const struct ast_query *ast)
     }
     bool aggregation = l->element->kind == ELEMENT_AGGREGATION || r->element->kind == ELEMENT_AGGREGATION;
     if (!aggregation && (j->within_from || j->per)) {
-        diag_error(b->p->diags, j->within_from ? j->within_from->span : j->per->span, "'within' and 'per' belong to a join with an aggregation");
+        diag_error(b->p->diags, j->within_from ? j->within_from->span : j->per->span,
+                   "'within' and 'per' belong to a join with an aggregation");
         return -1;
     }
     if (aggregation && (!j->within_from || !j->per)) {

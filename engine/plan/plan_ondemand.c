@@ -129,7 +129,8 @@ static void report(const struct diags *d, struct err *e)
             first->message, first->hint ? "; " : "", first->hint ? first->hint : "");
 }
 
-struct ondemand_plan *plan_ondemand(const struct plan *plan, const char *text, size_t len, struct diags *out, struct err *e)
+struct ondemand_plan *plan_ondemand(const struct plan *plan, const char *text, size_t len, struct diags *out,
+                                    struct err *e)
 {
     if (len > LIMIT_APP_BYTES) {
         err_set(e, ERR_TOO_BIG, "the query has %zu bytes; at most %d are taken", len, LIMIT_APP_BYTES);

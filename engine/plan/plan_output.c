@@ -1,21 +1,25 @@
-/* plan_output.c - insert into: the target's schema must fit; a stream nobody defined comes into being (spec 03 section 3). */
+/* plan_output.c - insert into: the target's schema must fit; a stream nobody defined comes into being (spec
+ * 03 section 3). */
 #include "engine/plan/plan.h"
 #include "engine/run/output.h"
 #include "engine/run/table.h"
 
-static void report_mismatch(struct planner *p, const struct ast_output *o, const struct plan_element *target, const struct schema *out)
+static void report_mismatch(struct planner *p, const struct ast_output *o, const struct plan_element *target,
+                            const struct schema *out)
 {
     const struct schema *want = target->schema;
     if (want->count != out->count) {
-        diag_error(p->diags, o->target.span, "'%s' has %u attributes, and the query puts out %u", o->target.text, want->count, out->count);
+        diag_error(p->diags, o->target.span, "'%s' has %u attributes, and the query puts out %u",
+                   o->target.text, want->count, out->count);
         return;
     }
     for (uint32_t i = 0; i < want->count; i++) {
         const struct attribute *a = &want->attributes[i], *b = &out->attributes[i];
         if (strcmp(a->name, b->name) == 0 && a->type == b->type)
             continue;
-        diag_error(p->diags, o->target.span, "attribute %u of '%s' is '%s %s', and the query puts out '%s %s'", i + 1, o->target.text, a->name,
-                   type_name(a->type), b->name, type_name(b->type));
+        diag_error(p->diags, o->target.span,
+                   "attribute %u of '%s' is '%s %s', and the query puts out '%s %s'", i + 1, o->target.text,
+                   a->name, type_name(a->type), b->name, type_name(b->type));
         if (strcmp(a->name, b->name) == 0)
             diag_hint(p->diags, "convert(%s, '%s') as %s", b->name, type_name(a->type), a->name);
         else
@@ -49,7 +53,8 @@ struct op_plan *plan_output(struct planner *p, const struct ast_query *ast, cons
     if (o->kind != OUTPUT_INSERT || (target && target->kind == ELEMENT_TABLE))
         return plan_output_table(p, ast, out, target);
     if (target && target->kind == ELEMENT_AGGREGATION) {
-        diag_error(p->diags, o->target.span, "'%s' is an aggregation; it takes its rows from its own 'from'", o->target.text);
+        diag_error(p->diags, o->target.span, "'%s' is an aggregation; it takes its rows from its own 'from'",
+                   o->target.text);
         return NULL;
     }
     if (target && !schema_same(target->schema, out)) {

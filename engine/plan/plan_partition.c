@@ -1,4 +1,5 @@
-/* plan_partition.c - partition with (...) begin ... end (spec 07): keys, the queries inside, what they read, @purge. */
+/* plan_partition.c - partition with (...) begin ... end (spec 07): keys, the queries inside, what they read,
+ * @purge. */
 #include "engine/lang/parse.h"
 #include "engine/run/partition.h"
 #include <strings.h>
@@ -7,7 +8,8 @@ enum { PURGE_INTERVAL_MS = 5 * 60 * 1000 };
 
 /* ---- @info, @purge ---- */
 
-static const struct ast_annotation *annotation_once(struct planner *p, const struct ast_annotation *list, const char *name)
+static const struct ast_annotation *annotation_once(struct planner *p, const struct ast_annotation *list,
+                                                    const char *name)
 {
     const struct ast_annotation *found = NULL;
     for (const struct ast_annotation *a = list; a; a = a->next) {
@@ -51,7 +53,8 @@ static void partition_purge(struct planner *p, struct plan_partition *pp, const 
     const struct ast_annotation *a = annotation_once(p, ast->annotations, "purge");
     if (!a)
         return;
-    const struct ast_element *enable = ast_find_element(a, "enable"), *idle = ast_find_element(a, "idle.period");
+    const struct ast_element *enable = ast_find_element(a, "enable"),
+                             *idle = ast_find_element(a, "idle.period");
     const struct ast_element *interval = ast_find_element(a, "interval");
     pp->interval_ms = interval ? purge_time(p, interval) : PURGE_INTERVAL_MS;
     if (idle)
@@ -96,7 +99,8 @@ int plan_partition_add_inner(struct planner *p, const struct plan_element *e)
 
 /* ---- with (...) ---- */
 
-static struct partition_input *input_of(struct planner *p, struct plan_partition *pp, const struct plan_element *e)
+static struct partition_input *input_of(struct planner *p, struct plan_partition *pp,
+                                        const struct plan_element *e)
 {
     for (int i = 0; i < pp->input_count; i++) {
         if (pp->inputs[i].element == e)
@@ -122,7 +126,8 @@ static struct text *label_text(struct planner *p, const char *label)
     return t;
 }
 
-static int plan_ranges(struct planner *p, struct partition_input *in, struct expr_ctx *c, const struct ast_partition_range *list)
+static int plan_ranges(struct planner *p, struct partition_input *in, struct expr_ctx *c,
+                       const struct ast_partition_range *list)
 {
     int count = 0, rc = 0;
     for (const struct ast_partition_range *r = list; r; r = r->next)
@@ -144,8 +149,8 @@ static int plan_key(struct planner *p, struct plan_partition *pp, const struct a
     if (!e)
         return -1;
     if (e->kind == ELEMENT_TABLE || e->kind == ELEMENT_AGGREGATION) {
-        diag_error(p->diags, key->stream.span, "'%s' is %s; streams and windows can be partitioned", key->stream.text,
-                   e->kind == ELEMENT_TABLE ? "a table" : "an aggregation");
+        diag_error(p->diags, key->stream.span, "'%s' is %s; streams and windows can be partitioned",
+                   key->stream.text, e->kind == ELEMENT_TABLE ? "a table" : "an aggregation");
         return -1;
     }
     struct partition_input *in = input_of(p, pp, e);

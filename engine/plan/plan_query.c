@@ -97,8 +97,10 @@ static int query_chain(struct planner *p, const struct ast_query *ast)
     struct plan_from from = {0};
     bool current, expired;
     plan_events_wanted(ast, &current, &expired);
-    if (ast->rate.kind == RATE_SNAPSHOT && ast->output.events != EVENTS_DEFAULT && ast->output.events != EVENTS_ALL)
-        diag_error(p->diags, ast->output.span, "'output snapshot' hands on all events; it can't be limited to current or expired ones");
+    if (ast->rate.kind == RATE_SNAPSHOT && ast->output.events != EVENTS_DEFAULT &&
+        ast->output.events != EVENTS_ALL)
+        diag_error(p->diags, ast->output.span,
+                   "'output snapshot' hands on all events; it can't be limited to current or expired ones");
     int rc = 0;
     switch (ast->input_kind) {
     case INPUT_SINGLE:

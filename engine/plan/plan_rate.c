@@ -12,7 +12,8 @@ static bool has_window(const struct ast_query *ast)
     for (const struct ast_handler *h = ast->single->handlers; h; h = h->next) {
         if (h->kind == HANDLER_WINDOW)
             return true;
-        if (h->kind == HANDLER_FUNCTION && h->expr->space.text && window_find(h->expr->space.text, h->expr->name.text))
+        if (h->kind == HANDLER_FUNCTION && h->expr->space.text &&
+            window_find(h->expr->space.text, h->expr->name.text))
             return true;
     }
     return false;
@@ -56,9 +57,10 @@ static const struct op_type *time_type(enum ast_rate_type type, bool is_grouped)
     return &op_rate_all_time;
 }
 
-/* Which columns a row that leaves is compared by: all but the aggregators. But the language's engine, having passed the first aggregator at column i, takes
- * the i-th instead of the next one for the following column to leave out, so some aggregators are compared as well. Where it would run off
- * its list (and fail), ours compares none. */
+/* Which columns a row that leaves is compared by: all but the aggregators. But the language's engine, having
+ * passed the first aggregator at column i, takes the i-th instead of the next one for the following column to
+ * leave out, so some aggregators are compared as well. Where it would run off its list (and fail), ours
+ * compares none. */
 static bool *compared_columns(struct planner *p, const bool *is_agg, int count, int agg_count)
 {
     bool *is_compared = arena_array(p->arena, (size_t)count + 1, sizeof(*is_compared));
@@ -89,7 +91,8 @@ static bool *compared_columns(struct planner *p, const bool *is_agg, int count, 
     return is_compared;
 }
 
-struct op_plan *plan_rate(struct planner *p, const struct ast_query *ast, struct op_plan *select, bool *failed)
+struct op_plan *plan_rate(struct planner *p, const struct ast_query *ast, struct op_plan *select,
+                          bool *failed)
 {
     const struct ast_rate *rate = &ast->rate;
     const struct select_plan *s = (const struct select_plan *)(const void *)select;

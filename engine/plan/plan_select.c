@@ -1,4 +1,5 @@
-/* plan_select.c - the select clause: output names and types, aggregators, group by, having, order by, limit (spec 03 sections 3 to 5). */
+/* plan_select.c - the select clause: output names and types, aggregators, group by, having, order by, limit
+ * (spec 03 sections 3 to 5). */
 #include "engine/plan/plan.h"
 #include "engine/run/select.h"
 
@@ -163,7 +164,8 @@ struct op_plan *plan_select(struct planner *p, const struct ast_query *ast, stru
     select_group(&b, sel);
     if (b.failed)
         return NULL;
-    struct schema *out = schema_new(p->arena, ast->output.target.text ? ast->output.target.text : "", (uint32_t)s->count);
+    struct schema *out =
+        schema_new(p->arena, ast->output.target.text ? ast->output.target.text : "", (uint32_t)s->count);
     memcpy(out->attributes, b.attributes, (size_t)s->count * sizeof(*b.attributes));
     select_having(&b, sel, out);
     select_order(&b, sel, out);

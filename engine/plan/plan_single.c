@@ -1,4 +1,5 @@
-/* plan_single.c - 'from S[filter]#function()#window.name()': the chain of one source (spec 03 section 1, 04 section 1). */
+/* plan_single.c - 'from S[filter]#function()#window.name()': the chain of one source (spec 03 section 1, 04
+ * section 1). */
 #include "engine/plan/plan.h"
 #include "engine/run/filter.h"
 #include "engine/window/handler.h"
@@ -13,7 +14,8 @@ static void chain_add(struct planner *p, struct op_plan **first, struct op_plan 
     *last = op;
 }
 
-static struct op_plan *plan_filter(struct planner *p, const struct ast_handler *h, const struct scope *scope, const struct schema *schema)
+static struct op_plan *plan_filter(struct planner *p, const struct ast_handler *h, const struct scope *scope,
+                                   const struct schema *schema)
 {
     struct filter_plan *f = (struct filter_plan *)op_plan_new(p, &op_filter, sizeof(*f), h->span);
     f->aggs = arena_alloc(p->arena, sizeof(*f->aggs));
@@ -27,7 +29,8 @@ static struct op_plan *plan_filter(struct planner *p, const struct ast_handler *
 static void unknown_handler(struct planner *p, const struct ast_expr *call)
 {
     const char *space = call->space.text;
-    diag_error(p->diags, call->op_span, "there is no stream function '%s%s%s'", space ? space : "", space ? ":" : "", call->name.text);
+    diag_error(p->diags, call->op_span, "there is no stream function '%s%s%s'", space ? space : "",
+               space ? ":" : "", call->name.text);
     if (!space && window_find(NULL, call->name.text))
         diag_hint(p->diags, "windows are written '#window.%s(...)'", call->name.text);
 }
@@ -44,9 +47,9 @@ static void unknown_window(struct planner *p, const struct ast_expr *call)
         diag_hint(p->diags, "did you mean '%s'? Names of windows are case-sensitive", near);
 }
 
-int plan_handlers(struct planner *p, const struct ast_handler *handlers, const struct scope_source *source, const struct schema **schema,
-                  struct op_plan **first, struct op_plan **last, struct window_ctx *wc, struct op_plan **window,
-                  const struct window_type **window_type)
+int plan_handlers(struct planner *p, const struct ast_handler *handlers, const struct scope_source *source,
+                  const struct schema **schema, struct op_plan **first, struct op_plan **last,
+                  struct window_ctx *wc, struct op_plan **window, const struct window_type **window_type)
 {
     int rc = 0;
     for (const struct ast_handler *h = handlers; h; h = h->next) {
@@ -56,7 +59,8 @@ int plan_handlers(struct planner *p, const struct ast_handler *handlers, const s
         struct op_plan *op = NULL;
         if (h->kind == HANDLER_FILTER) {
             op = plan_filter(p, h, &scope, *schema);
-        } else if (h->kind == HANDLER_FUNCTION && window_find(h->expr->space.text, h->expr->name.text) && h->expr->space.text) {
+        } else if (h->kind == HANDLER_FUNCTION && window_find(h->expr->space.text, h->expr->name.text) &&
+                   h->expr->space.text) {
             goto window;
         } else if (h->kind == HANDLER_FUNCTION) {
             const struct handler_type *type = handler_find(h->expr->space.text, h->expr->name.text);
@@ -79,7 +83,8 @@ int plan_handlers(struct planner *p, const struct ast_handler *handlers, const s
         window:;
             const struct window_type *type = window_find(h->expr->space.text, h->expr->name.text);
             if (!window || *window) {
-                diag_error(p->diags, h->span, *window ? "a source has at most one window" : "no window can stand here");
+                diag_error(p->diags, h->span,
+                           *window ? "a source has at most one window" : "no window can stand here");
                 rc = -1;
                 continue;
             }
@@ -107,14 +112,15 @@ int plan_handlers(struct planner *p, const struct ast_handler *handlers, const s
     return rc;
 }
 
-int plan_single(struct planner *p, const struct ast_source *source, const struct ast_select *select, bool expired_wanted, struct plan_from *from)
+int plan_single(struct planner *p, const struct ast_source *source, const struct ast_select *select,
+                bool expired_wanted, struct plan_from *from)
 {
     struct plan_element *e = plan_element_need(p, source->mark, &source->id);
     if (!e)
         return -1;
     if (e->kind == ELEMENT_TABLE || e->kind == ELEMENT_AGGREGATION) {
-        diag_error(p->diags, source->id.span, "'%s' is %s; a query reads streams and windows", source->id.text,
-                   e->kind == ELEMENT_TABLE ? "a table" : "an aggregation");
+        diag_error(p->diags, source->id.span, "'%s' is %s; a query reads streams and windows",
+                   source->id.text, e->kind == ELEMENT_TABLE ? "a table" : "an aggregation");
         diag_hint(p->diags, "join a stream with it, or ask it with an on-demand query");
         return -1;
     }
@@ -132,7 +138,8 @@ int plan_single(struct planner *p, const struct ast_source *source, const struct
     const struct schema *schema = e->schema;
     int rc = plan_handlers(p, source->handlers, s, &schema, &from->first, &from->last, &wc, &window, &type);
     if (window && e->kind == ELEMENT_WINDOW) {
-        diag_error(p->diags, window->span, "'%s' is a window already; another can't stand on it", source->id.text);
+        diag_error(p->diags, window->span, "'%s' is a window already; another can't stand on it",
+                   source->id.text);
         rc = -1;
     }
     if (rc < 0)

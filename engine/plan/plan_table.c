@@ -284,6 +284,7 @@ struct part {
     const struct ast_expr
         *unequal;  /* a comparison of a key's column by another operator, or the column alone */
     bool is_alone; /* the part is nothing but a column of a composite key */
+    const struct ast_expr *refused; /* of a lookup: what the language can't execute in it */
 };
 
 static struct table_search *search_new(struct search_build *b, enum search_kind kind,
@@ -376,9 +377,11 @@ static struct part part_compare(struct search_build *b, const struct ast_expr *e
         if (k->columns[i] != column)
             continue;
         part.kind = PART_KEY;
-        part.unequal = op == AST_EQ ? NULL : e;
         part.values = arena_array(b->p->arena, (size_t)k->count, sizeof(struct expr *));
-        part.values[i] = expr_compile(&b->c, value);
+        if (op == AST_EQ) /* only this says something about its column */
+            part.values[i] = expr_compile(&b->c, value);
+        else
+            part.unequal = e;
     }
     return part;
 }
@@ -403,12 +406,6 @@ static struct part part_key(struct search_build *b, const struct ast_expr *e, co
     }
     if (count < k->count)
         return part;
-    if (part.unequal) {
-        diag_error(b->p->diags, part.unequal->kind == AST_ATTR ? part.unequal->span : part.unequal->op_span,
-                   "a condition on all attributes of the %s compares them by '==' only", k->label);
-        diag_hint(b->p->diags, "write 'not' of the opposite, or compare fewer of them");
-        return (struct part){.kind = PART_SCAN};
-    }
     struct table_search *s = search_new(b, SEARCH_KEY, e);
     s->index = TABLE_PRIMARY;
     s->op = AST_EQ;
@@ -416,6 +413,7 @@ static struct part part_key(struct search_build *b, const struct ast_expr *e, co
     s->value_count = k->count;
     struct part whole = part_rows(s);
     whole.values = part.values;
+    whole.refused = left->refused ? left->refused : right->refused ? right->refused : part.unequal;
     return whole;
 }
 
@@ -424,14 +422,13 @@ static bool finds_one(const struct table_search *s)
     return s->kind == SEARCH_KEY || (s->kind == SEARCH_INDEX && s->op == AST_EQ);
 }
 
-/* The language can't execute an attribute of a composite key that stands alone beside a lookup. */
-static struct part part_refused(struct search_build *b, const struct ast_expr *alone)
+/* Of two parts that are executed together. */
+static const struct ast_expr *refused_of(const struct part *left, const struct part *right)
 {
-    diag_error(b->p->diags, alone->span,
-               "an attribute of the %s does not stand alone beside a lookup by an index",
-               b->table->primary.label);
-    diag_hint(b->p->diags, "compare it with '== true'");
-    return (struct part){.kind = PART_SCAN};
+    const struct part *rows = left->kind == PART_ROWS ? left : right, *other = rows == left ? right : left;
+    if (rows->refused)
+        return rows->refused;
+    return other->is_alone ? other->unequal : other->kind == PART_ROWS ? other->refused : NULL;
 }
 
 static struct part part_and(struct search_build *b, const struct ast_expr *e, bool under_both)
@@ -439,8 +436,6 @@ static struct part part_and(struct search_build *b, const struct ast_expr *e, bo
     struct part left = part_of(b, e->left, under_both), right = part_of(b, e->right, under_both);
     if (left.values && right.values)
         return part_key(b, e, &left, &right);
-    if ((left.is_alone && right.kind == PART_ROWS) || (right.is_alone && left.kind == PART_ROWS))
-        return part_refused(b, left.is_alone ? e->left : e->right);
     if (left.kind != PART_ROWS && right.kind != PART_ROWS)
         return (struct part){.kind = PART_SCAN};
     bool both = left.kind == PART_ROWS && right.kind == PART_ROWS;
@@ -458,7 +453,9 @@ static struct part part_and(struct search_build *b, const struct ast_expr *e, bo
     if (kind == SEARCH_GUARD)
         s->gate = expr_compile(&b->c, rows == &left ? e->right : e->left);
     s->is_inner = kind == SEARCH_FILTER && under_both && !finds_one(s->left);
-    return part_rows(s);
+    struct part whole = part_rows(s);
+    whole.refused = refused_of(&left, &right);
+    return whole;
 }
 
 static struct part part_or(struct search_build *b, const struct ast_expr *e, bool under_both)
@@ -474,7 +471,9 @@ static struct part part_or(struct search_build *b, const struct ast_expr *e, boo
     struct table_search *s = search_new(b, SEARCH_EITHER, e);
     s->left = left.search;
     s->right = right.search;
-    return part_rows(s);
+    struct part whole = part_rows(s);
+    whole.refused = refused_of(&left, &right);
+    return whole;
 }
 
 static struct part part_not(struct search_build *b, const struct ast_expr *e, bool under_both)
@@ -484,7 +483,9 @@ static struct part part_not(struct search_build *b, const struct ast_expr *e, bo
         return (struct part){.kind = PART_SCAN};
     struct table_search *s = search_new(b, SEARCH_NOT, e);
     s->left = left.search;
-    return part_rows(s);
+    struct part whole = part_rows(s);
+    whole.refused = left.refused;
+    return whole;
 }
 
 static struct part part_alone(struct search_build *b, const struct ast_expr *e, int column)
@@ -536,6 +537,22 @@ static struct part part_of(struct search_build *b, const struct ast_expr *e, boo
     }
 }
 
+/* A lookup by a composite key, or beside one by an index, that the language has no way to execute. A scan may
+ * say the same. */
+static void refuse(struct search_build *b, const struct ast_expr *e)
+{
+    const char *label = b->table->primary.label;
+    if (e->kind == AST_ATTR) {
+        diag_error(b->p->diags, e->span, "an attribute of the %s does not stand alone beside a lookup",
+                   label);
+        diag_hint(b->p->diags, "compare it with '== true'");
+        return;
+    }
+    diag_error(b->p->diags, e->op_span, "a condition on all attributes of the %s compares them by '==' only",
+               label);
+    diag_hint(b->p->diags, "write 'not' of the opposite, or compare fewer of them");
+}
+
 static struct table_search *search_of(struct search_build *b, const struct ast_expr *e)
 {
     if (!e) {
@@ -544,6 +561,8 @@ static struct table_search *search_of(struct search_build *b, const struct ast_e
         return all;
     }
     struct part part = part_of(b, e, false);
+    if (part.kind == PART_ROWS && part.refused)
+        refuse(b, part.refused);
     if (part.kind == PART_ROWS)
         return part.search;
     return search_new(b, part.kind == PART_NONE ? SEARCH_GATE : SEARCH_SCAN, e);

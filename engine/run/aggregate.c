@@ -71,6 +71,14 @@ static int close_at(struct aggregation *a, int unit, int64_t at_ms)
     return !o->started || at_ms >= o->end_ms ? end_bucket(a, unit, at_ms) : 0;
 }
 
+int aggregation_take(struct aggregation *a, int unit, const struct row *row)
+{
+    int64_t at_ms = row_get(row, 0).as.l;
+    int rc = a->open[unit].started ? close_at(a, unit, at_ms) : 0;
+    open_add(a, unit, row);
+    return rc;
+}
+
 /* ---- timer ---- */
 
 static void ask(struct aggregation *a)
@@ -258,6 +266,12 @@ void aggregation_free(struct aggregation *a)
 
 int aggregation_start(struct aggregation *a, struct err *e)
 {
+    if (aggregation_rebuild(a) < 0) {
+        a->op.env->failed = false;
+        return err_set(e, ERR_STATE, "aggregation '%s': %s", a->plan->element->schema->id,
+                       a->op.env->failure);
+    }
+    ask(a);
     return a->purge ? a->purge->type->start(a->purge, e) : 0;
 }
 

@@ -2,9 +2,9 @@
  * Private to engine/plan and engine/run.
  *
  * aggregate.c takes events and lets buckets end; aggregate_find.c answers joins and on-demand queries;
- * aggregate_purge.c forgets old rows; bucket.c is the state of one open bucket; granularity.c knows units and
- * moments. Ended buckets are rows of ordinary tables, one a unit, named Agg_SECONDS to Agg_YEARS: the plan of
- * the aggregation defines them.
+ * aggregate_purge.c forgets old rows; aggregate_rebuild.c opens buckets again from stored tables; bucket.c is
+ * the state of one open bucket; granularity.c knows units and moments. Ended buckets are rows of ordinary
+ * tables, one a unit, named Agg_SECONDS to Agg_YEARS: the plan of the aggregation defines them.
  *
  * Laws: (1) a bucket ends by the clock, also with 'aggregate by', where several of the events' own buckets
  * are open in one; (2) what ends goes to the table of its unit and into the open bucket of the next coarser
@@ -100,6 +100,11 @@ int aggregation_stored(struct aggregation *a, int unit, int64_t start_ms, int64_
                        struct table_rows *rows);
 /* Takes those rows out of the table. */
 int aggregation_forget(struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms);
+/* A row of the next finer unit, whose time is behind all before: buckets of unit that it ends are ended.
+ * ERR_EVENT. */
+int aggregation_take(struct aggregation *a, int unit, const struct row *row);
+/* aggregate_rebuild.c: of one that just began. ERR_EVENT. */
+int aggregation_rebuild(struct aggregation *a);
 /* aggregate_purge.c */
 struct op *aggregate_purge_new(struct aggregation *a);
 

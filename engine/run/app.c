@@ -1,11 +1,11 @@
 /* app.c - the running app: made from a plan, fed, asked, saved (engine.h). */
-#include "engine/store/overlay.h"
 #include "engine/run/app.h"
 #include "engine/base/hash.h"
 #include "engine/base/log.h"
 #include "engine/expr/script.h"
 #include "engine/lang/print.h"
 #include "engine/run/partition.h"
+#include "engine/store/overlay.h"
 #include <inttypes.h>
 
 enum { SCRATCH_BLOCK = 16 * 1024, STATE_FORMAT = 1 };
@@ -451,12 +451,35 @@ uint64_t app_checkpoint(struct app *app, const struct state_home *home)
 struct loading {
     struct err *e;
     struct app_upgrade *upgrade;
+    bool compares; /* only */
 };
 
-static int begins_anew(struct loading *l, const char *name)
+void app_upgrade_init(struct app_upgrade *u)
 {
-    buf_printf(&l->upgrade->fresh, "%s%s", l->upgrade->fresh_count++ ? ", " : "", name);
+    *u = (struct app_upgrade){0};
+    buf_init(&u->kept, SIZE_MAX);
+    buf_init(&u->fresh, SIZE_MAX);
+    buf_init(&u->dropped, SIZE_MAX);
+}
+
+void app_upgrade_fini(struct app_upgrade *u)
+{
+    buf_fini(&u->kept);
+    buf_fini(&u->fresh);
+    buf_fini(&u->dropped);
+}
+
+static int begins_anew(struct loading *l, const char *name, const char *why)
+{
+    buf_printf(&l->upgrade->fresh, "%s%s (%s)", l->upgrade->fresh_count++ ? ", " : "", name, why);
     return 0;
+}
+
+static void on_unread(void *user, const char *name)
+{
+    struct app_upgrade *u = user;
+    if (*name && strcmp(name, "timers") != 0) /* counters have no name */
+        buf_printf(&u->dropped, "%s%s", u->dropped_count++ ? ", " : "", name);
 }
 
 static int load_body(struct app *app, const struct part_of *what, struct reader *r)
@@ -486,7 +509,7 @@ static int load_part(struct app *app, const char *name, const struct part_of *wh
         return 0; /* the order of what came due at one moment: other operators, another order */
     int rc = state_read(app->state, name, &r, l->e);
     if (rc == ERR_NOT_FOUND && l->upgrade)
-        return begins_anew(l, name);
+        return begins_anew(l, name, "new");
     if (rc < 0)
         return rc;
     if (read_u8(&r) != STATE_FORMAT)
@@ -496,11 +519,13 @@ static int load_part(struct app *app, const char *name, const struct part_of *wh
         return err_set(l->e, ERR_STATE, "the saved state of '%s' is another's", name);
     if ((uint64_t)read_i64(&r) != shape_of(what))
         return l->upgrade
-                   ? begins_anew(l, name)
+                   ? begins_anew(l, name, "changed")
                    : err_set(l->e, ERR_STATE, "the saved state of '%s' is of another text of the app", name);
+    if (l->upgrade && what->kind != PART_HEAD)
+        buf_printf(&l->upgrade->kept, "%s%s", l->upgrade->kept_count++ ? ", " : "", name);
+    if (l->compares)
+        return r.failed ? err_set(l->e, ERR_STATE, "the saved state of '%s' is damaged", name) : 0;
     rc = load_body(app, what, &r);
-    if (l->upgrade)
-        l->upgrade->kept_count += what->kind != PART_HEAD;
     if (state_failed(app->state))
         return err_set(l->e, ERR_STATE, "'%s': %s", name, state_words(app->state));
     if (rc < 0 || r.failed || r.at != r.end)
@@ -513,8 +538,23 @@ int app_restore(struct app *app, const struct state_home *home, struct app_upgra
     struct loading l = {.e = e, .upgrade = upgrade};
     state_open(app->state, home);
     int rc = each_part(app, load_part, &l);
+    if (upgrade)
+        state_each_unread(app->state, on_unread, upgrade);
     state_shut(app->state);
     if (rc == 0 && upgrade)
         rc = ops_start(app, e); /* those that begin anew; the others go on */
+    return rc;
+}
+
+int app_compare(struct app *app, const struct state_home *home, struct app_upgrade *upgrade, struct err *e)
+{
+    struct loading l = {.e = e, .upgrade = upgrade, .compares = true};
+    struct state *own = app->state;
+    app->state = state_new();
+    state_open(app->state, home);
+    int rc = each_part(app, load_part, &l);
+    state_each_unread(app->state, on_unread, upgrade);
+    state_free(app->state);
+    app->state = own;
     return rc;
 }

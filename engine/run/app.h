@@ -1,7 +1,8 @@
 /* app.h - the running app (private to engine/run). Made from a plan; owns everything that moves.
  *
- * Laws: (1) one thread; (2) time passes only in app_advance; (3) scratch is reset when no push is under way: at the end of app_send, of
- * each timer, of each query; (4) a stream's receivers are called in order of subscription, depth first; the first that fails stops the rest. */
+ * Laws: (1) one thread; (2) time passes only in app_advance; (3) scratch is reset when no push is under way:
+ * at the end of app_send, of each timer, of each query; (4) a stream's receivers are called in order of
+ * subscription, depth first; the first that fails stops the rest. */
 #ifndef WEIR_RUN_APP_H
 #define WEIR_RUN_APP_H
 
@@ -17,10 +18,10 @@ struct stream {
     struct op **receivers; /* in order of subscription */
     uint32_t receiver_count, receiver_cap;
     bool has_sinks;
-    bool is_looked_at; /* by the host */
-    bool is_seen;      /* one of both */
+    bool is_looked_at;         /* by the host */
+    bool is_seen;              /* one of both */
     const struct op *splitter; /* the first receiver that takes chunks apart by keys; or NULL */
-    uint64_t events; /* counted for metrics */
+    uint64_t events;           /* counted for metrics */
 };
 
 struct query {
@@ -43,24 +44,24 @@ struct app {
     struct arena_mark scratch_mark; /* what app_leave resets to: the first block stays */
     char *name;
     bool playback, started;
-    int depth; /* of pushes under way */
-    struct stream **streams;     /* by number; NULL for inner streams */
-    struct op **windows;         /* named windows, by number; their output op publishes to window_streams */
+    int depth;               /* of pushes under way */
+    struct stream **streams; /* by number; NULL for inner streams */
+    struct op **windows;     /* named windows, by number; their output op publishes to window_streams */
     struct stream **window_streams; /* what 'from W' reads */
     struct table **tables;
     struct aggregation **aggregations;
-    struct query **queries;      /* those outside partitions, in order */
+    struct query **queries; /* those outside partitions, in order */
     int query_count;
-    struct op **partitions;      /* partition receivers: partition.c */
+    struct op **partitions; /* partition receivers: partition.c */
     int partition_count;
     struct timers *timers;
-    void **shared;               /* by op_plan.number */
+    void **shared; /* by op_plan.number */
     struct op **triggers;
     int trigger_count;
-    struct ondemand *ondemand;   /* compiled queries, the last answer; NULL before the first query */
-    struct state *state;         /* its pieces: engine/data/state.h */
-    struct overlay *overlay;     /* over the store of its tables; NULL: it has none in a store */
-    uint32_t store_number;       /* its keys begin with it */
+    struct ondemand *ondemand; /* compiled queries, the last answer; NULL before the first query */
+    struct state *state;       /* its pieces: engine/data/state.h */
+    struct overlay *overlay;   /* over the store of its tables; NULL: it has none in a store */
+    uint32_t store_number;     /* its keys begin with it */
 };
 
 /* stream.c */
@@ -70,20 +71,23 @@ void stream_subscribe(struct stream *s, struct op *receiver);
 void stream_unsubscribe(struct stream *s, struct op *receiver);
 /* A chunk of several events from a query, to a stream with a splitter: spec 07 section 3. */
 void stream_publish_split(struct stream *s, const struct batch *b);
-int stream_show(const struct stream *s, const struct batch *b); /* to sinks, then to the host; ERR_EVENT: a sink failed the event */
+/* to sinks, then to the host; ERR_EVENT: a sink failed the event */
+int stream_show(const struct stream *s, const struct batch *b);
 int stream_show_one(const struct stream *s, const struct event *e);
 /* Only the host looks at e: nothing that can fail. */
 static inline void stream_look(const struct stream *s, const struct event *e)
 {
-    const struct batch b = {.events = (struct event *)(uintptr_t)e, .count = 1, .cap = 1, .scratch = &s->app->scratch};
+    const struct batch b = {
+        .events = (struct event *)(uintptr_t)e, .count = 1, .cap = 1, .scratch = &s->app->scratch};
     s->app->host.stream(s->app->host.user, (uint32_t)s->plan->number, &b);
 }
 void stream_failed_one(struct stream *s, const struct event *e);
 void stream_failed(struct stream *s, const struct batch *b);
 void stream_too_deep(struct stream *s);
-/* query.c: one running copy. Its receivers are subscribed by the caller with query_subscribe. Operators that model (or NULL) has are not made but
- * taken from it. */
-struct query *query_new(struct app *app, const struct plan_query *plan, struct partition *partition, const struct query *model);
+/* query.c: one running copy. Its receivers are subscribed by the caller with query_subscribe. Operators that
+ * model (or NULL) has are not made but taken from it. */
+struct query *query_new(struct app *app, const struct plan_query *plan, struct partition *partition,
+                        const struct query *model);
 void query_subscribe(struct query *q);
 int query_start(struct query *q, struct err *e);
 void query_free(struct query *q, const struct query *model);
@@ -96,7 +100,8 @@ struct stream *app_stream_of(struct app *app, const struct plan_element *e, stru
 struct op *op_new(struct app *app, const struct op_plan *plan, struct query *query);
 void op_free(struct op *op);
 
-/* All events of b must be CURRENT (a named window's stream: any but RESET and TIMER). Failures end here: spec 10 section 6. */
+/* All events of b must be CURRENT (a named window's stream: any but RESET and TIMER). Failures end here: spec
+ * 10 section 6. */
 static inline void stream_publish(struct stream *s, const struct batch *b)
 {
     struct app *app = s->app;
@@ -172,7 +177,7 @@ void app_each_op(struct app *app, void (*visit)(struct op *op, void *user), void
 /* plugged-in rooms: each file of run implements its part, called by app.c in this order */
 int trigger_start(struct app *app, bool resume, struct err *e); /* trigger.c */
 struct op *trigger_new(struct app *app, const struct plan_trigger *t);
-void partition_save(const struct op *p, struct writer *w);      /* partition.c */
+void partition_save(const struct op *p, struct writer *w); /* partition.c */
 int partition_load(struct op *p, struct reader *r);
 struct op *partition_new(struct app *app, const struct plan_partition *plan);
 void partition_free(struct op *p);
@@ -185,7 +190,8 @@ int tables_start(struct app *app, struct err *e); /* those in a store are found 
 void table_save(const struct table *t, struct writer *w);
 int table_load(struct table *t, struct reader *r);
 void ondemand_free(struct app *app); /* ondemand.c */
-struct aggregation *aggregation_new(struct app *app, const struct plan_element *e); /* aggregate.c; subscribes to its stream, before any query */
+/* aggregate.c; subscribes to its stream, before any query */
+struct aggregation *aggregation_new(struct app *app, const struct plan_element *e);
 void aggregation_free(struct aggregation *a);
 void aggregation_save(const struct aggregation *a, struct writer *w);
 int aggregation_load(struct aggregation *a, struct reader *r);

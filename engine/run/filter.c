@@ -1,4 +1,5 @@
-/* filter.c - see filter.h. State: the aggregators in the condition, if any. TIMER events carry no row and are dropped. */
+/* filter.c - see filter.h. State: the aggregators in the condition, if any. TIMER events carry no row and are
+ * dropped. */
 #include "engine/run/filter.h"
 
 struct filter {

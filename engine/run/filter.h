@@ -1,4 +1,5 @@
-/* filter.h - [condition]: lets a row through when it is true (spec 02 section 5). Decides about RESET events too (spec 03 section 1). */
+/* filter.h - [condition]: lets a row through when it is true (spec 02 section 5). Decides about RESET events
+ * too (spec 03 section 1). */
 #ifndef WEIR_RUN_FILTER_H
 #define WEIR_RUN_FILTER_H
 

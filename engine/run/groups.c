@@ -1,7 +1,8 @@
 /* groups.c - see groups.h. */
 #include "engine/run/groups.h"
 
-enum { SPARSE_GROUPS = 1024 }; /* as long as they are so few, slots are so many that most groups are found at the first look */
+/* as long as they are so few, slots are so many that most groups are found at the first look */
+enum { SPARSE_GROUPS = 1024 };
 
 static uint32_t key_hash(struct value v)
 {
@@ -72,7 +73,8 @@ static void groups_widen(struct groups *g)
         slot_put(g, g->all[i]);
 }
 
-static struct group *group_add(struct groups *g, const struct agg_layout *l, const struct value *keys, uint32_t hash)
+static struct group *group_add(struct groups *g, const struct agg_layout *l, const struct value *keys,
+                               uint32_t hash)
 {
     if (g->count == g->cap)
         groups_widen(g);
@@ -114,7 +116,8 @@ struct group *groups_need(struct groups *g, const struct agg_layout *l, const st
     return group_add(g, l, keys, hash);
 }
 
-static __attribute__((noinline)) struct group *need_value(struct groups *g, const struct agg_layout *l, struct text *text)
+static __attribute__((noinline)) struct group *need_value(struct groups *g, const struct agg_layout *l,
+                                                          struct text *text)
 {
     struct value key = value_text(text);
     return groups_need(g, l, &key);

@@ -1,13 +1,15 @@
-/* groups.h - the groups of a 'group by': key values to aggregator states (spec 03 sections 4, 6). Open addressing; groups in order of first sight.
+/* groups.h - the groups of a 'group by': key values to aggregator states (spec 03 sections 4, 6). Open
+ * addressing; groups in order of first sight.
  *
- * A null key and the string 'null' are one group, as the language has it. A group whose aggregators are as new is forgotten unless numbers must last. */
+ * A null key and the string 'null' are one group, as the language has it. A group whose aggregators are as
+ * new is forgotten unless numbers must last. */
 #ifndef WEIR_RUN_GROUPS_H
 #define WEIR_RUN_GROUPS_H
 
 #include "engine/expr/expr.h"
 
 struct group {
-    char *agg;       /* block of states; owned */
+    char *agg; /* block of states; owned */
     uint32_t hash;
     uint32_t number; /* unique in this selector's life */
     uint64_t chunk;  /* the selector's: chunk that remembered a row of this group */

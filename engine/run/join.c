@@ -1,4 +1,5 @@
-/* join.c - see join.h. Holds no rows itself: they are in the windows. Index: made at the first lookup, kept by the queue's own news. */
+/* join.c - see join.h. Holds no rows itself: they are in the windows. Index: made at the first lookup, kept
+ * by the queue's own news. */
 #include "engine/run/join.h"
 #include "engine/run/app.h"
 #include "engine/run/select.h"
@@ -25,7 +26,8 @@ static void join_open(struct op *op)
         j->other = op->app->windows[p->other_named->number];
 }
 
-static void pair_add(struct join_side *j, struct batch *out, struct row *own, struct row *other, const struct event *e, enum event_kind kind)
+static void pair_add(struct join_side *j, struct batch *out, struct row *own, struct row *other,
+                     const struct event *e, enum event_kind kind)
 {
     uint16_t slot = plan_of(&j->op)->slot;
     struct row **rows = arena_raw(j->op.env->scratch, 2 * sizeof(struct row *));
@@ -35,8 +37,8 @@ static void pair_add(struct join_side *j, struct batch *out, struct row *own, st
 }
 
 /* Candidates are tried with 'on', in order. */
-static int try_pair(struct join_side *j, const struct join_side_plan *p, struct frame *f, struct row **rows, struct row *other, const struct event *e,
-                    struct batch *out)
+static int try_pair(struct join_side *j, const struct join_side_plan *p, struct frame *f, struct row **rows,
+                    struct row *other, const struct event *e, struct batch *out)
 {
     rows[1 - p->slot] = other;
     if (p->on && !expr_is_true(p->on, f))
@@ -45,7 +47,8 @@ static int try_pair(struct join_side *j, const struct join_side_plan *p, struct 
     return 0;
 }
 
-static int match_queue(struct join_side *j, const struct join_side_plan *p, struct frame *f, struct row **rows, const struct event *e, struct batch *out)
+static int match_queue(struct join_side *j, const struct join_side_plan *p, struct frame *f,
+                       struct row **rows, const struct event *e, struct batch *out)
 {
     struct queue *q = j->other && j->other->type->content ? j->other->type->content(j->other) : NULL;
     if (!q || q->count == 0)
@@ -74,7 +77,8 @@ static int match_queue(struct join_side *j, const struct join_side_plan *p, stru
 }
 
 /* All pairs of one event: one chunk for the selector. */
-static int match(struct join_side *j, const struct join_side_plan *p, const struct event *e, struct batch *out)
+static int match(struct join_side *j, const struct join_side_plan *p, const struct event *e,
+                 struct batch *out)
 {
     struct row *rows[2] = {NULL, NULL};
     struct frame f = {.env = j->op.env, .rows = rows, .at_ms = e->at_ms, .kind = e->kind, .user = &j->op};
@@ -96,7 +100,8 @@ static int match(struct join_side *j, const struct join_side_plan *p, const stru
     return 0;
 }
 
-/* Nothing behind wants the pairs of an expired event; that the other side was walked over still shows (queue.h). */
+/* Nothing behind wants the pairs of an expired event; that the other side was walked over still shows
+ * (queue.h). */
 static void skip_lookup(struct join_side *j)
 {
     if (!j->other || !j->other->type->content || j->other->type->content_is_stable)
@@ -176,7 +181,8 @@ const struct op_type op_join_side = {
 /* ---- a side without a window: 'current, [expired], RESET' for each event; it holds nothing ---- */
 
 /* The pairs of one current event go to the selector at once. */
-static int direct_push(struct join_side *j, const struct join_side_plan *p, const struct event *e, const struct batch *in)
+static int direct_push(struct join_side *j, const struct join_side_plan *p, const struct event *e,
+                       const struct batch *in)
 {
     struct row *rows[2] = {NULL, NULL}, **found = NULL;
     struct frame f = {.env = j->op.env, .rows = rows, .at_ms = e->at_ms, .kind = e->kind, .user = &j->op};
@@ -187,7 +193,8 @@ static int direct_push(struct join_side *j, const struct join_side_plan *p, cons
     if (count == 0 && !p->preserved)
         return 0;
     struct event one = {.rows = rows, .at_ms = e->at_ms, .kind = EVENT_CURRENT};
-    struct batch out = {.events = &one, .count = 1, .cap = 1, .scratch = j->op.env->scratch, .is_batch = in->is_batch};
+    struct batch out = {
+        .events = &one, .count = 1, .cap = 1, .scratch = j->op.env->scratch, .is_batch = in->is_batch};
     rows[p->slot] = e->row;
     rows[1 - p->slot] = count ? found[0] : NULL;
     if (count > 1) {
@@ -223,7 +230,8 @@ static int no_window_push(struct op *op, const struct batch *in)
     bool expired = ((const struct no_window_plan *)op->plan)->expired_wanted;
     int64_t now_ms = op_now(op);
     struct batch out;
-    if (op->next->type == &op_join_side && plan_of(op->next)->is_direct && in->count == 1 && in->events[0].kind == EVENT_CURRENT)
+    if (op->next->type == &op_join_side && plan_of(op->next)->is_direct && in->count == 1 &&
+        in->events[0].kind == EVENT_CURRENT)
         return direct_push((struct join_side *)op->next, plan_of(op->next), &in->events[0], in);
     batch_init(&out, op->env->scratch, in->count * 3);
     out.is_batch = in->is_batch;
@@ -239,7 +247,8 @@ static int no_window_push(struct op *op, const struct batch *in)
     return op_next(op, &out);
 }
 
-const struct op_type op_no_window = {.name = "no window", .size = sizeof(struct op), .push = no_window_push, .one = no_window_one};
+const struct op_type op_no_window = {
+    .name = "no window", .size = sizeof(struct op), .push = no_window_push, .one = no_window_one};
 
 /* ---- self join: each event through the left chain, then through the right; results go on after both ---- */
 
@@ -249,7 +258,8 @@ static int self_join_push(struct op *op, const struct batch *in)
     struct op *sides[2] = {op->query->ops[p->left->index], op->query->ops[p->right->index]};
     struct op *select = op->query->ops[p->select->index];
     for (uint32_t i = 0; i < in->count; i++) {
-        struct batch one = {.events = &in->events[i], .count = 1, .cap = 1, .scratch = in->scratch, .is_batch = in->is_batch};
+        struct batch one = {
+            .events = &in->events[i], .count = 1, .cap = 1, .scratch = in->scratch, .is_batch = in->is_batch};
         struct batch collected[2];
         int rc = 0;
         for (int side = 0; side < 2; side++) {

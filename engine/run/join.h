@@ -1,7 +1,8 @@
 /* join.h - joins (spec 05 part A).
  *
- * Each triggering side is a chain (handlers, window) that ends in a join_side: for each event it looks up the other side's content and hands the selector one
- * chunk of pairs. An equality between the sides in 'on' is found by plan and served by a hash index over the other side's queue (join_index.c). */
+ * Each triggering side is a chain (handlers, window) that ends in a join_side: for each event it looks up the
+ * other side's content and hands the selector one chunk of pairs. An equality between the sides in 'on' is
+ * found by plan and served by a hash index over the other side's queue (join_index.c). */
 #ifndef WEIR_RUN_JOIN_H
 #define WEIR_RUN_JOIN_H
 
@@ -11,14 +12,15 @@ enum { JOIN_LEFT_SLOT, JOIN_RIGHT_SLOT };
 
 struct join_side_plan {
     struct op_plan op;
-    uint16_t slot;                      /* of the events it gets */
-    bool preserved;                     /* outer: a row without a match goes on */
-    bool expired_matters;               /* expired events change something behind the join */
-    bool is_direct;                     /* a lookup, and behind it nothing that RESET or expired events could change: see no_window_push */
-    struct expr *on;                    /* or NULL: every pair */
-    const struct op_plan *other_window; /* op of the other side in this query, or NULL */
+    uint16_t slot;        /* of the events it gets */
+    bool preserved;       /* outer: a row without a match goes on */
+    bool expired_matters; /* expired events change something behind the join */
+    /* a lookup, and behind it nothing that RESET or expired events could change: see no_window_push */
+    bool is_direct;
+    struct expr *on;                        /* or NULL: every pair */
+    const struct op_plan *other_window;     /* op of the other side in this query, or NULL */
     const struct plan_element *other_named; /* the other side is this named window */
-    const struct lookup *lookup;        /* the other side is a table or an aggregation */
+    const struct lookup *lookup;            /* the other side is a table or an aggregation */
     /* equality: own(event) == other(content row); both NULL when there is none */
     struct expr *own_key, *other_key;
     const struct op_plan *select;
@@ -38,7 +40,8 @@ struct no_window_plan {
 
 /* A hash index over a queue: rows by the value of an expression, in insertion order. */
 struct join_index;
-struct join_index *join_index_new(struct queue *q, const struct expr *key, uint16_t slot, struct expr_env *env);
+struct join_index *join_index_new(struct queue *q, const struct expr *key, uint16_t slot,
+                                  struct expr_env *env);
 void join_index_free(struct join_index *ix); /* detaches */
 /* The rows whose key equals v; first of them, then the next. Valid until the queue changes. */
 struct join_entry {

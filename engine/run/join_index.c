@@ -1,5 +1,6 @@
-/* join_index.c - rows of a queue by key (join.h). A bucket a key, its entries in insertion order: rows leave a window mostly from the
- * front, so removal looks at the first entry first. Keys compare as '==' does within one type; int and long are one. */
+/* join_index.c - rows of a queue by key (join.h). A bucket a key, its entries in insertion order: rows leave
+ * a window mostly from the front, so removal looks at the first entry first. Keys compare as '==' does within
+ * one type; int and long are one. */
 #include "engine/run/join.h"
 #include "engine/window/queue_index.h"
 
@@ -90,7 +91,8 @@ static void added(struct queue_index *link, struct row *row)
         if (ix->bucket_count >= ix->slot_count)
             widen(ix);
         b = mem_pool_alloc(sizeof(*b));
-        *b = (struct bucket){.key = value_keep(v), .hash = hash, .next = ix->slots[hash & (ix->slot_count - 1)]};
+        *b = (struct bucket){
+            .key = value_keep(v), .hash = hash, .next = ix->slots[hash & (ix->slot_count - 1)]};
         ix->slots[hash & (ix->slot_count - 1)] = b;
         ix->bucket_count++;
     }
@@ -141,7 +143,8 @@ static void removed(struct queue_index *link, struct row *row)
         bucket_free(ix, b);
 }
 
-struct join_index *join_index_new(struct queue *q, const struct expr *key, uint16_t slot, struct expr_env *env)
+struct join_index *join_index_new(struct queue *q, const struct expr *key, uint16_t slot,
+                                  struct expr_env *env)
 {
     struct join_index *ix = mem_alloc(sizeof(*ix));
     ix->link.added = added;

@@ -65,7 +65,8 @@ static struct compiled *compiled_find(struct ondemand *o, const char *text, size
     return NULL;
 }
 
-static const struct ondemand_plan *compiled_need(struct app *app, const char *text, size_t len, struct diags *diags, struct err *e)
+static const struct ondemand_plan *compiled_need(struct app *app, const char *text, size_t len,
+                                                 struct diags *diags, struct err *e)
 {
     if (!app->started) {
         err_set(e, ERR_INVALID, "the app '%s' is not running", app->name);
@@ -203,7 +204,8 @@ int app_query(struct app *app, const char *text, size_t len, struct result *resu
     return 0;
 }
 
-int app_query_check(struct app *app, const char *text, size_t len, enum query_effect *effect, struct diags *diags, struct err *e)
+int app_query_check(struct app *app, const char *text, size_t len, enum query_effect *effect,
+                    struct diags *diags, struct err *e)
 {
     struct err words = {0};
     const struct ondemand_plan *q = compiled_need(app, text, len, diags, &words);

@@ -20,11 +20,13 @@ struct ondemand_plan {
      * no 'select', an event of nulls */
     struct op_plan *select;
     bool is_ordered;
-    bool calls_script; /* whose globals are state */
+    bool calls_script;                /* whose globals are state */
     struct table_statement statement; /* changes */
 };
-/* NULL: refused, words in e; out (over the same text; it may be NULL) gets every error. Text is not needed afterwards. */
-struct ondemand_plan *plan_ondemand(const struct plan *plan, const char *text, size_t len, struct diags *out, struct err *e);
+/* NULL: refused, words in e; out (over the same text; it may be NULL) gets every error. Text is not needed
+ * afterwards. */
+struct ondemand_plan *plan_ondemand(const struct plan *plan, const char *text, size_t len, struct diags *out,
+                                    struct err *e);
 void ondemand_plan_free(struct ondemand_plan *q);
 
 #endif

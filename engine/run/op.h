@@ -1,17 +1,21 @@
-/* op.h - one operator of a running query. A query is a chain of them: filter, stream function, window, selector, rate limit,
- * output. Batches travel; each operator knows only the next one.
+/* op.h - one operator of a running query. A query is a chain of them: filter, stream function, window,
+ * selector, rate limit, output. Batches travel; each operator knows only the next one.
  *
- * Plan and instance: an op_plan is made once by compile, immutable, in the app's arena; a struct op is made from it for every running
- * copy of the query (one, or one for each partition key). So an instance holds state only.
+ * Plan and instance: an op_plan is made once by compile, immutable, in the app's arena; a struct op is made
+ * from it for every running copy of the query (one, or one for each partition key). So an instance holds
+ * state only.
  *
  * Laws
- * (1) push: in is borrowed, its rows too. An operator never changes in; it makes its own batch in the scratch arena.
+ * (1) push: in is borrowed, its rows too. An operator never changes in; it makes its own batch in the scratch
+ *     arena.
  * (2) A row an operator holds is ref'd; a row it lets go is unref'd after the push that carries it returned.
- * (3) push and due return 0, or ERR_EVENT when an event failed (words in env.failure): the caller stops and passes it on at once. State that was
- *     changed before stays changed (spec 02 section 8).
- * (4) Time passes only through due. timer_request(op, due_ms) asks; a request for a moment that is past fires at the next clock movement.
- * (5) save writes all an instance needs to go on exactly; load gets a freshly opened instance. Pending timers are the op's to save and request
- *     again, with the due times they had; timers.c keeps their order when load requests them in the saved order.
+ * (3) push and due return 0, or ERR_EVENT when an event failed (words in env.failure): the caller stops and
+ *     passes it on at once. State that was changed before stays changed (spec 02 section 8).
+ * (4) Time passes only through due. timer_request(op, due_ms) asks; a request for a moment that is past fires
+ *     at the next clock movement.
+ * (5) save writes all an instance needs to go on exactly; load gets a freshly opened instance. Pending timers
+ *     are the op's to save and request again, with the due times they had; timers.c keeps their order when
+ *     load requests them in the saved order.
  * (6) close frees all; it must work on an instance right after open. */
 #ifndef WEIR_RUN_OP_H
 #define WEIR_RUN_OP_H
@@ -31,34 +35,40 @@ struct kept_plan; /* engine/window/kept.h */
 struct op_type {
     const char *name; /* "filter", "window.length" */
     size_t size;      /* of the instance, zeroed before open */
-    size_t shared_size; /* of op->shared: one zeroed block for all instances of the plan (spec 04 section 2.17), owned by the app */
-    void (*open)(struct op *op);  /* may be NULL; op->plan is set */
-    /* At app_start, before any event; for a copy made later (a partition's key) right after open. A loaded instance may be started too: it goes on
-     * as it was. An error refuses the start. May be NULL. */
+    /* of op->shared: one zeroed block for all instances of the plan (spec 04 section 2.17), owned by the
+     * app */
+    size_t shared_size;
+    void (*open)(struct op *op); /* may be NULL; op->plan is set */
+    /* At app_start, before any event; for a copy made later (a partition's key) right after open. A loaded
+     * instance may be started too: it goes on as it was. An error refuses the start. May be NULL. */
     int (*start)(struct op *op, struct err *e);
     int (*push)(struct op *op, const struct batch *in);
-    /* Short ways for what comes all day; each does exactly what push does with the batch it stands for. NULL: push does it.
-     * one: a current event that came alone (is_batch false). slide: what a sliding window makes of such an event: count rows that left, expired at
-     * left_ms, and behind them e. */
+    /* Short ways for what comes all day; each does exactly what push does with the batch it stands for. NULL:
+     * push does it. one: a current event that came alone (is_batch false). slide: what a sliding window makes
+     * of such an event: count rows that left, expired at left_ms, and behind them e. */
     int (*one)(struct op *op, const struct event *e);
-    int (*slide)(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms, const struct event *e);
-    /* As slide when one row left of which the window holds just the columns in left, each of its declared type (NULL: none left). Of the selector;
-     * kept_plan.shows_cells tells that it may be called. */
+    int (*slide)(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms,
+                 const struct event *e);
+    /* As slide when one row left of which the window holds just the columns in left, each of its declared
+     * type (NULL: none left). Of the selector; kept_plan.shows_cells tells that it may be called. */
     int (*slide_cells)(struct op *op, const union cell *left, const struct event *e);
     int (*due)(struct op *op, int64_t due_ms); /* NULL: never asks for timers */
-    bool own_moments; /* its timers fire at their own moments in playback too, as triggers do (window.cron): no scheduler */
+    /* its timers fire at their own moments in playback too, as triggers do (window.cron): no scheduler */
+    bool own_moments;
     void (*save)(const struct op *op, struct writer *w); /* NULL: no state */
     int (*load)(struct op *op, struct reader *r);
     void (*close)(struct op *op); /* may be NULL */
-    /* What all instances share, when they are a partition's copies: saved once, loaded behind all of them, for copies are saved when they
-     * changed and may hold what was shared before. NULL: nothing is shared. */
+    /* What all instances share, when they are a partition's copies: saved once, loaded behind all of them,
+     * for copies are saved when they changed and may hold what was shared before. NULL: nothing is shared. */
     void (*save_shared)(const struct op_plan *plan, const void *shared, struct writer *w);
     int (*load_shared)(const struct op_plan *plan, void *shared, struct reader *r);
-    /* Windows only: the events that joins and on-demand queries see, oldest first, at this moment (spec 04 section 3). NULL: always empty.
-     * The queue is the window's own, borrowed; or lies in scratch. */
+    /* Windows only: the events that joins and on-demand queries see, oldest first, at this moment (spec 04
+     * section 3). NULL: always empty. The queue is the window's own, borrowed; or lies in scratch. */
     struct queue *(*content)(struct op *op);
-    bool content_is_stable; /* content is always the same queue, and it tells its indexes of every row: a join may index it */
-    /* Windows, while compiling: of the rows that leave, only these columns are looked at (kept.h). The window may hold just them. NULL: it doesn't. */
+    /* content is always the same queue, and it tells its indexes of every row: a join may index it */
+    bool content_is_stable;
+    /* Windows, while compiling: of the rows that leave, only these columns are looked at (kept.h). The window
+     * may hold just them. NULL: it doesn't. */
     void (*keep)(struct op_plan *plan, struct kept_plan *kept);
     /* Appends what explain prints behind the name: parameters, bounds. May be NULL. */
     void (*explain)(const struct op_plan *plan, struct buf *out);
@@ -67,9 +77,10 @@ struct op_type {
 struct op_plan {
     const struct op_type *type;
     struct op_plan *next;
-    int scheduler; /* number of its scheduler in the app, in creation order (spec 03 section 2); -1: none. Set by plan */
-    int index;     /* of its instance in query->ops; set by plan_add_op */
-    int number;    /* in the app; for op->shared; set by plan_add_op */
+    /* number of its scheduler in the app, in creation order (spec 03 section 2); -1: none. Set by plan */
+    int scheduler;
+    int index;                     /* of its instance in query->ops; set by plan_add_op */
+    int number;                    /* in the app; for op->shared; set by plan_add_op */
     const struct schema *in, *out; /* rows it gets and hands on (NULL for joins' and patterns' frames) */
     struct span span;
 };
@@ -79,9 +90,9 @@ struct op {
     const struct op_plan *plan;
     struct op *next;
     struct app *app;
-    struct query *query;   /* its query instance; NULL for a named window */
-    struct expr_env *env;  /* the app's */
-    void *shared;          /* type->shared_size bytes, or NULL */
+    struct query *query;      /* its query instance; NULL for a named window */
+    struct expr_env *env;     /* the app's */
+    void *shared;             /* type->shared_size bytes, or NULL */
     struct op_timers *timers; /* timer.c's; NULL until the first request */
 };
 
@@ -95,14 +106,17 @@ static inline int op_next(struct op *op, const struct batch *b)
     return b->count ? op->next->type->push(op->next, b) : 0;
 }
 /* query.c: by push, with the batch that one and slide stand for. */
-int op_push_wrapped(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms, const struct event *e);
+int op_push_wrapped(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms,
+                    const struct event *e);
 static inline int op_one(struct op *op, const struct event *e)
 {
     return LIKELY(op->type->one != NULL) ? op->type->one(op, e) : op_push_wrapped(op, NULL, 0, 0, e);
 }
-static inline int op_slide(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms, const struct event *e)
+static inline int op_slide(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms,
+                           const struct event *e)
 {
-    return LIKELY(op->type->slide != NULL) ? op->type->slide(op, left, count, left_ms, e) : op_push_wrapped(op, left, count, left_ms, e);
+    return LIKELY(op->type->slide != NULL) ? op->type->slide(op, left, count, left_ms, e)
+                                           : op_push_wrapped(op, left, count, left_ms, e);
 }
 static inline int64_t op_now(const struct op *op)
 {
@@ -113,7 +127,8 @@ static inline int64_t op_now(const struct op *op)
 void timer_request(struct op *op, int64_t due_ms);
 /* As timer_request, but among requests for the same moment it stands where the operator's first one stood. */
 void timer_repeat(struct op *op, int64_t due_ms);
-/* As timer_request; due gets called with due_ms and user can be told apart by the op itself. Cancels all requests of op: */
+/* As timer_request; due gets called with due_ms and user can be told apart by the op itself. Cancels all
+ * requests of op: */
 void timer_cancel(struct op *op);
 
 #endif

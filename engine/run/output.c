@@ -1,4 +1,5 @@
-/* output.c - see output.h. What was expired becomes current on entering a stream or a named window (spec 03 section 3.1). */
+/* output.c - see output.h. What was expired becomes current on entering a stream or a named window (spec 03
+ * section 3.1). */
 #include "engine/run/output.h"
 #include "engine/run/app.h"
 
@@ -19,7 +20,8 @@ void output_callback(struct op *op, const struct batch *in, bool current_wanted,
         app->host.query(app->host.user, q->name, in->events[in->count - 1].at_ms, &seen);
 }
 
-const struct batch *output_rows(struct op *op, const struct batch *in, bool current_wanted, bool expired_wanted, struct batch *out)
+const struct batch *output_rows(struct op *op, const struct batch *in, bool current_wanted,
+                                bool expired_wanted, struct batch *out)
 {
     uint32_t i = 0;
     while (i < in->count && in->events[i].kind == EVENT_CURRENT && current_wanted)
@@ -32,7 +34,8 @@ const struct batch *output_rows(struct op *op, const struct batch *in, bool curr
         if ((e->kind == EVENT_CURRENT && current_wanted) || (e->kind == EVENT_EXPIRED && expired_wanted))
             batch_add(out, e->row, e->at_ms, EVENT_CURRENT)->group = e->group;
     }
-    out->is_batch = out->count > 1; /* a chunk of one that a query hands on is one event (spec 21 section 0) */
+    /* a chunk of one that a query hands on is one event (spec 21 section 0) */
+    out->is_batch = out->count > 1;
     return out;
 }
 

@@ -15,6 +15,7 @@ extern const struct op_type op_output; /* insert into a stream or named window *
 /* Reports the query's callback: of the kinds it hands on. */
 void output_callback(struct op *op, const struct batch *in, bool current_wanted, bool expired_wanted);
 /* The rows of wanted kinds as CURRENT ones; in itself when nothing has to change. */
-const struct batch *output_rows(struct op *op, const struct batch *in, bool current_wanted, bool expired_wanted, struct batch *out);
+const struct batch *output_rows(struct op *op, const struct batch *in, bool current_wanted,
+                                bool expired_wanted, struct batch *out);
 
 #endif

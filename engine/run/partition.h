@@ -1,4 +1,5 @@
-/* partition.h - partition with (...) begin ... end (spec 07): what compile knows of one. Immutable; in the app's arena. */
+/* partition.h - partition with (...) begin ... end (spec 07): what compile knows of one. Immutable; in the
+ * app's arena. */
 #ifndef WEIR_RUN_PARTITION_H
 #define WEIR_RUN_PARTITION_H
 
@@ -17,7 +18,7 @@ struct partition_route {
 /* A stream or named window that queries inside read. */
 struct partition_input {
     const struct plan_element *element;
-    bool is_keyed;     /* named in 'with (...)'; otherwise its rows go to every key there is */
+    bool is_keyed;      /* named in 'with (...)'; otherwise its rows go to every key there is */
     struct expr *value; /* the key is its text; or NULL: */
     struct partition_range *ranges;
     int range_count;

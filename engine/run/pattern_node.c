@@ -175,13 +175,14 @@ void node_filled(struct pattern *m, struct pattern_node *n, struct partial *p)
     }
 }
 
-/* Whether pending of a node that waits for a time stays in order of due times and of first events. */
+/* Whether pending of a node that waits for a time stays in order of due times and of first events. What the
+ * other operand of an 'or' sent on still waits here, and its time changes with its later events. */
 static void note_order(struct pattern *m, struct pattern_node *n, const struct partial *p)
 {
     int64_t start_ms = INT64_MIN;
     partial_start(pattern_plan_of(m), p, &start_ms);
     if (p->ts_ms == PARTIAL_NEW_MS || slot_is_filled(p, n->plan->number) || p->ts_ms < n->tail_ts_ms ||
-        start_ms < n->tail_start_ms)
+        start_ms < n->tail_start_ms || n->plan->is_or)
         n->is_ordered = false;
     n->tail_ts_ms = p->ts_ms;
     n->tail_start_ms = start_ms;

@@ -1,8 +1,9 @@
 /* purge.h - when the keys of a partition end (@purge, spec 07 section 6).
  *
- * Every event begins a series of checks of its own: at its time + n * interval, for ever. A check ends the keys that were silent for longer than
- * idle. So what counts is at which phases of the interval there are checks: a set of bits. Keys stand in order of their last use; one timer waits for the
- * first check that may end the oldest. Borrowed by partition.c, which owns the keys. */
+ * Every event begins a series of checks of its own: at its time + n * interval, for ever. A check ends the
+ * keys that were silent for longer than idle. So what counts is at which phases of the interval there are
+ * checks: a set of bits. Keys stand in order of their last use; one timer waits for the first check that may
+ * end the oldest. Borrowed by partition.c, which owns the keys. */
 #ifndef WEIR_RUN_PURGE_H
 #define WEIR_RUN_PURGE_H
 
@@ -19,7 +20,7 @@ struct purge {
     uint64_t *phases;
     uint32_t phase_count;
     struct purge_use *first, *last; /* least recently used first */
-    int64_t asked_ms; /* the timer's moment */
+    int64_t asked_ms;               /* the timer's moment */
     bool is_asked;
 };
 

@@ -1,5 +1,6 @@
-/* query.c - one running copy of a query: its operators made from the plan and chained. There may be a copy for each of a million keys, so it takes one
- * block, and what keeps nothing of its own is shared (partition.c). */
+/* query.c - one running copy of a query: its operators made from the plan and chained. There may be a copy
+ * for each of a million keys, so it takes one block, and what keeps nothing of its own is shared
+ * (partition.c). */
 #include "engine/run/app.h"
 
 static void op_init(struct op *op, struct app *app, const struct op_plan *plan, struct query *query)
@@ -23,7 +24,8 @@ static void op_close(struct op *op)
         op->type->close(op);
 }
 
-int op_push_wrapped(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms, const struct event *e)
+int op_push_wrapped(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms,
+                    const struct event *e)
 {
     struct event space[BATCH_SHORT];
     struct batch b;
@@ -74,7 +76,8 @@ static size_t query_bytes(const struct plan_query *plan, const struct query *mod
     return bytes;
 }
 
-struct query *query_new(struct app *app, const struct plan_query *plan, struct partition *partition, const struct query *model)
+struct query *query_new(struct app *app, const struct plan_query *plan, struct partition *partition,
+                        const struct query *model)
 {
     size_t bytes = query_bytes(plan, model);
     struct query *q = mem_pool_alloc(bytes);

@@ -1,8 +1,8 @@
 /* ratelimit.c - output [all|first|last] every n events or a time (spec 05 sections 7, 8).
  *
- * Laws: (1) held rows are ref'd; they leave in one chunk whose references are dropped after the push; (2) the state is settled before anything is
- * handed on: a query may feed itself; (3) 'first' holds no rows, and by time it needs no timer; (4) RESET events are counted by 'first' without
- * 'group by' only. */
+ * Laws: (1) held rows are ref'd; they leave in one chunk whose references are dropped after the push; (2) the
+ * state is settled before anything is handed on: a query may feed itself; (3) 'first' holds no rows, and by
+ * time it needs no timer; (4) RESET events are counted by 'first' without 'group by' only. */
 #include "engine/run/ratelimit.h"
 
 enum { HELD_FIRST = 4 };
@@ -344,7 +344,7 @@ static void explain_time(const struct op_plan *plan, struct buf *out)
     buf_printf(out, " every %lld ms", (long long)((const struct rate_plan *)(const void *)plan)->value);
 }
 
-#define RATE_COMMON                                                                                                \
+#define RATE_COMMON \
     .size = sizeof(struct rate), .open = rate_open, .save = rate_save, .load = rate_load, .close = rate_close
 
 /* clang-format off */

@@ -1,7 +1,8 @@
 /* select.c - see select.h.
  *
- * Laws (spec 03 section 4): a chunk in gives at most one chunk out. RESET resets aggregators and is handed on by a plain
- * selector only, for its timestamp. Rows that nobody wants are not made: only expressions that keep state or may fail are evaluated for them. */
+ * Laws (spec 03 section 4): a chunk in gives at most one chunk out. RESET resets aggregators and is handed on
+ * by a plain selector only, for its timestamp. Rows that nobody wants are not made: only expressions that
+ * keep state or may fail are evaluated for them. */
 #include "engine/run/select.h"
 #include "engine/base/utf8.h"
 #include "engine/expr/agg_spot.h"
@@ -9,13 +10,14 @@
 
 struct select {
     struct op op;
-    char *agg;        /* kind B */
-    char *having_agg; /* one state over all groups */
+    char *agg;             /* kind B */
+    char *having_agg;      /* one state over all groups */
     struct groups *groups; /* kind C */
     uint64_t chunk;
     struct batch *collect; /* a join collects the chunks of one push; else NULL */
     bool last_removed;     /* the last row of the chunk did not pass, or fell to the limit */
-    bool lost;             /* while collecting: rows after such a chunk are lost, as the language has it (joins/7/47 of the cases) */
+    /* while collecting: rows after such a chunk are lost, as the language has it (joins/7/47 of the cases) */
+    bool lost;
 };
 
 static void select_open(struct op *op)
@@ -60,7 +62,8 @@ static inline void keep_cell(union cell *cell, uint8_t tag)
 }
 
 /* What a step that is no plain column makes of the frame's event. */
-static inline __attribute__((always_inline)) struct value step_value(const struct select_step *step, struct frame *f)
+static inline __attribute__((always_inline)) struct value step_value(const struct select_step *step,
+                                                                     struct frame *f)
 {
     if (step->how != HOW_SPOT)
         return step->call(step->e, f);
@@ -72,7 +75,8 @@ static inline __attribute__((always_inline)) struct value step_value(const struc
 }
 
 /* The output row of the frame's event, refs 1; NULL when the event failed. */
-static inline __attribute__((always_inline)) struct row *make_row(const struct select_plan *p, struct frame *f)
+static inline __attribute__((always_inline)) struct row *make_row(const struct select_plan *p,
+                                                                  struct frame *f)
 {
     struct row *out = mem_pool_alloc(p->row_bytes);
     out->at_ms = f->at_ms;
@@ -80,7 +84,8 @@ static inline __attribute__((always_inline)) struct row *make_row(const struct s
     out->count = (uint16_t)p->count;
     union cell *cell = (union cell *)(void *)((char *)out + p->cells_at);
     uint8_t *tag = out->types;
-    for (const struct select_step *step = p->steps, *end = step + p->count; step < end; step++, cell++, tag++) {
+    for (const struct select_step *step = p->steps, *end = step + p->count; step < end;
+         step++, cell++, tag++) {
         if (step->how >= HOW_COLUMN) {
             const char *row = (const char *)f->rows[step->slot];
             if (step->how == HOW_COLUMN || LIKELY(row != NULL)) {
@@ -109,7 +114,8 @@ static inline int touch(const struct select_plan *p, struct frame *f)
 {
     const char *row = (const char *)f->rows[0]; /* what is done on the spot has one input */
     for (const struct select_step *s = p->impure, *end = s + p->impure_count; s < end; s++) {
-        if (s->how == HOW_SPOT && f->kind <= EVENT_EXPIRED && (s->spot == SPOT_COUNT || LIKELY(row[s->type_at] == TYPE_DOUBLE))) {
+        if (s->how == HOW_SPOT && f->kind <= EVENT_EXPIRED &&
+            (s->spot == SPOT_COUNT || LIKELY(row[s->type_at] == TYPE_DOUBLE))) {
             const double x = *(const double *)(const void *)(row + s->cell_at);
             if (f->kind == EVENT_CURRENT) {
                 spot_add(s->spot, f->agg + s->agg_at, x);
@@ -127,7 +133,8 @@ static inline int touch(const struct select_plan *p, struct frame *f)
     return 0;
 }
 
-static __attribute__((noinline)) bool test_having(struct select *s, const struct select_plan *p, struct frame *f, const struct row *out)
+static __attribute__((noinline)) bool test_having(struct select *s, const struct select_plan *p,
+                                                  struct frame *f, const struct row *out)
 {
     char *agg = f->agg;
     f->agg = s->having_agg;
@@ -138,12 +145,14 @@ static __attribute__((noinline)) bool test_having(struct select *s, const struct
     return pass;
 }
 
-static inline bool having_passes(struct select *s, const struct select_plan *p, struct frame *f, const struct row *out)
+static inline bool having_passes(struct select *s, const struct select_plan *p, struct frame *f,
+                                 const struct row *out)
 {
     return LIKELY(!p->having) || test_having(s, p, f, out);
 }
 
-/* RESET: all states begin again. The language evaluates the select list on it first, so a function around an aggregator may fail there. */
+/* RESET: all states begin again. The language evaluates the select list on it first, so a function around an
+ * aggregator may fail there. */
 static int reset(struct select *s, const struct select_plan *p, const struct event *e, bool keep_groups)
 {
     int rc = 0;
@@ -181,7 +190,8 @@ static int compare_values(struct value a, struct value b)
         bool nx = x != x, ny = y != y;
         if (nx || ny)
             return (int)nx - (int)ny;
-        return (int)__builtin_signbit(y) != 0 ? (__builtin_signbit(x) ? 0 : 1) : (__builtin_signbit(x) ? -1 : 0);
+        return (int)__builtin_signbit(y) != 0 ? (__builtin_signbit(x) ? 0 : 1)
+                                              : (__builtin_signbit(x) ? -1 : 0);
     }
     return a.as.l < b.as.l ? -1 : a.as.l > b.as.l;
 }
@@ -193,7 +203,8 @@ struct order_item {
 };
 
 /* Values are compared as what their column declares; another type in it fails the event. */
-static int order_compare(const struct select_plan *p, const struct order_item *a, const struct order_item *b, struct expr_env *env)
+static int order_compare(const struct select_plan *p, const struct order_item *a, const struct order_item *b,
+                         struct expr_env *env)
 {
     for (int i = 0; i < p->order_count; i++) {
         struct value x = a->keys[i], y = b->keys[i];
@@ -204,7 +215,8 @@ static int order_compare(const struct select_plan *p, const struct order_item *a
         }
         enum type type = p->order[i].attr->type;
         if (UNLIKELY(x.type != type || y.type != type)) {
-            expr_fail(env, "order by: %s in a column of %s", type_name(x.type != type ? x.type : y.type), type_name(type));
+            expr_fail(env, "order by: %s in a column of %s", type_name(x.type != type ? x.type : y.type),
+                      type_name(type));
             return 0;
         }
         int c = compare_values(x, y);
@@ -214,8 +226,8 @@ static int order_compare(const struct select_plan *p, const struct order_item *a
     return 0;
 }
 
-static void merge_sort(const struct select_plan *p, struct order_item *items, struct order_item *spare, uint32_t count,
-                       struct expr_env *env)
+static void merge_sort(const struct select_plan *p, struct order_item *items, struct order_item *spare,
+                       uint32_t count, struct expr_env *env)
 {
     if (count < 2)
         return;
@@ -231,7 +243,8 @@ static void merge_sort(const struct select_plan *p, struct order_item *items, st
 }
 
 /* rows_of: the frame each listed event came from, for names of inputs (joins). */
-static int order_rows(struct select *s, const struct select_plan *p, struct batch *list, const struct event *sources)
+static int order_rows(struct select *s, const struct select_plan *p, struct batch *list,
+                      const struct event *sources)
 {
     struct arena *scratch = s->op.env->scratch;
     struct order_item *items = arena_raw(scratch, list->count * sizeof(*items));
@@ -350,7 +363,8 @@ static void collect(struct select *s, struct batch *list)
         *batch_add(s->collect, NULL, 0, EVENT_CURRENT) = list->events[i];
 }
 
-static __attribute__((noinline)) int order_and_cut(struct select *s, const struct select_plan *p, struct batch *list, const struct event *sources)
+static __attribute__((noinline)) int order_and_cut(struct select *s, const struct select_plan *p,
+                                                   struct batch *list, const struct event *sources)
 {
     int rc = 0;
     /* Under a snapshot an aggregator alone is as none, and a group's rows are neither ordered nor skipped. */
@@ -365,8 +379,10 @@ static __attribute__((noinline)) int order_and_cut(struct select *s, const struc
     return rc;
 }
 
-/* Hands the list on and lets its rows go. sources[i] is the event list->events[i] was made from; NULL when order by isn't asked. */
-static inline int finish(struct select *s, const struct select_plan *p, struct batch *list, const struct event *sources)
+/* Hands the list on and lets its rows go. sources[i] is the event list->events[i] was made from; NULL when
+ * order by isn't asked. */
+static inline int finish(struct select *s, const struct select_plan *p, struct batch *list,
+                         const struct event *sources)
 {
     int rc = 0;
     if (UNLIKELY(p->is_cut))
@@ -411,7 +427,8 @@ static int fail_list(struct batch *list)
     return ERR_EVENT;
 }
 
-static __attribute__((noinline)) struct group *group_of_keys(struct select *s, const struct select_plan *p, struct frame *f)
+static __attribute__((noinline)) struct group *group_of_keys(struct select *s, const struct select_plan *p,
+                                                             struct frame *f)
 {
     struct value keys[64];
     for (int k = 0; k < p->key_count && k < 64; k++)
@@ -424,7 +441,8 @@ static inline struct group *group_of(struct select *s, const struct select_plan 
     if (UNLIKELY(p->key_count != 1))
         return group_of_keys(s, p, f);
     struct value key = expr_read(p->keys[0], f);
-    return LIKELY(key.type == TYPE_STRING) ? groups_need_text(s->groups, &p->aggs, key.as.s) : groups_need(s->groups, &p->aggs, &key);
+    return LIKELY(key.type == TYPE_STRING) ? groups_need_text(s->groups, &p->aggs, key.as.s)
+                                           : groups_need(s->groups, &p->aggs, &key);
 }
 
 /* Kind A, and every kind under a snapshot rate limit: all rows that pass. */
@@ -437,7 +455,8 @@ static int push_every(struct op *op, const struct batch *in)
     struct frame f = {.env = s->op.env, .agg = s->agg, .user = &s->op};
     batch_on(&list, space, in->count, s->op.env->scratch);
     list.is_batch = in->is_batch;
-    struct event *sources = p->order_count ? arena_raw(s->op.env->scratch, in->count * sizeof(*sources)) : NULL;
+    struct event *sources =
+        p->order_count ? arena_raw(s->op.env->scratch, in->count * sizeof(*sources)) : NULL;
     s->last_removed = false;
     for (uint32_t i = 0; i < in->count; i++) {
         const struct event *e = &in->events[i];
@@ -547,7 +566,8 @@ static int push_last(struct op *op, const struct batch *in)
         return rc;
     }
     struct event event = {.row = kept, .at_ms = source.at_ms, .kind = source.kind};
-    struct batch list = {.events = &event, .count = 1, .cap = 1, .scratch = s->op.env->scratch, .is_batch = in->is_batch};
+    struct batch list = {
+        .events = &event, .count = 1, .cap = 1, .scratch = s->op.env->scratch, .is_batch = in->is_batch};
     return finish(s, p, &list, &source);
 }
 
@@ -555,7 +575,8 @@ static int push_last(struct op *op, const struct batch *in)
 struct group_slot {
     struct row *row; /* NULL: not made yet */
     struct group *group;
-    uint32_t last; /* the event it is made from; without 'having' known beforehand, so that only this row is made */
+    /* the event it is made from; without 'having' known beforehand, so that only this row is made */
+    uint32_t last;
 };
 
 /* While a chunk goes through. */
@@ -576,7 +597,8 @@ static inline void slot_set(const struct select *s, struct group_chunk *c, struc
 }
 
 /* With 'having' every row has to be seen. */
-static __attribute__((noinline)) int having_event(struct select *s, const struct select_plan *p, uint32_t i, struct frame *f, struct group_chunk *c)
+static __attribute__((noinline)) int having_event(struct select *s, const struct select_plan *p, uint32_t i,
+                                                  struct frame *f, struct group_chunk *c)
 {
     struct row *row = make_row(p, f);
     if (!row)
@@ -594,7 +616,8 @@ static __attribute__((noinline)) int having_event(struct select *s, const struct
     return 0;
 }
 
-static inline int group_event(struct select *s, const struct select_plan *p, uint32_t i, struct frame *f, struct group_chunk *c)
+static inline int group_event(struct select *s, const struct select_plan *p, uint32_t i, struct frame *f,
+                              struct group_chunk *c)
 {
     struct group *group = c->groups[i];
     group->used = true;
@@ -624,7 +647,8 @@ static void forget_empty(struct select *s, const struct select_plan *p, struct g
 }
 
 /* The chunk's rows, one a group. */
-static int finish_groups(struct select *s, const struct select_plan *p, struct group_chunk *c, const struct batch *in, int rc)
+static int finish_groups(struct select *s, const struct select_plan *p, struct group_chunk *c,
+                         const struct batch *in, int rc)
 {
     struct event space[BATCH_SHORT], *sources = NULL;
     struct batch list;
@@ -693,7 +717,8 @@ static inline int emit_one(struct select *s, struct row *row, int64_t at_ms, uin
     return rc;
 }
 
-static int slide_groups(struct select *s, const struct select_plan *p, struct row *const *left, uint32_t count, struct frame *f, const struct event *e)
+static int slide_groups(struct select *s, const struct select_plan *p, struct row *const *left,
+                        uint32_t count, struct frame *f, const struct event *e)
 {
     struct group *groups[BATCH_SHORT];
     struct group_chunk c = {.groups = groups, .expired_count = count};
@@ -720,7 +745,8 @@ static int slide_groups(struct select *s, const struct select_plan *p, struct ro
     return emit_one(s, row, e->at_ms, number);
 }
 
-static int select_slide(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms, const struct event *e)
+static int select_slide(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms,
+                        const struct event *e)
 {
     struct select *s = (struct select *)op;
     const struct select_plan *p = (const struct select_plan *)op->plan;
@@ -743,7 +769,8 @@ static int select_slide(struct op *op, struct row *const *left, uint32_t count, 
 }
 
 /* The group of a key that left bare. */
-static inline struct group *group_of_cell(struct select *s, const struct select_plan *p, const union cell *left)
+static inline struct group *group_of_cell(struct select *s, const struct select_plan *p,
+                                          const union cell *left)
 {
     return groups_need_text(s->groups, &p->aggs, left[p->key_kept].s);
 }
@@ -757,12 +784,14 @@ static inline bool group_is_empty(const struct select_plan *p, const struct grou
     return true;
 }
 
-/* As select_slide with a row of which only cells are left; all aggregators are done on the spot (select_see). */
+/* As select_slide with a row of which only cells are left; all aggregators are done on the spot
+ * (select_see). */
 static int select_slide_cells(struct op *op, const union cell *left, const struct event *e)
 {
     struct select *s = (struct select *)op;
     const struct select_plan *p = (const struct select_plan *)op->plan;
-    struct frame f = {.env = op->env, .rows = &e->row, .agg = s->agg, .at_ms = e->at_ms, .kind = EVENT_CURRENT, .user = op};
+    struct frame f = {
+        .env = op->env, .rows = &e->row, .agg = s->agg, .at_ms = e->at_ms, .kind = EVENT_CURRENT, .user = op};
     struct group *gone = NULL;
     uint32_t number = 0;
     s->last_removed = false;
@@ -839,22 +868,6 @@ static void select_close(struct op *op)
     if (s->groups)
         groups_fini(s->groups, &p->aggs);
     mem_free(s->groups);
-}
-
-static void select_explain(const struct op_plan *plan, struct buf *out)
-{
-    const struct select_plan *p = (const struct select_plan *)plan;
-    buf_printf(out, " %d attributes, %d aggregators", p->count, p->aggs.count + p->having_aggs.count);
-    if (p->key_count)
-        buf_printf(out, ", group by %d keys", p->key_count);
-    if (p->having)
-        buf_add_str(out, ", having");
-    if (p->order_count)
-        buf_printf(out, ", order by %d", p->order_count);
-    if (p->offset >= 0)
-        buf_printf(out, ", offset %lld", (long long)p->offset);
-    if (p->limit >= 0)
-        buf_printf(out, ", limit %lld", (long long)p->limit);
 }
 
 const struct op_type op_select = {

@@ -1,4 +1,5 @@
-/* select.h - the selector: rows out of rows, aggregators, groups, having, order, limit (spec 03 section 4). */
+/* select.h - the selector: rows out of rows, aggregators, groups, having, order, limit (spec 03 section
+ * 4). */
 #ifndef WEIR_RUN_SELECT_H
 #define WEIR_RUN_SELECT_H
 
@@ -15,7 +16,8 @@ enum select_how {
     HOW_CALL,   /* its node is called */
     HOW_SPOT,   /* an aggregator over a column of the one input: agg_spot.h */
     HOW_COLUMN, /* a column of the one input */
-    HOW_SIDE,   /* a column of one of several inputs; the row may be missing. Those from HOW_COLUMN on are copied */
+    /* a column of one of several inputs; the row may be missing. Those from HOW_COLUMN on are copied */
+    HOW_SIDE,
 };
 
 struct select_order {
@@ -50,26 +52,33 @@ struct select_plan {
         const struct expr *e;
     } * steps, *impure; /* attrs; and those of them that keep state or may fail: evaluated for every event */
     int impure_count;
-    uint32_t key_kept; /* place of the key's cell */
+    uint32_t key_kept;          /* place of the key's cell */
     size_t row_bytes, cells_at; /* of an output row */
     bool is_cut;                /* order by, offset or limit */
-    bool is_plain;              /* of every current event a row is made and goes on, and that is all it does */
-    bool is_quick;              /* one input; every current event's row goes on as it is made, and only those */
+    /* of every current event a row is made and goes on, and that is all it does */
+    bool is_plain;
+    /* one input; every current event's row goes on as it is made, and only those */
+    bool is_quick;
 };
 extern const struct op_type op_select;
 
-/* While into is set, what the selector makes is added to it (with its references) instead of being pushed on. NULL ends it. */
+/* While into is set, what the selector makes is added to it (with its references) instead of being pushed on.
+ * NULL ends it. */
 void select_collect(struct op *select, struct batch *into);
 bool select_collecting(const struct op *select);
-/* Ends collecting; pushes what was collected as one chunk unless rc says the event failed; lets the rows go. Returns rc or the push's. */
+/* Ends collecting; pushes what was collected as one chunk unless rc says the event failed; lets the rows go.
+ * Returns rc or the push's. */
 int select_release(struct op *select, struct batch *collected, int rc);
 
-/* Which columns of events that expired the selector looks at (engine/window/kept.h). False: that is not known, or it hands them on. */
+/* Which columns of events that expired the selector looks at (engine/window/kept.h). False: that is not
+ * known, or it hands them on. */
 struct kept_plan;
 bool select_kept(const struct select_plan *s, struct kept_plan *kept);
 /* Tells which columns the window keeps; sets kept->shows_cells when the selector takes them bare. */
 void select_see(struct select_plan *s, struct kept_plan *kept);
 /* Fills what is derived from the expressions; lists lie in a. */
 void select_classify(struct select_plan *s, struct arena *a);
+/* What explain tells of it. */
+void select_explain(const struct op_plan *plan, struct buf *out);
 
 #endif

@@ -1,5 +1,5 @@
-/* select_plan.c - what of a selector is known once its expressions are: its kind, how each attribute is come by, what it looks at
- * in rows that leave. */
+/* select_plan.c - what of a selector is known once its expressions are: its kind, how each attribute is come
+ * by, what it looks at in rows that leave. */
 #include "engine/run/select.h"
 #include "engine/window/kept.h"
 
@@ -98,13 +98,30 @@ void select_see(struct select_plan *s, struct kept_plan *kept)
 {
     if (s->key_count > 1 || s->impure_count != s->aggs.count)
         return;
-    if (s->key_count == 1 &&
-        (s->keys[0]->eval != eval_attr || s->keys[0]->type != TYPE_STRING || !place_of(kept, s->keys[0], &s->key_kept)))
+    if (s->key_count == 1 && (s->keys[0]->eval != eval_attr || s->keys[0]->type != TYPE_STRING ||
+                              !place_of(kept, s->keys[0], &s->key_kept)))
         return;
     for (int i = 0; i < s->impure_count; i++) {
         struct select_step *step = &s->impure[i];
-        if (step->how != HOW_SPOT || (step->spot != SPOT_COUNT && !place_of(kept, step->e->left, &step->kept)))
+        if (step->how != HOW_SPOT ||
+            (step->spot != SPOT_COUNT && !place_of(kept, step->e->left, &step->kept)))
             return;
     }
     kept->shows_cells = true;
+}
+
+void select_explain(const struct op_plan *plan, struct buf *out)
+{
+    const struct select_plan *p = (const struct select_plan *)plan;
+    buf_printf(out, " %d attributes, %d aggregators", p->count, p->aggs.count + p->having_aggs.count);
+    if (p->key_count)
+        buf_printf(out, ", group by %d keys", p->key_count);
+    if (p->having)
+        buf_add_str(out, ", having");
+    if (p->order_count)
+        buf_printf(out, ", order by %d", p->order_count);
+    if (p->offset >= 0)
+        buf_printf(out, ", offset %lld", (long long)p->offset);
+    if (p->limit >= 0)
+        buf_printf(out, ", limit %lld", (long long)p->limit);
 }

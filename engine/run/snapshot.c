@@ -1,9 +1,11 @@
-/* snapshot.c - output snapshot every T (spec 05 section 9): at each tick the rows that the query shows at that moment, changed or not.
+/* snapshot.c - output snapshot every T (spec 05 section 9): at each tick the rows that the query shows at
+ * that moment, changed or not.
  *
- * Laws: (1) the selector hands on every row, current and expired, with the number of its key; RESET without 'group by' only; (2) a row that leaves takes with it
- * the first row inside with equal values, most aggregates aside (plan_rate.c), of whatever key, and the
- * newest aggregates are then its; without such a row it changes nothing; (3) an event stamped at or after the pending tick fires it first; the timer
- * then finds nothing to do. */
+ * Laws: (1) the selector hands on every row, current and expired, with the number of its key; RESET without
+ * 'group by' only; (2) a row that leaves takes with it the first row inside with equal values, most
+ * aggregates aside (plan_rate.c), of whatever key, and the newest aggregates are then its; without such a row
+ * it changes nothing; (3) an event stamped at or after the pending tick fires it first; the timer then finds
+ * nothing to do. */
 #include "engine/run/ratelimit.h"
 
 enum { INSIDE_FIRST_CAP = 8 };
@@ -25,12 +27,12 @@ struct snapshot {
     struct op op;
     int64_t next_ms;
     bool is_started;
-    struct row *latest; /* the newest row, for its aggregates; or the only one to show */
+    struct row *latest;  /* the newest row, for its aggregates; or the only one to show */
     struct inside *ring; /* rows inside, oldest first */
     uint32_t ring_cap, head, count;
     struct key *keys; /* by number */
     uint32_t key_cap, first, last;
-    uint64_t mark;       /* counts ticks: see show_oldest */
+    uint64_t mark; /* counts ticks: see show_oldest */
     uint64_t *marks;
 };
 
@@ -180,10 +182,12 @@ static void show_latest(struct snapshot *s, struct batch *out)
 static void show_keys(struct snapshot *s, struct batch *out)
 {
     for (uint32_t n = s->first; n != NOWHERE; n = s->keys[n].next)
-        batch_add(out, row_ref(s->keys[n].row), s->keys[n].row->at_ms, s->keys[n].is_expired ? EVENT_EXPIRED : EVENT_CURRENT);
+        batch_add(out, row_ref(s->keys[n].row), s->keys[n].row->at_ms,
+                  s->keys[n].is_expired ? EVENT_EXPIRED : EVENT_CURRENT);
 }
 
-/* Keys with nothing inside are forgotten here and not before: one that comes again in the meantime keeps its place. */
+/* Keys with nothing inside are forgotten here and not before: one that comes again in the meantime keeps its
+ * place. */
 static void show_inside_keys(struct snapshot *s, struct batch *out)
 {
     for (uint32_t n = s->first, next; n != NOWHERE; n = next) {
@@ -291,7 +295,8 @@ static int emit(struct snapshot *s, struct batch *out)
 }
 
 /* Ticks that events of in make due are handed on together, when all of it was taken in. */
-static int snapshot_push(struct snapshot *s, const struct batch *in, void (*take)(struct snapshot *s, const struct event *e),
+static int snapshot_push(struct snapshot *s, const struct batch *in,
+                         void (*take)(struct snapshot *s, const struct event *e),
                          void (*show)(struct snapshot *s, struct batch *out))
 {
     struct batch out;
@@ -307,7 +312,8 @@ static int snapshot_push(struct snapshot *s, const struct batch *in, void (*take
     return emit(s, &out);
 }
 
-static int snapshot_due(struct snapshot *s, int64_t due_ms, void (*show)(struct snapshot *s, struct batch *out))
+static int snapshot_due(struct snapshot *s, int64_t due_ms,
+                        void (*show)(struct snapshot *s, struct batch *out))
 {
     if (due_ms < s->next_ms)
         return 0;
@@ -373,7 +379,8 @@ static void load_keys(struct snapshot *s, struct reader *r)
     }
     for (uint32_t i = 0; i < s->count && !r->failed; i++) {
         uint32_t group = inside_at(s, i)->group;
-        bool is_known = s->op.type == &op_snapshot_oldest_group ? group < top && s->keys[group].row : s->latest != NULL;
+        bool is_known =
+            s->op.type == &op_snapshot_oldest_group ? group < top && s->keys[group].row : s->latest != NULL;
         if (!is_known)
             r->failed = true;
     }
@@ -420,26 +427,26 @@ static void snapshot_explain(const struct op_plan *plan, struct buf *out)
     buf_printf(out, " every %lld ms", (long long)((const struct rate_plan *)(const void *)plan)->value);
 }
 
-#define SNAPSHOT(NAME, TAKE, SHOW)                                                                                 \
-    static int NAME##_push(struct op *op, const struct batch *in)                                                  \
-    {                                                                                                              \
-        return snapshot_push((struct snapshot *)op, in, TAKE, SHOW);                                               \
-    }                                                                                                              \
-    static int NAME##_due(struct op *op, int64_t due_ms)                                                           \
-    {                                                                                                              \
-        return snapshot_due((struct snapshot *)op, due_ms, SHOW);                                                  \
-    }                                                                                                              \
-    const struct op_type op_##NAME = {                                                                             \
-        .name = "output snapshot",                                                                                 \
-        .size = sizeof(struct snapshot),                                                                           \
-        .open = snapshot_open,                                                                                     \
-        .start = snapshot_start,                                                                                   \
-        .push = NAME##_push,                                                                                       \
-        .due = NAME##_due,                                                                                         \
-        .save = snapshot_save,                                                                                     \
-        .load = snapshot_load,                                                                                     \
-        .close = snapshot_close,                                                                                   \
-        .explain = snapshot_explain,                                                                               \
+#define SNAPSHOT(NAME, TAKE, SHOW)                                   \
+    static int NAME##_push(struct op *op, const struct batch *in)    \
+    {                                                                \
+        return snapshot_push((struct snapshot *)op, in, TAKE, SHOW); \
+    }                                                                \
+    static int NAME##_due(struct op *op, int64_t due_ms)             \
+    {                                                                \
+        return snapshot_due((struct snapshot *)op, due_ms, SHOW);    \
+    }                                                                \
+    const struct op_type op_##NAME = {                               \
+        .name = "output snapshot",                                   \
+        .size = sizeof(struct snapshot),                             \
+        .open = snapshot_open,                                       \
+        .start = snapshot_start,                                     \
+        .push = NAME##_push,                                         \
+        .due = NAME##_due,                                           \
+        .save = snapshot_save,                                       \
+        .load = snapshot_load,                                       \
+        .close = snapshot_close,                                     \
+        .explain = snapshot_explain,                                 \
     }
 
 SNAPSHOT(snapshot_last, take_last, show_latest);

@@ -1,7 +1,8 @@
-/* stream.c - a stream at work: its receivers in order, its sinks and observers, and what becomes of an event that fails (spec 10 sections 3, 6). */
-#include "engine/run/app.h"
+/* stream.c - a stream at work: its receivers in order, its sinks and observers, and what becomes of an event
+ * that fails (spec 10 sections 3, 6). */
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
+#include "engine/run/app.h"
 
 struct stream *stream_new(struct app *app, const struct plan_element *plan)
 {
@@ -44,8 +45,9 @@ void stream_unsubscribe(struct stream *s, struct op *receiver)
     }
 }
 
-/* The language's partition unlinks the events of the very chunk that all receivers share: those behind it, sinks and callbacks among them, see
- * only the first. An array that enters from outside is not shared, and so stays whole. */
+/* The language's partition unlinks the events of the very chunk that all receivers share: those behind it,
+ * sinks and callbacks among them, see only the first. An array that enters from outside is not shared, and so
+ * stays whole. */
 void stream_publish_split(struct stream *s, const struct batch *b)
 {
     struct app *app = s->app;
@@ -124,7 +126,8 @@ int stream_show(const struct stream *s, const struct batch *b)
 
 static struct batch batch_of(const struct stream *s, const struct event *e)
 {
-    return (struct batch){.events = (struct event *)(uintptr_t)e, .count = 1, .cap = 1, .scratch = &s->app->scratch};
+    return (struct batch){
+        .events = (struct event *)(uintptr_t)e, .count = 1, .cap = 1, .scratch = &s->app->scratch};
 }
 
 int stream_show_one(const struct stream *s, const struct event *e)
@@ -142,7 +145,8 @@ void stream_failed_one(struct stream *s, const struct event *e)
 void stream_too_deep(struct stream *s)
 {
     struct app *app = s->app;
-    expr_fail(&app->env, "streams feed each other more than %d deep at '%s'", LIMIT_SEND_DEPTH, s->plan->schema->id);
+    expr_fail(&app->env, "streams feed each other more than %d deep at '%s'", LIMIT_SEND_DEPTH,
+              s->plan->schema->id);
     app->env.failed = false;
     if (app->host.failure)
         app->host.failure(app->host.user, public_number(s), app->env.failure);

@@ -276,7 +276,8 @@ bool search_is_only(const struct table_query *q)
 {
     const struct table_plan *plan = q->table->config;
     const struct table_search *only = q->search;
-    return plan->type == &table_keyed && only && only->kind == SEARCH_INDEX && only->index == TABLE_PRIMARY && only->op == AST_EQ && !plan->primary.is_ordered;
+    return plan->type == &table_keyed && only && only->kind == SEARCH_INDEX && only->index == TABLE_PRIMARY &&
+           only->op == AST_EQ && !plan->primary.is_ordered;
 }
 
 int table_lookup_only(const struct lookup *l, struct app *app, struct frame *f, struct row **row)

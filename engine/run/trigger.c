@@ -1,8 +1,10 @@
-/* trigger.c - triggers at work (spec 10 section 1): each firing puts one event into the trigger's stream, stamped with the clock.
+/* trigger.c - triggers at work (spec 10 section 1): each firing puts one event into the trigger's stream,
+ * stamped with the clock.
  *
- * Laws: (1) triggers begin in order of definition, and those due at one moment fire in that order: 'every' keeps the place of its first
- * request; (2) they have no scheduler, so they keep their own moments in playback too; (3) 'start' fires when the app starts, not when it resumes; the
- * phase of the others is state. */
+ * Laws: (1) triggers begin in order of definition, and those due at one moment fire in that order: 'every'
+ * keeps the place of its first request; (2) they have no scheduler, so they keep their own moments in
+ * playback too; (3) 'start' fires when the app starts, not when it resumes; the phase of the others is
+ * state. */
 #include "engine/run/trigger.h"
 #include "engine/base/cron.h"
 #include "engine/run/app.h"

@@ -137,6 +137,31 @@ uint64_t key_get_u64(const void *bytes, size_t at)
     return v;
 }
 
+/* ---- what is on disk ---- */
+
+const char *store_shelf_name(enum store_shelf shelf)
+{
+    static const char *const names[STORE_SHELVES] = {"meta",  "journal", "outbox",
+                                                     "state", "errors",  "tables"};
+    return names[shelf];
+}
+
+uint64_t store_sum(enum store_shelf shelf, const void *key, size_t key_len, const void *bytes, size_t len)
+{
+    return hash_bytes(bytes, len, hash_bytes(key, key_len, 64 + (uint64_t)shelf));
+}
+
+bool store_sum_fits(enum store_shelf shelf, const void *key, size_t key_len, const void *bytes,
+                    size_t len_with_sum)
+{
+    uint64_t sum;
+    if (len_with_sum < sizeof sum)
+        return false;
+    size_t len = len_with_sum - sizeof sum;
+    memcpy(&sum, (const char *)bytes + len, sizeof sum);
+    return sum == store_sum(shelf, key, key_len, bytes, len);
+}
+
 /* ---- the door ---- */
 
 int store_open(struct store **out, const struct store_options *options, struct err *e)
@@ -205,6 +230,11 @@ void store_look_end(struct store *s)
 {
     s->backend->look_end(s);
     pthread_mutex_unlock(&s->lock);
+}
+
+uint64_t store_look_number(struct store *s)
+{
+    return s->backend->look_number ? s->backend->look_number(s) : 0;
 }
 
 int store_get(struct store *s, enum store_shelf shelf, const void *key, size_t key_len,

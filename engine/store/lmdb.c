@@ -23,13 +23,11 @@
 
 enum { MAP_FIRST_BYTES = 8 * 1024 * 1024, PAGES_A_SHELF = 2, PAGES_A_COMMIT = 4 };
 
-static const char *const shelf_names[STORE_SHELVES] = {"meta",  "journal", "outbox",
-                                                       "state", "errors",  "tables"};
-
 struct lmdb_store {
     struct store store;
     MDB_env *env;
-    MDB_dbi shelves[STORE_SHELVES];
+    MDB_dbi shelves[STORE_SHELVES], top; /* top: what holds the shelves, and the serial */
+    uint64_t serial;
     MDB_txn *look;
     char *folder;
     bool begins; /* of a file under its first name: begin_file */
@@ -53,30 +51,105 @@ static int fail(const struct lmdb_store *m, int rc, const char *doing, struct er
                    rc == MDB_MAP_FULL ? "the state's budget is used up" : mdb_strerror(rc));
 }
 
+/* ---- one record ---- */
+
+static int put_record(MDB_txn *txn, MDB_dbi dbi, enum store_shelf shelf, MDB_val key, const void *bytes,
+                      size_t len, unsigned flags)
+{
+    MDB_val value = {.mv_size = len + STORE_SUM_BYTES};
+    int rc = mdb_put(txn, dbi, &key, &value, flags | MDB_RESERVE);
+    if (rc)
+        return rc;
+    uint64_t sum = store_sum(shelf, key.mv_data, key.mv_size, bytes, len);
+    if (len)
+        memcpy(value.mv_data, bytes, len);
+    memcpy((char *)value.mv_data + len, &sum, sizeof sum);
+    return 0;
+}
+
+static int lend(enum store_shelf shelf, const MDB_val *key, const MDB_val *value, struct store_item *out)
+{
+    if (!store_sum_fits(shelf, key->mv_data, key->mv_size, value->mv_data, value->mv_size))
+        return ERR_STATE;
+    *out = (struct store_item){.key = key->mv_data,
+                               .key_len = key->mv_size,
+                               .bytes = value->mv_data,
+                               .len = value->mv_size - STORE_SUM_BYTES};
+    return 0;
+}
+
+/* Every transaction that writes begins with this. It costs no page: the one it lies on changes with every
+ * shelf. */
+static int count_up(struct lmdb_store *m, MDB_txn *txn)
+{
+    uint64_t serial = m->serial + 1;
+    MDB_val key = {.mv_data = STORE_SERIAL, .mv_size = strlen(STORE_SERIAL)},
+            value = {.mv_data = &serial, .mv_size = sizeof serial};
+    return mdb_put(txn, m->top, &key, &value, 0);
+}
+
 /* ---- opening ---- */
+
+static int read_format(struct lmdb_store *m, MDB_txn *txn, bool *is_there, struct err *e)
+{
+    MDB_val key = {.mv_data = "format", .mv_size = 6}, found;
+    struct store_item item = {0};
+    uint32_t format = 0;
+    int rc = mdb_get(txn, m->shelves[STORE_META], &key, &found);
+    *is_there = rc != MDB_NOTFOUND;
+    if (rc)
+        return rc == MDB_NOTFOUND ? 0 : fail(m, rc, "opening the state", e);
+    /* The first format had no checksums. */
+    if (found.mv_size == sizeof format)
+        memcpy(&format, found.mv_data, sizeof format);
+    else if (lend(STORE_META, &key, &found, &item) < 0 || item.len != sizeof format)
+        return err_set(e, ERR_STATE, "%s: the mark of the state's format is damaged", m->folder);
+    else
+        memcpy(&format, item.bytes, sizeof format);
+    return format == STORE_FORMAT
+               ? 0
+               : err_set(e, ERR_STATE, "%s: the state has format %u; this program reads format %d", m->folder,
+                         format, STORE_FORMAT);
+}
+
+static int read_serial(struct lmdb_store *m, MDB_txn *txn)
+{
+    MDB_val key = {.mv_data = STORE_SERIAL, .mv_size = strlen(STORE_SERIAL)}, found;
+    int rc = mdb_get(txn, m->top, &key, &found);
+    m->serial = 0;
+    if (rc == 0 && found.mv_size == sizeof m->serial)
+        memcpy(&m->serial, found.mv_data, sizeof m->serial);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
 
 static int shelves_open(struct lmdb_store *m, struct err *e)
 {
     MDB_txn *txn;
     uint32_t format = STORE_FORMAT;
-    MDB_val key = {.mv_data = "format", .mv_size = 6}, found;
+    MDB_val key = {.mv_data = "format", .mv_size = 6};
+    bool is_there;
     int rc = mdb_txn_begin(m->env, NULL, m->reads_only ? MDB_RDONLY : 0, &txn);
     if (rc)
         return fail(m, rc, "opening the state", e);
+    rc = mdb_dbi_open(txn, NULL, 0, &m->top);
     for (int i = 0; i < STORE_SHELVES && rc == 0; i++)
-        rc = mdb_dbi_open(txn, shelf_names[i], m->reads_only ? 0 : MDB_CREATE, &m->shelves[i]);
+        rc = mdb_dbi_open(txn, store_shelf_name((enum store_shelf)i), m->reads_only ? 0 : MDB_CREATE,
+                          &m->shelves[i]);
     if (rc == 0)
-        rc = mdb_get(txn, m->shelves[STORE_META], &key, &found);
+        rc = read_serial(m, txn);
     if (rc == 0) {
-        memcpy(&format, found.mv_data, found.mv_size == sizeof format ? sizeof format : 0);
-        if (found.mv_size != sizeof format || format != STORE_FORMAT) {
+        int code = read_format(m, txn, &is_there, e);
+        if (code < 0) {
             mdb_txn_abort(txn);
-            return err_set(e, ERR_STATE, "%s: the state has format %u; this program reads format %d",
-                           m->folder, format, STORE_FORMAT);
+            return code;
         }
-    } else if (rc == MDB_NOTFOUND && !m->reads_only) {
-        MDB_val value = {.mv_data = &format, .mv_size = sizeof format};
-        rc = mdb_put(txn, m->shelves[STORE_META], &key, &value, 0);
+        if (!is_there && !m->reads_only) {
+            rc = put_record(txn, m->shelves[STORE_META], STORE_META, key, &format, sizeof format, 0);
+            rc = rc ? rc : count_up(m, txn);
+            m->serial++;
+        } else if (!is_there) {
+            rc = MDB_INVALID;
+        }
     }
     if (rc) {
         mdb_txn_abort(txn);
@@ -193,11 +266,9 @@ static int drop_range(MDB_txn *txn, MDB_dbi dbi, const struct batch_op *op)
 static int put(MDB_txn *txn, MDB_dbi dbi, const struct batch_op *op)
 {
     MDB_val key = {.mv_data = (void *)(uintptr_t)op->key, .mv_size = op->key_len};
-    MDB_val value = {.mv_data = (void *)(uintptr_t)op->bytes, .mv_size = op->len};
-    int rc = op->shelf == STORE_JOURNAL || op->shelf == STORE_OUTBOX
-                 ? mdb_put(txn, dbi, &key, &value, MDB_APPEND)
-                 : MDB_KEYEXIST;
-    return rc == MDB_KEYEXIST ? mdb_put(txn, dbi, &key, &value, 0) : rc;
+    bool grows = op->shelf == STORE_JOURNAL || op->shelf == STORE_OUTBOX;
+    int rc = grows ? put_record(txn, dbi, op->shelf, key, op->bytes, op->len, MDB_APPEND) : MDB_KEYEXIST;
+    return rc == MDB_KEYEXIST ? put_record(txn, dbi, op->shelf, key, op->bytes, op->len, 0) : rc;
 }
 
 static int write_all(struct lmdb_store *m, const struct store_batch *b, uint64_t *pages)
@@ -210,6 +281,7 @@ static int write_all(struct lmdb_store *m, const struct store_batch *b, uint64_t
     if (rc)
         return rc;
     *pages = PAGES_A_COMMIT;
+    rc = count_up(m, txn);
     for (size_t at = 0; rc == 0 && batch_next(b, &at, &op);) {
         touched |= 1U << op.shelf;
         *pages += op.len > page / 2 ? (op.len + 16 + page - 1) / page : 0;
@@ -225,6 +297,7 @@ static int write_all(struct lmdb_store *m, const struct store_batch *b, uint64_t
         return rc;
     }
     rc = mdb_txn_commit(txn);
+    m->serial += rc == 0;
     (void)FAULT("store.committed");
     return rc;
 }
@@ -246,14 +319,18 @@ static bool turn_pages(struct lmdb_store *m)
 {
     MDB_txn *txn;
     uint32_t format = STORE_FORMAT;
-    MDB_val key = {.mv_data = "format", .mv_size = 6}, value = {.mv_data = &format, .mv_size = sizeof format};
+    MDB_val key = {.mv_data = "format", .mv_size = 6};
     if (!grow(m, true) || mdb_txn_begin(m->env, NULL, 0, &txn) != 0)
         return false;
-    if (mdb_put(txn, m->shelves[STORE_META], &key, &value, 0) != 0) {
+    if (put_record(txn, m->shelves[STORE_META], STORE_META, key, &format, sizeof format, 0) != 0 ||
+        count_up(m, txn) != 0) {
         mdb_txn_abort(txn);
         return false;
     }
-    return mdb_txn_commit(txn) == 0;
+    if (mdb_txn_commit(txn) != 0)
+        return false;
+    m->serial++;
+    return true;
 }
 
 static void shrink(struct lmdb_store *m)
@@ -312,8 +389,7 @@ static int lmdb_get(struct store *s, enum store_shelf shelf, const void *key, si
     int rc = mdb_get(m->look, m->shelves[shelf], &k, &v);
     if (rc)
         return rc == MDB_NOTFOUND ? ERR_NOT_FOUND : ERR_IO;
-    *out = (struct store_item){.key = key, .key_len = key_len, .bytes = v.mv_data, .len = v.mv_size};
-    return 0;
+    return lend(shelf, &k, &v, out);
 }
 
 static int lmdb_next(struct store *s, enum store_shelf shelf, const void *key, size_t key_len, bool above,
@@ -331,8 +407,12 @@ static int lmdb_next(struct store *s, enum store_shelf shelf, const void *key, s
     }
     if (rc)
         return rc == MDB_NOTFOUND ? ERR_NOT_FOUND : ERR_IO;
-    *out = (struct store_item){.key = k.mv_data, .key_len = k.mv_size, .bytes = v.mv_data, .len = v.mv_size};
-    return 0;
+    return lend(shelf, &k, &v, out);
+}
+
+static uint64_t lmdb_look_number(struct store *s)
+{
+    return mdb_txn_id(of(s)->look);
 }
 
 /* ---- the rest ---- */
@@ -371,6 +451,7 @@ static void lmdb_close(struct store *s)
 static const struct store_backend backend = {.apply = lmdb_apply,
                                              .look = lmdb_look,
                                              .look_end = lmdb_look_end,
+                                             .look_number = lmdb_look_number,
                                              .get = lmdb_get,
                                              .next = lmdb_next,
                                              .count = lmdb_count,

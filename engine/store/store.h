@@ -17,7 +17,9 @@
  *     puts: acknowledged outputs, a checkpoint) may use a tenth beyond, for a full store can't even forget
  * without room. (5) Failures of the world (ERR_IO, ERR_FULL) leave the store as it was after the last batch,
  * and are worth trying again: the disk may come back. ERR_STATE: these are not our bytes, or another
- * version's; it never mends itself.
+ * version's; it never mends itself. (6) On disk every record carries a checksum over its shelf, key and
+ * bytes; store_get and store_next answer ERR_STATE for one that is wrong. What else a disk can do to the
+ * file, file.h sees; the agent asks it before it opens a store.
  *
  * Any thread. Nothing here reads a clock. */
 #ifndef WEIR_STORE_STORE_H
@@ -40,7 +42,10 @@ enum store_shelf {
 };
 /* Values up to STORE_SMALL_BYTES (with keys up to 16) share pages; what grows by small steps is best cut so.
  */
-enum { STORE_KEY_MOST = 480, STORE_SMALL_BYTES = 2008, STORE_FORMAT = 1 };
+enum { STORE_KEY_MOST = 480, STORE_SMALL_BYTES = 2000, STORE_FORMAT = 2 };
+
+/* "meta", "journal" ... */
+const char *store_shelf_name(enum store_shelf shelf);
 
 struct store;
 struct store_options {
@@ -90,11 +95,13 @@ struct store_item {
 };
 int store_look(struct store *s, struct err *e); /* begins; ERR_IO: no store_look_end then */
 void store_look_end(struct store *s);
-/* ERR_NOT_FOUND. */
+/* Of the last transaction that this look sees: lmdb's number; 0: in memory. */
+uint64_t store_look_number(struct store *s);
+/* ERR_NOT_FOUND, ERR_IO, ERR_STATE. */
 int store_get(struct store *s, enum store_shelf shelf, const void *key, size_t key_len,
               struct store_item *out);
 /* The first item at or behind key (above: strictly behind) whose key begins with the first prefix_len bytes
- * of key. ERR_NOT_FOUND, ERR_IO. */
+ * of key. ERR_NOT_FOUND, ERR_IO, ERR_STATE. */
 int store_next(struct store *s, enum store_shelf shelf, const void *key, size_t key_len, size_t prefix_len,
                bool above, struct store_item *out);
 

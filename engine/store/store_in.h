@@ -11,6 +11,7 @@ struct store_backend {
     int (*apply)(struct store *s, const struct store_batch *b, struct err *e);
     int (*look)(struct store *s, struct err *e);
     void (*look_end)(struct store *s);
+    uint64_t (*look_number)(struct store *s); /* NULL: 0 */
     int (*get)(struct store *s, enum store_shelf shelf, const void *key, size_t key_len,
                struct store_item *out);
     int (*next)(struct store *s, enum store_shelf shelf, const void *key, size_t key_len, bool above,
@@ -28,6 +29,15 @@ struct store {
 
 int store_mem_open(struct store **out, const struct store_options *options, struct err *e);
 int store_lmdb_open(struct store **out, const struct store_options *options, struct err *e);
+
+/* On disk each value is followed by this, eight bytes, as the machine has them. */
+enum { STORE_SUM_BYTES = 8 };
+uint64_t store_sum(enum store_shelf shelf, const void *key, size_t key_len, const void *bytes, size_t len);
+bool store_sum_fits(enum store_shelf shelf, const void *key, size_t key_len, const void *bytes,
+                    size_t len_with_sum);
+/* A record beside the shelves that counts transactions, also over a compaction: file.c knows by it which of
+ * the two beginnings is newer. */
+#define STORE_SERIAL "serial"
 
 struct batch_op {
     enum store_shelf shelf;

@@ -5,8 +5,8 @@
  * fails, the condition's aggregators start anew with the event alone, and a chunk leaves: the previous batch
  * as expired, then the batch, stamped now; streaming: the batch as expired, then the event; (3) include puts
  * the event into the batch that ends, else it opens the next; (4) against an empty batch the event leaves as
- * expired and as current, and is not kept; (5) expired rows are always made, RESET never; (6) lookups find the
- * batch being collected; streaming: nothing. */
+ * expired and as current, and is not kept; (5) expired rows are always made, RESET never; (6) lookups find
+ * the batch being collected; streaming: nothing. */
 #include "engine/window/judge.h"
 
 struct expression_batch_plan {

@@ -10,8 +10,8 @@ struct external_time_plan {
     struct op_plan op;
     int64_t span_ms;
     int attribute;
-    size_t cell_at; /* of attribute in a row; it is a long there */
-    size_t text_at; /* window_look_ahead */
+    size_t cell_at;               /* of attribute in a row; it is a long there */
+    size_t text_at;               /* window_look_ahead */
     const struct kept_plan *kept; /* only these columns are held; NULL: rows */
 };
 struct external_time {
@@ -205,8 +205,9 @@ static struct queue *external_time_content(struct op *op)
 static void external_time_keep(struct op_plan *plan, struct kept_plan *kept)
 {
     struct kept_plan own;
-    bool fits = kept_plan_init(&own, plan->in) &&
-                kept_plan_add(&own, plan->in, (uint32_t)((struct external_time_plan *)(void *)plan)->attribute);
+    bool fits =
+        kept_plan_init(&own, plan->in) &&
+        kept_plan_add(&own, plan->in, (uint32_t)((struct external_time_plan *)(void *)plan)->attribute);
     for (uint32_t c = 0; fits && c < kept->count; c++)
         fits = kept_plan_add(&own, plan->in, kept->columns[c].index);
     if (!fits)

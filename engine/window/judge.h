@@ -36,7 +36,8 @@ void judge_close(struct judge *j, struct op *op);
 /* Attribute form: looks at the text in row. 1: it is new, and what is in the window wants to be fed again; 0:
  * as before; ERR_EVENT after expr_fail: null, or no bool expression. */
 int judge_read(struct judge *j, struct op *op, const struct row *row);
-/* kind: CURRENT adds to the aggregators, EXPIRED removes, RESET begins anew. Look at env->failed afterwards. */
+/* kind: CURRENT adds to the aggregators, EXPIRED removes, RESET begins anew. Look at env->failed
+ * afterwards. */
 bool judge_says(struct judge *j, struct op *op, struct row *current, struct row *first, struct row *last,
                 enum event_kind kind);
 /* Feeds all rows of q, in order. */

@@ -19,9 +19,10 @@ bool kept_plan_add(struct kept_plan *p, const struct schema *s, uint32_t index)
     if (p->count == KEPT_COLUMNS_MAX)
         return false;
     enum type type = s->attributes[index].type;
-    p->columns[p->count++] = (struct kept_column){.index = (uint16_t)index,
-                                                  .type = (uint8_t)type,
-                                                  .cell_at = (uint32_t)(row_cells_at(s->count) + index * sizeof(union cell))};
+    p->columns[p->count++] =
+        (struct kept_column){.index = (uint16_t)index,
+                             .type = (uint8_t)type,
+                             .cell_at = (uint32_t)(row_cells_at(s->count) + index * sizeof(union cell))};
     p->has_counted = p->has_counted || type == TYPE_STRING || type == TYPE_OBJECT;
     return true;
 }

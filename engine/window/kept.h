@@ -9,8 +9,8 @@
  * A row that leaves is shown as a ghost: a row of the window's schema in which only the kept columns are set.
  * It lies on the stack or in scratch, and nobody may ref it.
  *
- * As long as every value in the ring is of the type its column declares (odd is 0), and the selector takes it so,
- * what leaves is shown as bare cells instead (op_type.slide_cells).
+ * As long as every value in the ring is of the type its column declares (odd is 0), and the selector takes it
+ * so, what leaves is shown as bare cells instead (op_type.slide_cells).
  *
  * Values are counted (value_keep) while they are held. Single-threaded, as all of the engine. */
 #ifndef WEIR_WINDOW_KEPT_H

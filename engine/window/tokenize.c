@@ -1,5 +1,5 @@
-/* tokenize.c - #str:tokenize, #list:tokenize, #map:tokenize, #json:tokenize, #json:tokenizeAsObject (spec 20 sections 1, 4, 5, 6): an event
- * for each part of a value, the part appended to the event's own attributes.
+/* tokenize.c - #str:tokenize, #list:tokenize, #map:tokenize, #json:tokenize, #json:tokenizeAsObject (spec 20
+ * sections 1, 4, 5, 6): an event for each part of a value, the part appended to the event's own attributes.
  *
  * All events made of one chunk stay one chunk. A failing argument fails the event. No state. */
 #include "engine/expr/fn_json.h"
@@ -21,7 +21,8 @@ static const struct tokenize_plan *plan_of(const struct op *op)
     return (const struct tokenize_plan *)(const void *)op->plan;
 }
 
-static void part_add(const struct tokenize_plan *p, const struct event *e, struct batch *out, struct value first, struct value second)
+static void part_add(const struct tokenize_plan *p, const struct event *e, struct batch *out,
+                     struct value first, struct value second)
 {
     struct row *row = row_copy(e->row, (size_t)p->added, e->at_ms);
     row_set(row, e->row->count, first);
@@ -39,7 +40,8 @@ static bool is_repeated(const struct split *split, size_t at)
     return false;
 }
 
-static bool str_parts(const struct tokenize_plan *p, struct frame *f, const struct event *e, struct batch *out)
+static bool str_parts(const struct tokenize_plan *p, struct frame *f, const struct event *e,
+                      struct batch *out)
 {
     struct text *s = arg_text(p->call, f, 0);
     struct regex *r = s ? arg_regex(p->call, f, 1) : NULL;
@@ -54,7 +56,8 @@ static bool str_parts(const struct tokenize_plan *p, struct frame *f, const stru
 }
 
 /* The objects of all arguments; NULL after expr_fail. */
-static struct object **objects(const struct tokenize_plan *p, struct frame *f, bool (*is)(const struct object *), const char *what)
+static struct object **objects(const struct tokenize_plan *p, struct frame *f,
+                               bool (*is)(const struct object *), const char *what)
 {
     struct object **all = arena_array(f->env->scratch, (size_t)p->call->arg_count, sizeof(*all));
     for (int i = 0; i < p->call->arg_count; i++) {
@@ -62,7 +65,8 @@ static struct object **objects(const struct tokenize_plan *p, struct frame *f, b
         if (f->env->failed)
             return NULL;
         if (v.type != TYPE_OBJECT || !is(v.as.o)) {
-            expr_fail(f->env, "%s:tokenize: parameter %d is %s", what, i + 1, is_null(v) ? "null" : "something else");
+            expr_fail(f->env, "%s:tokenize: parameter %d is %s", what, i + 1,
+                      is_null(v) ? "null" : "something else");
             return NULL;
         }
         all[i] = v.as.o;
@@ -70,7 +74,8 @@ static struct object **objects(const struct tokenize_plan *p, struct frame *f, b
     return all;
 }
 
-static bool list_parts(const struct tokenize_plan *p, struct frame *f, const struct event *e, struct batch *out)
+static bool list_parts(const struct tokenize_plan *p, struct frame *f, const struct event *e,
+                       struct batch *out)
 {
     struct object **lists = objects(p, f, object_is_list, "list");
     if (!lists)
@@ -91,7 +96,8 @@ static bool list_parts(const struct tokenize_plan *p, struct frame *f, const str
     return true;
 }
 
-static bool map_parts(const struct tokenize_plan *p, struct frame *f, const struct event *e, struct batch *out)
+static bool map_parts(const struct tokenize_plan *p, struct frame *f, const struct event *e,
+                      struct batch *out)
 {
     struct object **maps = objects(p, f, object_is_map, "map");
     if (!maps)
@@ -117,7 +123,8 @@ static bool map_parts(const struct tokenize_plan *p, struct frame *f, const stru
     return true;
 }
 
-static struct value json_part(const struct tokenize_plan *p, struct frame *f, const struct json_node *n, bool is_element)
+static struct value json_part(const struct tokenize_plan *p, struct frame *f, const struct json_node *n,
+                              bool is_element)
 {
     if (p->as_object)
         return json_tree_value(f->env, n);
@@ -129,7 +136,8 @@ static struct value json_part(const struct tokenize_plan *p, struct frame *f, co
     return result_buf(f, &text);
 }
 
-static bool json_parts(const struct tokenize_plan *p, struct frame *f, const struct event *e, struct batch *out)
+static bool json_parts(const struct tokenize_plan *p, struct frame *f, const struct event *e,
+                       struct batch *out)
 {
     struct json_node *root = arg_json(p->call, f, 0);
     const struct json_path *path = root ? arg_path(p->call, f, 1) : NULL;
@@ -176,11 +184,12 @@ static int tokenize_push(struct op *op, const struct batch *in)
     return rc;
 }
 
-static const struct op_type tokenize_type = {.name = "tokenize", .size = sizeof(struct op), .push = tokenize_push};
+static const struct op_type tokenize_type = {
+    .name = "tokenize", .size = sizeof(struct op), .push = tokenize_push};
 
 /* The plan with its compiled arguments and the attributes it appends; NULL after reporting. */
-static struct tokenize_plan *plan_new(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec, const struct attribute *added, int count,
-                                      const struct schema **out)
+static struct tokenize_plan *plan_new(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec,
+                                      const struct attribute *added, int count, const struct schema **out)
 {
     struct expr *e = expr_new(c->arena, NULL, TYPE_NULL);
     e->name = call->name.text;
@@ -197,8 +206,8 @@ static struct tokenize_plan *plan_new(struct window_ctx *c, const struct ast_exp
     for (int i = 0; i < count; i++) {
         schema->attributes[c->in->count + (uint32_t)i] = added[i];
         if (schema_find(c->in, added[i].name) >= 0) {
-            diag_error(c->diags, call->op_span, "%s:%s adds the attribute '%s', and there is one already", call->space.text, call->name.text,
-                       added[i].name);
+            diag_error(c->diags, call->op_span, "%s:%s adds the attribute '%s', and there is one already",
+                       call->space.text, call->name.text, added[i].name);
             fine = false;
         }
     }
@@ -213,20 +222,23 @@ static struct tokenize_plan *plan_new(struct window_ctx *c, const struct ast_exp
 }
 
 /* The types of the first arguments; the rest may be anything the caller checked. */
-static bool args_are(struct window_ctx *c, const struct ast_expr *call, const struct tokenize_plan *p, int n, enum type type, const char *what)
+static bool args_are(struct window_ctx *c, const struct ast_expr *call, const struct tokenize_plan *p, int n,
+                     enum type type, const char *what)
 {
     if (p->call->args[n]->type == type)
         return true;
     return window_arg_wrong(c, call, n, what);
 }
 
-static struct op_plan *str_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec, const struct schema **out)
+static struct op_plan *str_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec,
+                                const struct schema **out)
 {
     static const struct attribute added[] = {{"token", TYPE_STRING}};
     if (!window_arg_count(c, call, 2, 3))
         return NULL;
     struct tokenize_plan *p = plan_new(c, call, ec, added, 1, out);
-    if (!p || !args_are(c, call, p, 0, TYPE_STRING, "must be a string") || !args_are(c, call, p, 1, TYPE_STRING, "must be a string"))
+    if (!p || !args_are(c, call, p, 0, TYPE_STRING, "must be a string") ||
+        !args_are(c, call, p, 1, TYPE_STRING, "must be a string"))
         return NULL;
     if (!window_arg_is(call, 1, TYPE_STRING)) {
         window_arg_wrong(c, call, 1, "must be a constant string");
@@ -240,7 +252,8 @@ static struct op_plan *str_plan(struct window_ctx *c, const struct ast_expr *cal
     return &p->op;
 }
 
-static struct op_plan *objects_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec, const struct schema **out, bool is_map)
+static struct op_plan *objects_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec,
+                                    const struct schema **out, bool is_map)
 {
     static const struct attribute of_list[] = {{"index", TYPE_INT}, {"value", TYPE_OBJECT}};
     static const struct attribute of_map[] = {{"key", TYPE_OBJECT}, {"value", TYPE_OBJECT}};
@@ -257,17 +270,20 @@ static struct op_plan *objects_plan(struct window_ctx *c, const struct ast_expr 
     return &p->op;
 }
 
-static struct op_plan *list_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec, const struct schema **out)
+static struct op_plan *list_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec,
+                                 const struct schema **out)
 {
     return objects_plan(c, call, ec, out, false);
 }
 
-static struct op_plan *map_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec, const struct schema **out)
+static struct op_plan *map_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec,
+                                const struct schema **out)
 {
     return objects_plan(c, call, ec, out, true);
 }
 
-static struct op_plan *json_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec, const struct schema **out, bool as_object)
+static struct op_plan *json_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec,
+                                 const struct schema **out, bool as_object)
 {
     const struct attribute added[] = {{"jsonElement", as_object ? TYPE_OBJECT : TYPE_STRING}};
     if (!window_arg_count(c, call, 2, 3))
@@ -280,7 +296,8 @@ static struct op_plan *json_plan(struct window_ctx *c, const struct ast_expr *ca
         return NULL;
     }
     p->flag = true;
-    if (!args_are(c, call, p, 1, TYPE_STRING, "must be a string") || (call->arg_count == 3 && !window_arg_bool(c, call, 2, &p->flag)))
+    if (!args_are(c, call, p, 1, TYPE_STRING, "must be a string") ||
+        (call->arg_count == 3 && !window_arg_bool(c, call, 2, &p->flag)))
         return NULL;
     if (bind_path(ec, p->call, call) < 0)
         return NULL;
@@ -289,12 +306,14 @@ static struct op_plan *json_plan(struct window_ctx *c, const struct ast_expr *ca
     return &p->op;
 }
 
-static struct op_plan *json_text_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec, const struct schema **out)
+static struct op_plan *json_text_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec,
+                                      const struct schema **out)
 {
     return json_plan(c, call, ec, out, false);
 }
 
-static struct op_plan *json_object_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec, const struct schema **out)
+static struct op_plan *json_object_plan(struct window_ctx *c, const struct ast_expr *call,
+                                        struct expr_ctx *ec, const struct schema **out)
 {
     return json_plan(c, call, ec, out, true);
 }

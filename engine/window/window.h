@@ -76,14 +76,16 @@ static inline struct row *window_hold(struct queue *q, const struct event *e)
     queue_add(q, e->row);
     return e->row;
 }
-/* Rows leave a long window when they are no longer in the near caches, and which ones leave next is known: they are brought near some events
- * before that, and a little later the first text in them. text_at: where its cell is in a row, 0: there is none. */
+/* Rows leave a long window when they are no longer in the near caches, and which ones leave next is known:
+ * they are brought near some events before that, and a little later the first text in them. text_at: where
+ * its cell is in a row, 0: there is none. */
 enum { LOOK_AHEAD = 8, LOOK_AHEAD_MIN = 64 };
 static inline __attribute__((always_inline)) void window_look_ahead(const struct queue *q, size_t text_at)
 {
     if (q->count < LOOK_AHEAD_MIN)
         return;
-    const char *far = (const char *)queue_at(q, 2 * LOOK_AHEAD), *near = (const char *)queue_at(q, LOOK_AHEAD);
+    const char *far = (const char *)queue_at(q, 2 * LOOK_AHEAD),
+               *near = (const char *)queue_at(q, LOOK_AHEAD);
     __builtin_prefetch(far, 1);
     __builtin_prefetch(far + text_at, 1);
     if (text_at)
@@ -111,7 +113,8 @@ static inline int window_emit(struct op *op, const struct batch *out)
 }
 
 /* What leaves k, into out; window_emit_kept lets it go. */
-static inline void window_expire_kept(struct op *op, struct kept *k, const struct kept_plan *p, struct batch *out, int64_t at_ms)
+static inline void window_expire_kept(struct op *op, struct kept *k, const struct kept_plan *p,
+                                      struct batch *out, int64_t at_ms)
 {
     struct row *ghost = ghost_scratch(op->env->scratch, p);
     kept_take(k, p, ghost);

@@ -62,6 +62,18 @@ survives_a_kill() {
     start_agent --state "$state" "$dir/plain.siddhi"
     found 'key 299' 999 1000 1000 && stop_agent
 }
+# A statement that was answered is on the disk.
+keeps_what_a_query_wrote() {
+    fresh_files
+    start_agent --state "$state" "$dir/plain.siddhi"
+    until_true logged 'ready: ' || return 1
+    timeout 20 "$WEIR" query --state "$state" Plain "select 'asked' as k, 5L as v insert into Latest" || return 1
+    kill_agent
+    start_agent --state "$state" "$dir/plain.siddhi"
+    until_true logged 'ready: ' || return 1
+    says 0 '"?n"?: ?701' "$WEIR" query --state "$state" Plain "from Latest select count() as n" || return 1
+    found asked 5 && stop_agent && says 0 "tables +[0-9]+ rows and keys, [0-9]+ bytes" "$WEIR" state inspect "$state"
+}
 # The journal makes the same changes again, and each is there once.
 counts_once_when_durable() {
     app Counter '@app:durable' >"$dir/counter.siddhi"
@@ -95,9 +107,40 @@ refuses_another_definition() {
     start_agent --state "$state" "$dir/plain.siddhi"
     until_true logged "table 'Latest' is in the store as" && until_true agent_ended && agent=
 }
+# Buckets that were open in memory are made again from the finer ones on disk.
+aggregates_go_on() {
+    cat >"$dir/sums.siddhi" <<APP
+@app:name('Sums')
+@source(type='file', file.uri='file:$dir/in.txt', mode='line', tailing='true', @map(type='json'))
+define stream S (k string, v long);
+@source(type='file', file.uri='file:$dir/ask.txt', mode='line', tailing='true', @map(type='json'))
+define stream Ask (k string);
+@store(type='lmdb') define aggregation Sums from S select k, sum(v) as t group by k aggregate every sec ... year;
+@sink(type='log', prefix='SUM', @map(type='json')) define stream Out (k string, t long);
+from Ask join Sums on Ask.k == Sums.k within 0L, 9000000000000L per "years" select Sums.k as k, Sums.t as t insert into Out;
+APP
+    fresh_files
+    echo '{"event":{"k":"a","v":5}}' >"$dir/in.txt"
+    start_agent --state "$state" "$dir/sums.siddhi"
+    until_true summed 5 || return 1
+    sleep 2.2
+    kill_agent
+    fresh_files
+    start_agent --state "$state" "$dir/sums.siddhi"
+    until_true summed 5 || return 1
+    echo '{"event":{"k":"a","v":7}}' >>"$dir/in.txt"
+    until_true summed 12 && stop_agent
+}
+summed() {
+    ask a
+    read -r -t 0.1 -u "$never"
+    logged "SUM.*\"a\",\"t\":$1\\b"
+}
 ok tables-need-a-folder needs_a_folder
 ok tables-survive-a-kill survives_a_kill
+ok tables-keep-what-a-query-wrote keeps_what_a_query_wrote
 ok tables-count-once-when-durable counts_once_when_durable
 ok tables-stay-when-the-text-changes stays_when_the_text_changes
+ok tables-aggregates-go-on aggregates_go_on
 ok tables-refuse-another-definition refuses_another_definition
 tally

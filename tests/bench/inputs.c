@@ -1,7 +1,8 @@
 /* inputs.c - writes the benchmarks' input as CSV into a folder (README.md tells what it is).
  *
  *     inputs FOLDER           ring.csv, ring1000.csv, even.csv, odd.csv, names.csv
- *     inputs FOLDER KEYS      keys-KEYS.csv: a million rows in which the keys take turns, in an order that looks like chance */
+ *     inputs FOLDER KEYS      keys-KEYS.csv: a million rows in which the keys take turns, in an order that
+ *                             looks like chance */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +41,8 @@ static void write_ring(unsigned keys, FILE *all, FILE *even, FILE *odd)
         FILE *files[] = {all, i % 2 ? odd : even};
         for (int k = 0; k < 2; k++)
             if (files[k])
-                fprintf(files[k], "k%u,%u.%02u,%d,%" PRId64 "\n", key, cents / 100, cents % 100, i, FIRST_MS + i);
+                fprintf(files[k], "k%u,%u.%02u,%d,%" PRId64 "\n", key, cents / 100, cents % 100, i,
+                        FIRST_MS + i);
     }
 }
 
@@ -51,7 +53,8 @@ static int write_keys(const char *folder, unsigned keys)
     FILE *file = begin(folder, name, "k,v,ts");
     state = 42;
     for (unsigned i = 0; i < ROUND; i++) {
-        unsigned key = (unsigned)((uint64_t)i * 7368787 % keys), cents = (unsigned)(draw() % 10000); /* a prime: every key comes */
+        /* a prime: every key comes */
+        unsigned key = (unsigned)((uint64_t)i * 7368787 % keys), cents = (unsigned)(draw() % 10000);
         fprintf(file, "k%u,%u.%02u,%" PRId64 "\n", key, cents / 100, cents % 100, FIRST_MS + i);
     }
     return ferror(file) | fclose(file);

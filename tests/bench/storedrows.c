@@ -1,7 +1,9 @@
-/* storedrows.c - a table of a million rows (or N) in a folder on disk: how long it takes to fill, how long until it is open again, what a lookup
- * by primary key, one by an index and a row of a whole scan cost. One JSON object a line. The folder is made and removed.
+/* storedrows.c - a table of a million rows (or N) in a folder on disk: how long it takes to fill, how long
+ * until it is open again, what a lookup by primary key, one by an index and a row of a whole scan cost. One
+ * JSON object a line. The folder is made and removed.
  *
- * Lookups come through a join, as events of a stream, so their time is all of an event's. Keys are asked in a scattered order. */
+ * Lookups come through a join, as events of a stream, so their time is all of an event's. Keys are asked in a
+ * scattered order. */
 #include "engine/engine.h"
 #include "engine/store/store.h"
 #include <stdio.h>
@@ -41,13 +43,15 @@ static void on_query(void *user, const char *name, int64_t at_ms, const struct b
 
 static struct app *open_app(struct store *store, struct err *e)
 {
-    static const char source[] = "@store(type='lmdb') @primaryKey('k') @index('g') define table T (k string, g long, v double);"
-                                 "define stream S (k string, g long, v double); define stream ByKey (k string, g long, v double);"
-                                 "define stream ByIndex (k string, g long, v double); define stream ByScan (k string, g long, v double);"
-                                 "from S insert into T;"
-                                 "@info(name='q') from ByKey join T on ByKey.k == T.k select T.v as v insert into O1;"
-                                 "@info(name='r') from ByIndex join T on ByIndex.g == T.g select T.v as v insert into O2;"
-                                 "@info(name='s') from ByScan join T on T.v < ByScan.v select T.v as v insert into O3;";
+    static const char source[] =
+        "@store(type='lmdb') @primaryKey('k') @index('g') define table T (k string, g long, v double);"
+        "define stream S (k string, g long, v double); define stream ByKey (k string, g long, v double);"
+        "define stream ByIndex (k string, g long, v double); define stream ByScan (k string, g long, v "
+        "double);"
+        "from S insert into T;"
+        "@info(name='q') from ByKey join T on ByKey.k == T.k select T.v as v insert into O1;"
+        "@info(name='r') from ByIndex join T on ByIndex.g == T.g select T.v as v insert into O2;"
+        "@info(name='s') from ByScan join T on T.v < ByScan.v select T.v as v insert into O3;";
     struct compile c;
     struct app_host host = {.query = on_query};
     engine_compile(&c, source, sizeof source - 1, NULL);
@@ -92,8 +96,9 @@ static void commit(struct app *app, struct store *store, struct err *e)
 
 static void report(const char *name, long count, double took_s, double cpu_s)
 {
-    printf("{\"bench\":\"stored-%s\",\"events\":%ld,\"found\":%ld,\"seconds\":%.4f,\"cpu_s\":%.4f,\"events_per_cpu_s\":%.0f,\"rss_kb\":%ld}\n", name, count,
-           found, took_s, cpu_s, (double)count / cpu_s, resident_kb());
+    printf("{\"bench\":\"stored-%s\",\"events\":%ld,\"found\":%ld,\"seconds\":%.4f,\"cpu_s\":%.4f,\"events_"
+           "per_cpu_s\":%.0f,\"rss_kb\":%ld}\n",
+           name, count, found, took_s, cpu_s, (double)count / cpu_s, resident_kb());
     found = 0;
 }
 
@@ -136,7 +141,8 @@ int main(int argc, char **argv)
     start_s = clock_s(CLOCK_MONOTONIC);
     start_cpu_s = clock_s(CLOCK_PROCESS_CPUTIME_ID);
     send_row(app, "ByScan", 1);
-    report("scanned-rows", rows, clock_s(CLOCK_MONOTONIC) - start_s, clock_s(CLOCK_PROCESS_CPUTIME_ID) - start_cpu_s);
+    report("scanned-rows", rows, clock_s(CLOCK_MONOTONIC) - start_s,
+           clock_s(CLOCK_PROCESS_CPUTIME_ID) - start_cpu_s);
     app_free(app);
     store_close(store);
     snprintf(file, sizeof file, "%s/data.mdb", folder);

@@ -1,7 +1,9 @@
-/* tablerows.c - what a row of a table with a primary key costs in memory and time: N rows (a million unless said) of a text key and a double. The text of the
- * key is told apart: bytes_per_row is what is left beside it. One JSON object a line.
+/* tablerows.c - what a row of a table with a primary key costs in memory and time: N rows (a million unless
+ * said) of a text key and a double. The text of the key is told apart: bytes_per_row is what is left beside
+ * it. One JSON object a line.
  *
- * Rows are made one by one and given up by the caller, so that the growth of what the app holds is the table alone. Linked with the engine. */
+ * Rows are made one by one and given up by the caller, so that the growth of what the app holds is the table
+ * alone. Linked with the engine. */
 #include "engine/engine.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +42,8 @@ static void send_row(struct app *app, long i)
 
 int main(int argc, char **argv)
 {
-    static const char source[] = "define stream S (k string, v double); @PrimaryKey('k') define table T (k string, v double); from S insert into T;";
+    static const char source[] = "define stream S (k string, v double); @PrimaryKey('k') define table T (k "
+                                 "string, v double); from S insert into T;";
     long rows = argc > 1 ? atol(argv[1]) : 1000000;
     struct compile c;
     struct err e;
@@ -59,9 +62,11 @@ int main(int argc, char **argv)
     for (long i = 1000; i < rows + 1000; i++)
         send_row(app, i);
     double took_s = cpu_s() - start_s;
-    double grown = (double)(resident_kb() - before_kb) * 1024.0 / (double)rows, text = 32; /* 12 + 15 + 1 bytes, in eights */
-    printf("{\"bench\":\"table-rows\",\"events\":%ld,\"cpu_s\":%.3f,\"events_per_cpu_s\":%.0f,\"rss_kb\":%ld,\"bytes_per_row\":%.1f}\n", rows, took_s,
-           (double)rows / took_s, resident_kb(), grown - text);
+    double grown = (double)(resident_kb() - before_kb) * 1024.0 / (double)rows,
+           text = 32; /* 12 + 15 + 1 bytes, in eights */
+    printf("{\"bench\":\"table-rows\",\"events\":%ld,\"cpu_s\":%.3f,\"events_per_cpu_s\":%.0f,\"rss_kb\":%ld,"
+           "\"bytes_per_row\":%.1f}\n",
+           rows, took_s, (double)rows / took_s, resident_kb(), grown - text);
     app_free(app);
     return 0;
 }

@@ -150,8 +150,7 @@ static void test_compare(void)
     CHECK(!difference("{\"streams\":{\"A\":[1.0000000001]}}", "{\"streams\":{\"A\":[1.0]}}"));
     CHECK(difference("{\"streams\":{\"A\":[1.00000001]}}", "{\"streams\":{\"A\":[1.0]}}") != NULL);
     CHECK(!difference("{\"results\":[[[1.0000001]]]}", "{\"results\":[[[1.0]]]}"));
-    CHECK(!difference("{\"results\":[[[1],[2]],null,[]]}",
-                      "{\"results\":[[[2],[1]],[],null]}"));
+    CHECK(!difference("{\"results\":[[[1],[2]],null,[]]}", "{\"results\":[[[2],[1]],[],null]}"));
     CHECK(difference("{\"results\":[[[1],[1]]]}", "{\"results\":[[[1],[2]]]}") != NULL);
     CHECK(!difference("{\"streams\":{\"A\":[{\"set\":[1,2]}]}}", "{\"streams\":{\"A\":[{\"set\":[2,1]}]}}"));
     CHECK(difference("{\"queries\":{}}", "{\"queries\":{\"q\":[1]}}") != NULL);

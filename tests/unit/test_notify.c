@@ -1,4 +1,5 @@
-/* test_notify.c - weir under systemd: ready, the watchdog fed in time, stopping, each as a datagram to NOTIFY_SOCKET. The test is systemd. */
+/* test_notify.c - weir under systemd: ready, the watchdog fed in time, stopping, each as a datagram to
+ * NOTIFY_SOCKET. The test is systemd. */
 #include "agent/notify.h"
 #include "tests/unit/check.h"
 #include <fcntl.h>
