@@ -431,8 +431,11 @@ int main(int argc, char **argv)
         wrong++;
     }
     double until = now_s() + 60;
-    while (!all_came() && now_s() < until)
+    for (long before = heard; !all_came() && now_s() < until; before = heard) { /* as long as it goes on */
         pause_us(20000);
+        if (before != heard)
+            until = now_s() + 60;
+    }
     pause_us(300000);
     kill(pid, SIGTERM);
     waitpid(pid, NULL, 0);
