@@ -24,6 +24,12 @@ int client_find(char path[CONTROL_PATH_BYTES], const char *socket, const char *s
         rc = err_set(e, ERR_INVALID, "%.300s is refused", config_file);
     else
         rc = control_path(path, c.control_socket, state ? state : c.state, e);
+    if (rc == 0 && !*path)
+        err_set(e, ERR_NOT_FOUND, "%s",
+                *c.control_socket
+                    ? "this configuration has no folder for state, and so no control socket; set "
+                      "\"control.socket\" to a path"
+                    : "this configuration has no control socket: \"control.socket\" is empty");
     config_fini(&c);
     return rc;
 }

@@ -1,27 +1,21 @@
 /* cmd_query.c - weir query: asks an agent that runs on this machine, over its control socket (answer.h tells
  * what is said there). */
 #include "agent/answer.h"
+#include "agent/client.h"
 #include "agent/cmd.h"
-#include "agent/config.h"
-#include "agent/control.h"
 #include "agent/jnode.h"
 #include "agent/texttable.h"
 #include "engine/base/diag.h"
-#include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
-enum { WAIT_S = 120, READ_BYTES = 64 * 1024, ARENA_BLOCK = 16 * 1024 };
+enum { ARENA_BLOCK = 16 * 1024 };
 
 struct asking {
     const char *app, *query;
     const char *socket, *state, *config_file; /* as named, or NULL */
     bool as_table;
 
-    int fd;
-    struct buf line; /* of the answer: what has come */
+    struct client client;
     struct texttable table;
     bool has_columns;
     int code; /* when is_done */
@@ -68,52 +62,24 @@ static int complain(const char *words)
 
 /* ---- there ---- */
 
-static int find_socket(const struct asking *a, char path[CONTROL_PATH_BYTES])
-{
-    struct config c;
-    struct err e = {0};
-    int code = CMD_OK;
-    if (a->socket) {
-        if (snprintf(path, CONTROL_PATH_BYTES, "%s", a->socket) >= CONTROL_PATH_BYTES)
-            return complain("the path of the socket is too long");
-        return CMD_OK;
-    }
-    config_init(&c);
-    if (a->config_file && config_read(&c, a->config_file) < 0)
-        code = CMD_BAD;
-    else if (control_path(path, c.control_socket, a->state ? a->state : c.state, &e) < 0)
-        code = complain(e.text);
-    else if (!*path)
-        code = complain(*c.control_socket
-                            ? "this configuration has no folder for state, and so no control socket; set "
-                              "\"control.socket\" to a path"
-                            : "this configuration has no control socket: \"control.socket\" is empty");
-    config_fini(&c);
-    return code;
-}
-
 static int call(struct asking *a)
 {
     char path[CONTROL_PATH_BYTES];
     struct err e = {0};
-    const struct timeval wait = {.tv_sec = WAIT_S};
-    int code = find_socket(a, path);
-    if (code != CMD_OK)
-        return code;
-    int rc = control_connect(path, &a->fd, &e);
+    int rc = client_find(path, a->socket, a->state, a->config_file, &e);
+    if (rc == ERR_INVALID)
+        return CMD_BAD; /* told already */
+    if (rc < 0 || !*path)
+        return complain(e.text);
+    rc = client_open(&a->client, path, &e);
     if (rc == ERR_NOT_FOUND)
         fprintf(stderr, "weir query: %s: it does not run, or has its control socket elsewhere\n", e.text);
     else if (rc < 0)
         return complain(e.text);
-    if (rc < 0)
-        return CMD_BAD;
-    setsockopt(a->fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
-    setsockopt(a->fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
-    return CMD_OK;
+    return rc < 0 ? CMD_BAD : CMD_OK;
 }
 
-/* What can't be sent is told by the answer, if there is one. */
-static int ask(struct asking *a)
+static void ask(struct asking *a)
 {
     struct buf line;
     buf_init(&line, SIZE_MAX);
@@ -121,17 +87,9 @@ static int ask(struct asking *a)
     jnode_print_text(a->app, strlen(a->app), &line);
     buf_add_str(&line, ",\"query\":");
     jnode_print_text(a->query, strlen(a->query), &line);
-    buf_add_str(&line, "}\n");
-    for (size_t sent = 0; sent < line.len;) {
-        ssize_t n = send(a->fd, line.bytes + sent, line.len - sent, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            break;
-        sent += (size_t)n;
-    }
+    buf_add_char(&line, '}');
+    client_say(&a->client, line.bytes, line.len);
     buf_fini(&line);
-    return CMD_OK;
 }
 
 /* ---- and back ---- */
@@ -249,66 +207,32 @@ static int take_line(struct asking *a, const char *line, size_t len)
     return code;
 }
 
-static int take_lines(struct asking *a)
-{
-    size_t from = 0;
-    int code = CMD_OK;
-    while (code == CMD_OK && !a->is_done) {
-        const char *line = a->line.bytes + from;
-        const char *end = memchr(line, '\n', a->line.len - from);
-        if (!end)
-            break;
-        code = take_line(a, line, (size_t)(end - line));
-        from += (size_t)(end - line) + 1;
-    }
-    if (from) {
-        memmove(a->line.bytes, a->line.bytes + from, a->line.len - from);
-        a->line.len -= from;
-    }
-    return code;
-}
-
 static int hear(struct asking *a)
 {
     int code = CMD_OK;
-    buf_init(&a->line, CONTROL_ANSWER_BYTES + READ_BYTES);
     while (code == CMD_OK && !a->is_done) {
-        char *room = buf_reserve(&a->line, READ_BYTES);
-        if (!room) {
-            code = complain("the agent's answer has a line without an end");
-            break;
-        }
-        ssize_t n = recv(a->fd, room, READ_BYTES, 0);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-            code = complain("the agent does not answer");
-        else if (n <= 0)
-            code = complain("the agent hung up before it had answered: is it being stopped?");
-        else
-            a->line.len += (size_t)n;
-        if (n > 0)
-            code = take_lines(a);
+        const char *line;
+        size_t len;
+        struct err e = {0};
+        code = client_hear(&a->client, &line, &len, &e) < 0 ? complain(e.text) : take_line(a, line, len);
     }
-    buf_fini(&a->line);
     return code == CMD_OK ? a->code : code;
 }
 
 int cmd_query(int argc, char **argv)
 {
-    struct asking a = {.fd = -1};
+    struct asking a = {.client = {.fd = -1}};
     int code = read_options(&a, argc, argv);
     if (code == CMD_OK)
         code = call(&a);
     if (code != CMD_OK)
         return code;
     texttable_init(&a.table);
-    code = ask(&a);
-    if (code == CMD_OK)
-        code = hear(&a);
+    ask(&a);
+    code = hear(&a);
     if (code == CMD_OK && a.has_columns)
         texttable_print(&a.table, stdout);
     texttable_fini(&a.table);
-    close(a.fd);
+    client_close(&a.client);
     return code;
 }
