@@ -138,6 +138,11 @@ static void order_forget(struct partitioner *o)
 
 /* ---- what a checkpoint must write ---- */
 
+const struct text *partition_key(const struct partition *p)
+{
+    return p->key;
+}
+
 void partition_touch(struct partition *p)
 {
     struct partitioner *o = p->owner;

@@ -4,13 +4,15 @@
  * behind it, even when it is due before. live: one heap over all operators by (moment, order of coming in);
  * each fires with the clock at its moment. playback: the clock jumps first; then the schedulers in order of
  * creation. A scheduler serves all instances of one operator (keys of a partition), in order of their oldest
- * request. In both an operator whose turn it is fires all it has due, also what it asks for meanwhile; then
+ * request; of those with equal ones only the first in the order of the language's hash map of keys gets its turn,
+ * the others when the clock is set next, be it to the same moment. In both an operator whose turn it is fires all it has due, also what it asks for meanwhile; then
  * it comes in again with what is left. Operators without a scheduler (triggers, cron) live by the live rules
  * in playback too: the clock halts at their moments. */
 #include "engine/base/log.h"
+#include "engine/base/utf8.h"
 #include "engine/run/app.h"
 
-enum { FIRST_DUES = 2, FIRST_HEAP = 4 };
+enum { FIRST_DUES = 2, FIRST_HEAP = 4, FIRST_BUCKETS = 16 };
 
 struct op_timers {
     struct op *op;
@@ -21,10 +23,13 @@ struct op_timers {
     uint64_t order; /* of coming in */
     bool runs;      /* it fires now: requests come in afterwards */
     bool repeats;   /* and keep the order */
+    bool aside; /* its turn is over, or has not come: it stands in timers.aside until the clock's next move */
+    uint32_t round; /* of timers, when it came in */
 };
 struct heap {
     struct op_timers **list;
     uint32_t count, cap;
+    uint32_t buckets; /* of the hash map of keys with requests: it never shrinks */
 };
 struct timers {
     struct app *app;
@@ -32,6 +37,8 @@ struct timers {
     struct heap live;
     struct heap *schedulers; /* playback */
     uint32_t scheduler_count;
+    struct heap aside;
+    uint32_t round; /* counts the turns of schedulers of keys */
 };
 
 struct timers *timers_new(struct app *app)
@@ -49,6 +56,7 @@ void timers_free(struct timers *t)
         mem_free(t->schedulers[i].list);
     mem_free(t->schedulers);
     mem_free(t->live.list);
+    mem_free(t->aside.list);
     mem_free(t);
 }
 
@@ -132,16 +140,39 @@ static bool has_scheduler(const struct op *op)
 static struct heap *heap_of(const struct op *op)
 {
     struct timers *t = op->app->timers;
+    if (op->timers && op->timers->aside)
+        return &t->aside;
     return has_scheduler(op) ? &t->schedulers[op->plan->scheduler] : &t->live;
 }
 
-static void come_in(struct op_timers *o)
+static bool is_of_key(const struct op *op)
+{
+    return op->query && op->query->partition;
+}
+
+/* The map of keys grows when one comes in, and more than three quarters of its buckets' number were in. */
+static void map_grow(struct heap *h, uint32_t count)
+{
+    if (!h->buckets)
+        h->buckets = FIRST_BUCKETS;
+    while (count > h->buckets / 4 * 3)
+        h->buckets *= 2;
+}
+
+/* stays: it has been in the map of keys all the time. */
+static void come_in(struct op_timers *o, bool stays)
 {
     int64_t due_ms = o->dues[o->head], now_ms = op_now(o->op);
-    o->at_ms = due_ms < now_ms && !has_scheduler(o->op) ? now_ms : due_ms;
-    if (!o->repeats)
-        o->order = o->op->app->timers->order++;
-    heap_add(heap_of(o->op), o);
+    struct timers *t = o->op->app->timers;
+    struct heap *h = heap_of(o->op);
+    bool has = has_scheduler(o->op);
+    o->at_ms = due_ms < now_ms && !has ? now_ms : due_ms;
+    if (!o->repeats && !(stays && has))
+        o->order = t->order++;
+    o->round = t->round;
+    if (has && !stays)
+        map_grow(h, h->count);
+    heap_add(h, o);
 }
 
 void timer_request(struct op *op, int64_t due_ms)
@@ -154,7 +185,7 @@ void timer_request(struct op *op, int64_t due_ms)
     }
     ring_add(o, due_ms);
     if (!o->runs && o->place < 0)
-        come_in(o);
+        come_in(o, false);
 }
 
 void timer_repeat(struct op *op, int64_t due_ms)
@@ -168,9 +199,9 @@ void timer_cancel(struct op *op)
     struct op_timers *o = op->timers;
     if (!o)
         return;
-    op->timers = NULL;
     if (o->place >= 0)
         heap_remove(heap_of(op), o);
+    op->timers = NULL;
     mem_free(o->dues);
     mem_free(o);
 }
@@ -208,7 +239,7 @@ static void run(struct app *app, struct heap *h, struct op_timers *o)
     }
     o->runs = false;
     if (o->count > 0)
-        come_in(o);
+        come_in(o, true);
     o->repeats = false;
 }
 
@@ -222,12 +253,65 @@ static __attribute__((noinline)) void advance_live(struct app *app, int64_t now_
     }
 }
 
+static uint32_t bucket_of(const struct heap *h, const struct op_timers *o)
+{
+    const struct text *key = partition_key(o->op->query->partition);
+    uint32_t hash = (uint32_t)utf8_java_hash(key->bytes, key->len);
+    return (hash ^ hash >> 16) & (h->buckets - 1);
+}
+
+/* The map is walked bucket by bucket; in a bucket, the newest first. */
+static bool is_walked_before(const struct heap *h, const struct op_timers *a, const struct op_timers *b)
+{
+    uint32_t x = bucket_of(h, a), y = bucket_of(h, b);
+    return x != y ? x < y : a->order > b->order;
+}
+
+static void put_aside(struct timers *t, struct heap *h, struct op_timers *o)
+{
+    heap_remove(h, o);
+    o->aside = true;
+    heap_add(&t->aside, o);
+}
+
+static void take_back(struct timers *t, struct heap *h, struct op_timers *o)
+{
+    heap_remove(&t->aside, o);
+    o->aside = false;
+    heap_add(h, o);
+}
+
+/* One turn of a scheduler of keys: of those whose oldest requests are equal, one. */
+static void advance_keys(struct app *app, struct heap *h)
+{
+    struct timers *t = app->timers;
+    uint32_t round = ++t->round;
+    while (h->count && h->list[0]->at_ms <= app->env.now_ms) {
+        int64_t at_ms = h->list[0]->at_ms;
+        struct op_timers *first = NULL;
+        while (h->count && h->list[0]->at_ms == at_ms) {
+            struct op_timers *o = h->list[0];
+            put_aside(t, h, o);
+            if (o->round != round && (!first || is_walked_before(h, o, first)))
+                first = o;
+        }
+        if (!first)
+            continue;
+        take_back(t, h, first);
+        run(app, h, first);
+    }
+    while (t->aside.count)
+        take_back(t, h, t->aside.list[0]);
+}
+
 static void advance_schedulers(struct app *app)
 {
     struct timers *t = app->timers;
     for (uint32_t i = 0; i < t->scheduler_count; i++) {
         struct heap *h = &t->schedulers[i];
-        while (h->count && h->list[0]->at_ms <= app->env.now_ms)
+        if (h->count && is_of_key(h->list[0]->op))
+            advance_keys(app, h);
+        while (h->count && !is_of_key(h->list[0]->op) && h->list[0]->at_ms <= app->env.now_ms)
             run(app, h, h->list[0]);
     }
 }
