@@ -204,7 +204,7 @@ static void found_merged(const struct aggregation *a, int unit, const struct fou
         int64_t event_start_ms = unit_start(p->units[unit].unit, row_event_start(p, in->rows[i]));
         bucket_add_row(&merged, row_get(in->rows[i], 0).as.l, event_start_ms, in->rows[i]);
     }
-    struct row **rows = bucket_rows(&merged, a->op.env->scratch);
+    struct row **rows = bucket_rows_merged(&merged, a->op.env->scratch, false);
     for (uint32_t i = 0; i < merged.count; i++)
         found_add(out, output_row(a, rows[i]));
     bucket_fini(&merged);
@@ -215,7 +215,7 @@ static void found_memory(const struct aggregation *a, const struct bucket *memor
                          int64_t end_ms, struct found *in)
 {
     const struct aggregate_plan *p = a->plan;
-    struct row **rows = bucket_rows(memory, a->op.env->scratch);
+    struct row **rows = bucket_rows_merged(memory, a->op.env->scratch, true);
     for (uint32_t i = 0; i < memory->count; i++) {
         int64_t at_ms = p->by ? row_event_start(p, rows[i]) : row_get(rows[i], 0).as.l;
         if (at_ms >= start_ms && at_ms < end_ms)

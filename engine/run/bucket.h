@@ -53,6 +53,8 @@ void bucket_add_event(struct bucket *b, int64_t start_ms, int64_t event_start_ms
 void bucket_add_row(struct bucket *b, int64_t start_ms, int64_t event_start_ms, const struct row *row);
 /* The rows in the order the language shows them (that of a hash map), in scratch; they stay the bucket's. */
 struct row **bucket_rows(const struct bucket *b, struct arena *scratch);
+/* As bucket_rows, for one that others were merged into; has_start: its start is part of a group's key. */
+struct row **bucket_rows_merged(const struct bucket *b, struct arena *scratch, bool has_start);
 /* As bucket_rows; they are the caller's now and the bucket is empty. */
 struct row **bucket_take_rows(struct bucket *b, struct arena *scratch, uint32_t *count);
 void bucket_save(const struct bucket *b, struct writer *w);
