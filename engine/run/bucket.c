@@ -7,7 +7,7 @@ enum { FIRST_ROWS = 4, JAVA_FIRST_BUCKETS = 16, LIMIT_KEY_BYTES = 1 << 20 };
 
 void bucket_init(struct bucket *b, const struct bucket_layout *layout)
 {
-    *b = (struct bucket){.layout = layout};
+    *b = (struct bucket){.layout = layout, .java_buckets = JAVA_FIRST_BUCKETS};
 }
 
 void bucket_fini(struct bucket *b)
@@ -89,6 +89,8 @@ static struct row *bucket_need(struct bucket *b, int64_t start_ms, int64_t event
     const struct bucket_layout *l = b->layout;
     uint32_t hash = key_hash(l, event_start_ms, keys);
     *fresh = false;
+    while (b->count > b->java_buckets / 4 * 3)
+        b->java_buckets *= 2;
     for (uint32_t at = hash & (b->slot_count - 1); b->slot_count && b->slots[at];
          at = (at + 1) & (b->slot_count - 1)) {
         uint32_t place = b->slots[at] - 1;
@@ -309,10 +311,10 @@ struct row **bucket_rows(const struct bucket *b, struct arena *scratch)
     return rows_in_order(b, scratch, buckets_for(b->count), false);
 }
 
-/* The language's maps of states grow one entry later than others. */
+/* The language's maps of states grow when they are asked, and not when something is put in. */
 struct row **bucket_rows_merged(const struct bucket *b, struct arena *scratch, bool has_start)
 {
-    return rows_in_order(b, scratch, buckets_for(b->count ? b->count - 1 : 0), has_start);
+    return rows_in_order(b, scratch, b->java_buckets, has_start);
 }
 
 struct row **bucket_take_rows(struct bucket *b, struct arena *scratch, uint32_t *count)

@@ -41,6 +41,7 @@ struct bucket {
     uint32_t *hashes;
     uint32_t *slots; /* row + 1; 0: free */
     uint32_t count, cap, slot_count;
+    uint32_t java_buckets; /* of the language's hash map */
 };
 
 void bucket_init(struct bucket *b, const struct bucket_layout *layout);
