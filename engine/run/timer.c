@@ -21,6 +21,7 @@ struct op_timers {
     int place;      /* in its heap, or -1 */
     int64_t at_ms;  /* its moment there */
     uint64_t order; /* of coming in */
+    uint64_t entry; /* into the language's map of keys */
     bool runs;      /* it fires now: requests come in afterwards */
     bool repeats;   /* and keep the order */
     bool aside; /* its turn is over, or has not come: it stands in timers.aside until the clock's next move */
@@ -169,6 +170,8 @@ static void come_in(struct op_timers *o, bool stays)
     o->at_ms = due_ms < now_ms && !has ? now_ms : due_ms;
     if (!o->repeats && !(stays && has))
         o->order = t->order++;
+    if (has && !stays)
+        o->entry = o->order;
     o->round = t->round;
     if (has && !stays)
         map_grow(h, h->count);
@@ -192,6 +195,12 @@ void timer_repeat(struct op *op, int64_t due_ms)
 {
     timer_request(op, due_ms);
     op->timers->repeats = true;
+}
+
+void timer_enter(struct op *op)
+{
+    if (op->timers)
+        op->timers->entry = op->app->timers->order++;
 }
 
 void timer_cancel(struct op *op)
@@ -243,28 +252,18 @@ static void run(struct app *app, struct heap *h, struct op_timers *o)
     o->repeats = false;
 }
 
-static __attribute__((noinline)) void advance_live(struct app *app, int64_t now_ms)
-{
-    struct heap *h = &app->timers->live;
-    while (h->count && h->list[0]->at_ms <= now_ms) {
-        if (h->list[0]->at_ms > app->env.now_ms)
-            app->env.now_ms = h->list[0]->at_ms;
-        run(app, h, h->list[0]);
-    }
-}
-
-static uint32_t bucket_of(const struct heap *h, const struct op_timers *o)
+static uint32_t bucket_of(uint32_t buckets, const struct op_timers *o)
 {
     const struct text *key = partition_key(o->op->query->partition);
     uint32_t hash = (uint32_t)utf8_java_hash(key->bytes, key->len);
-    return (hash ^ hash >> 16) & (h->buckets - 1);
+    return (hash ^ hash >> 16) & (buckets - 1);
 }
 
 /* The map is walked bucket by bucket; in a bucket, the newest first. */
-static bool is_walked_before(const struct heap *h, const struct op_timers *a, const struct op_timers *b)
+static bool is_walked_before(uint32_t buckets, const struct op_timers *a, const struct op_timers *b)
 {
-    uint32_t x = bucket_of(h, a), y = bucket_of(h, b);
-    return x != y ? x < y : a->order > b->order;
+    uint32_t x = bucket_of(buckets, a), y = bucket_of(buckets, b);
+    return x != y ? x < y : a->entry > b->entry;
 }
 
 static void put_aside(struct timers *t, struct heap *h, struct op_timers *o)
@@ -281,6 +280,42 @@ static void take_back(struct timers *t, struct heap *h, struct op_timers *o)
     heap_add(h, o);
 }
 
+/* One moment of a window for which the language asks once for all keys: they take turns as the map is walked. */
+static void run_keys(struct app *app, struct heap *h, const struct op_plan *plan, int64_t at_ms)
+{
+    struct timers *t = app->timers;
+    struct heap size = {0};
+    while (h->count && h->list[0]->at_ms == at_ms)
+        put_aside(t, h, h->list[0]);
+    map_grow(&size, t->aside.count - 1);
+    for (struct op_timers *first = NULL;; first = NULL) {
+        for (uint32_t i = 0; i < t->aside.count; i++) {
+            struct op_timers *o = t->aside.list[i];
+            if (o->op->plan == plan && (!first || is_walked_before(size.buckets, o, first)))
+                first = o;
+        }
+        if (!first)
+            break;
+        take_back(t, h, first);
+        run(app, h, first);
+    }
+    while (t->aside.count)
+        take_back(t, h, t->aside.list[0]);
+}
+
+static __attribute__((noinline)) void advance_live(struct app *app, int64_t now_ms)
+{
+    struct heap *h = &app->timers->live;
+    while (h->count && h->list[0]->at_ms <= now_ms) {
+        if (h->list[0]->at_ms > app->env.now_ms)
+            app->env.now_ms = h->list[0]->at_ms;
+        if (UNLIKELY(h->list[0]->op->type->own_moments && is_of_key(h->list[0]->op)))
+            run_keys(app, h, h->list[0]->op->plan, h->list[0]->at_ms);
+        else
+            run(app, h, h->list[0]);
+    }
+}
+
 /* One turn of a scheduler of keys: of those whose oldest requests are equal, one. */
 static void advance_keys(struct app *app, struct heap *h)
 {
@@ -292,7 +327,7 @@ static void advance_keys(struct app *app, struct heap *h)
         while (h->count && h->list[0]->at_ms == at_ms) {
             struct op_timers *o = h->list[0];
             put_aside(t, h, o);
-            if (o->round != round && (!first || is_walked_before(h, o, first)))
+            if (o->round != round && (!first || is_walked_before(h->buckets, o, first)))
                 first = o;
         }
         if (!first)
@@ -375,6 +410,39 @@ static void waiting_add(struct op *op, void *user)
     w->all[w->count++] = op->timers && op->timers->place >= 0 ? op->timers : NULL;
 }
 
+static bool has_entry(const struct op_timers *o)
+{
+    return o && o->entry != o->order && is_of_key(o->op);
+}
+
+/* Behind the rest, when there are any. */
+static void entries_save(const struct waiting *list, struct writer *w)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < list->count; i++)
+        count += has_entry(list->all[i]);
+    if (!count)
+        return;
+    write_count(w, count);
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (!has_entry(list->all[i]))
+            continue;
+        write_u32(w, i);
+        write_i64(w, (int64_t)list->all[i]->entry);
+    }
+}
+
+static void entries_load(const struct waiting *list, struct reader *r)
+{
+    size_t count = r->at < r->end ? read_count(r, UINT32_MAX / 2) : 0;
+    for (size_t i = 0; i < count && !r->failed; i++) {
+        uint32_t number = read_u32(r);
+        uint64_t entry = (uint64_t)read_i64(r);
+        if (number < list->count && list->all[number])
+            list->all[number]->entry = entry;
+    }
+}
+
 void timers_save(struct timers *t, struct writer *w)
 {
     struct waiting list = {0};
@@ -391,6 +459,7 @@ void timers_save(struct timers *t, struct writer *w)
         write_i64(w, list.all[i]->at_ms);
         write_i64(w, (int64_t)list.all[i]->order);
     }
+    entries_save(&list, w);
     mem_free(list.all);
 }
 
@@ -413,8 +482,9 @@ int timers_load(struct timers *t, struct reader *r)
         if (number >= list.count || !list.all[number])
             continue;
         list.all[number]->at_ms = at_ms;
-        list.all[number]->order = was;
+        list.all[number]->order = list.all[number]->entry = was;
     }
+    entries_load(&list, r);
     mem_free(list.all);
     t->order = order > t->order ? order : t->order;
     heap_mend(&t->live);
