@@ -240,13 +240,15 @@ static int find_stored(struct aggregation *a, int unit, int64_t start_ms, int64_
     return rc;
 }
 
-static void find_open(const struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms,
-                      struct bucket *memory, struct found *in)
+/* What is open is not a partition's: its queries find nothing there. */
+static void find_open(const struct aggregation *a, const struct aggregate_lookup *l, int unit,
+                      int64_t start_ms, int64_t end_ms, struct bucket *memory, struct found *in)
 {
     int64_t since_ms;
     if (!open_since(a, unit, &since_ms) || (!a->plan->by && end_ms <= since_ms))
         return;
-    merge_open(a, unit, since_ms, memory);
+    if (!l->in_partition)
+        merge_open(a, unit, since_ms, memory);
     found_memory(a, memory, start_ms, end_ms, in);
 }
 
@@ -302,7 +304,7 @@ int aggregate_lookup_rows(const struct lookup *lookup, struct app *app, struct f
     if (rc == 0)
         rc = found_filter(l, l->before, f, slots, &in);
     if (rc == 0) {
-        find_open(a, unit, start_ms, end_ms, &memory, &in);
+        find_open(a, l, unit, start_ms, end_ms, &memory, &in);
         make_output(a, unit, &in, &out);
         rc = found_filter(l, l->on, f, slots, &out);
     }
