@@ -218,13 +218,11 @@ struct scope pattern_scope(struct pattern_names *names)
                           .user = names};
 }
 
-/* Does it look at events in ways that don't pass resolve: eventTimestamp(e1), f(*), in a table? */
+/* Does it look at events in ways that don't pass resolve: eventTimestamp(e1), f(*)? */
 static bool looks_at_all(const struct ast_expr *e)
 {
     if (!e)
         return false;
-    if (e->kind == AST_IN)
-        return true;
     if (e->kind == AST_CALL &&
         (e->star || (e->arg_count && e->name.text && strcmp(e->name.text, "eventTimestamp") == 0)))
         return true;
@@ -235,9 +233,26 @@ static bool looks_at_all(const struct ast_expr *e)
     return looks_at_all(e->left) || looks_at_all(e->right);
 }
 
+static const struct ast_expr *find_in(const struct ast_expr *e)
+{
+    if (!e || e->kind == AST_IN)
+        return e;
+    const struct ast_expr *found = find_in(e->left);
+    found = found ? found : find_in(e->right);
+    for (const struct ast_expr *a = e->args; a && !found; a = a->next)
+        found = find_in(a);
+    return found;
+}
+
 struct expr *pattern_condition(struct pattern_build *b, struct pattern_names *names,
                                const struct ast_expr *condition)
 {
+    const struct ast_expr *in = find_in(condition);
+    if (in) {
+        diag_error(b->p->diags, in->span, "'in' can't stand in a condition of a pattern");
+        diag_hint(b->p->diags, "put it into a query before, and let the pattern read what that one puts out");
+        return NULL;
+    }
     struct scope scope = pattern_scope(names);
     struct expr_ctx c = plan_expr_ctx(b->p, &scope, b->plan->nodes[names->own].aggs);
     if (looks_at_all(condition)) {
