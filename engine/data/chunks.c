@@ -8,7 +8,7 @@
 #ifdef WEIR_DEBUG
 enum { CHUNK_LEAST = 64, CHUNK_MOST = 512, END_BITS = 6, WINDOW = 64 };
 #else
-enum { CHUNK_LEAST = 2048, CHUNK_MOST = 64 * 1024, END_BITS = 13, WINDOW = 64 };
+enum { CHUNK_LEAST = 6 * 1024, CHUNK_MOST = 64 * 1024, END_BITS = 13, WINDOW = 64 };
 #endif
 
 static size_t chunk_len(const unsigned char *p, size_t len)

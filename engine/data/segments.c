@@ -12,6 +12,8 @@ enum { SEGMENT_BYTES = 64, SEGMENT_ENTRIES = 8, SLACK_BYTES = 64 };
 enum { SEGMENT_BYTES = 64 * 1024, SEGMENT_ENTRIES = 8192, SLACK_BYTES = SEGMENT_BYTES };
 #endif
 
+enum { AT_A_TIME = 64 };
+
 /* The segment being filled. */
 struct filling {
     struct segments *s;
@@ -137,17 +139,29 @@ static void save_place(struct filling *f, uint32_t place)
     s->at[place] = f->now;
 }
 
+static void save_places(struct filling *f, const uint32_t *places, uint32_t count)
+{
+    for (int step = 0; f->owner->near && step < 3; step++)
+        for (uint32_t i = 0; i < count; i++)
+            f->owner->near(f->owner->user, places[i], step);
+    for (uint32_t i = 0; i < count; i++)
+        save_place(f, places[i]);
+}
+
 static void save_dirty(struct filling *f, uint32_t count)
 {
     struct segments *s = f->s;
+    uint32_t places[AT_A_TIME];
     for (uint32_t word = 0; word < s->room / 64; word++) {
         uint64_t bits = s->dirty[word];
+        uint32_t n = 0;
         s->dirty[word] = 0;
         for (; bits; bits &= bits - 1) {
             uint32_t place = word * 64 + (uint32_t)__builtin_ctzll(bits);
             if (place < count)
-                save_place(f, place);
+                places[n++] = place;
         }
+        save_places(f, places, n);
     }
     fill_end(f);
 }
@@ -207,9 +221,15 @@ static void clean(struct filling *f, uint32_t count)
     struct segments *s = f->s;
     if (!choose(s, f->written + SLACK_BYTES))
         return;
-    for (uint32_t i = 0; i < count; i++)
+    uint32_t places[AT_A_TIME], n = 0;
+    for (uint32_t i = 0; i < count; i++) {
         if (s->at[i] && s->list[s->at[i] - 1].is_cleaned)
-            save_place(f, i);
+            places[n++] = i;
+        if (n == AT_A_TIME || i + 1 == count) {
+            save_places(f, places, n);
+            n = 0;
+        }
+    }
     fill_end(f);
     drop_dead(s);
 }

@@ -47,11 +47,26 @@ struct segments {
 struct segments_owner {
     void *user;
     void (*write)(void *user, struct writer *w, uint32_t place);
+    /* write comes soon. Called for some places at a time, first with step 0 for all of them, then 1 and 2: brings
+     * near what is at the place, what that points at, and what that points at. May be NULL. */
+    void (*near)(void *user, uint32_t place, int step);
     /* All of the reader must be taken. False: it can't be one. Places come once each, in any order. */
     bool (*read)(void *user, struct reader *r, uint32_t place);
     /* Before the first read. May be NULL. False: not so many. */
     bool (*begin)(void *user, uint32_t count);
 };
+
+/* Of an entry's row. */
+static inline void segments_near_row(const struct row *row, int step)
+{
+    if (step < 2) {
+        __builtin_prefetch(row);
+        return;
+    }
+    for (uint32_t i = 0; i < row->count; i++)
+        if (row->types[i] == TYPE_STRING)
+            __builtin_prefetch(row_cells(row)[i].s);
+}
 
 /* What stands at place changed; in bookkeeping of its own, for *s may be NULL. Of this app's worker. */
 void segments_widen(struct segments *s, uint32_t place);

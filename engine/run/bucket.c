@@ -310,17 +310,20 @@ struct row **bucket_take_rows(struct bucket *b, struct arena *scratch, uint32_t 
 
 /* ---- state ---- */
 
+static void near_entry(void *user, uint32_t place, int step)
+{
+    segments_near_row(((const struct bucket *)user)->rows[place], step);
+}
+
 static void write_entry(void *user, struct writer *w, uint32_t place)
 {
     const struct bucket *b = user;
-    if (place + 4 < b->count)
-        __builtin_prefetch(b->rows[place + 4]);
     write_row(w, b->rows[place]);
 }
 
 void bucket_save(struct bucket *b, struct writer *w)
 {
-    segments_save(&b->saved, w, b->count, &(struct segments_owner){.user = b, .write = write_entry});
+    segments_save(&b->saved, w, b->count, &(struct segments_owner){.user = b, .write = write_entry, .near = near_entry});
 }
 
 static bool row_fits(const struct bucket_layout *l, const struct row *row)

@@ -229,12 +229,24 @@ struct saving { /* or loading */
     struct value *keys; /* of the group being read */
 };
 
+static void near_group(void *user, uint32_t place, int step)
+{
+    const struct saving *s = user;
+    const struct group *group = s->g->all[place];
+    if (step == 0) {
+        __builtin_prefetch(group);
+    } else if (step == 1) {
+        __builtin_prefetch(group->agg);
+        for (int k = 0; k < s->g->key_count; k++)
+            if (group->keys[k].type == TYPE_STRING)
+                __builtin_prefetch(group->keys[k].as.s);
+    }
+}
+
 static void write_group(void *user, struct writer *w, uint32_t place)
 {
     const struct saving *s = user;
     struct group *group = s->g->all[place];
-    if (place + 4 < s->g->count)
-        __builtin_prefetch(s->g->all[place + 4]);
     for (int k = 0; k < s->g->key_count; k++)
         write_value(w, group->keys[k]);
     write_varint(w, (uint64_t)group->number << 1 | (group->marks & GROUP_USED));
@@ -277,7 +289,7 @@ void groups_save(struct groups *g, const struct agg_layout *l, struct writer *w)
 {
     struct saving s = {.g = g, .l = l};
     write_u32(w, g->next_number);
-    segments_save(&g->saved, w, g->count, &(struct segments_owner){.user = &s, .write = write_group});
+    segments_save(&g->saved, w, g->count, &(struct segments_owner){.user = &s, .write = write_group, .near = near_group});
 }
 
 /* Those that were read, without holes when not all were. */

@@ -14,6 +14,7 @@
  *   chain   = reference; then count, rows
  *   row     = reference; then the row, leaning on the one of its slot before it
  */
+#include "engine/data/segments.h"
 #include "engine/run/app.h"
 #include "engine/run/pattern.h"
 
@@ -131,13 +132,33 @@ static void save_partial(struct saving *s, const struct partial *p)
     }
 }
 
+/* Brings near what is going to be written: first the partials, then their rows, then the texts there. */
+static void near_partials(const struct pattern_plan *plan, struct partial *const *some, int count)
+{
+    for (int i = 0; i < count; i++)
+        __builtin_prefetch(some[i]);
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < plan->node_count; k++)
+            if (some[i]->slots[k].row)
+                __builtin_prefetch(some[i]->slots[k].row); /* or its chain */
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < plan->node_count; k++)
+            if (!plan->is_chain[k] && some[i]->slots[k].row)
+                segments_near_row(some[i]->slots[k].row, 2);
+}
+
 static void save_list(struct saving *s, const struct wait_list *l)
 {
+    enum { AT_A_TIME = 64 };
+    struct partial *some[AT_A_TIME];
     write_count(s->w, l->count);
-    for (const struct wait *x = l->first; x; x = x->next) {
-        if (x->next)
-            __builtin_prefetch(x->next->partial);
-        save_partial(s, x->partial);
+    for (const struct wait *x = l->first; x;) {
+        int count = 0;
+        for (; x && count < AT_A_TIME; x = x->next)
+            some[count++] = x->partial;
+        near_partials(pattern_plan_of(s->m), some, count);
+        for (int i = 0; i < count; i++)
+            save_partial(s, some[i]);
     }
 }
 

@@ -180,6 +180,12 @@ static void write_entry(void *user, struct writer *w, const struct java_entry *e
     write_i64(w, x->delta);
 }
 
+static void near_entry(void *user, const struct java_entry *e, int step)
+{
+    (void)user;
+    segments_near_row(((const struct entry *)e)->row, step);
+}
+
 static struct java_entry *read_entry(void *user, struct reader *r)
 {
     struct row *row = read_row(r);
@@ -193,7 +199,7 @@ static struct java_entry *read_entry(void *user, struct reader *r)
     return &x->in_map;
 }
 
-static const struct java_map_owner entries = {.write = write_entry, .read = read_entry};
+static const struct java_map_owner entries = {.write = write_entry, .near = near_entry, .read = read_entry};
 
 static void frequent_save(const struct op *op, struct writer *w)
 {

@@ -141,12 +141,19 @@ struct saving { /* or loading */
     const struct java_map_owner *owner;
 };
 
+static void near_entry(void *user, uint32_t place, int step)
+{
+    const struct saving *s = user;
+    const struct java_entry *e = s->m->all[place];
+    __builtin_prefetch(step == 0 ? (const void *)e : e->key);
+    if (step > 0 && s->owner->near)
+        s->owner->near(s->owner->user, e, step);
+}
+
 static void write_entry(void *user, struct writer *w, uint32_t place)
 {
     const struct saving *s = user;
     const struct java_entry *e = s->m->all[place];
-    if (place + 4 < s->m->count)
-        __builtin_prefetch(s->m->all[place + 4]);
     write_bytes(w, e->key, e->len);
     write_varint(w, e->order);
     s->owner->write(s->owner->user, w, e);
@@ -212,7 +219,7 @@ void java_map_save(struct java_map *m, struct writer *w, const struct java_map_o
 {
     struct saving s = {m, owner};
     write_varint(w, m->next_order);
-    segments_save(&m->saved, w, m->count, &(struct segments_owner){.user = &s, .write = write_entry});
+    segments_save(&m->saved, w, m->count, &(struct segments_owner){.user = &s, .write = write_entry, .near = near_entry});
 }
 
 void java_map_load(struct java_map *m, struct reader *r, const struct java_map_owner *owner)

@@ -28,6 +28,8 @@ struct java_map {
 struct java_map_owner {
     void *user;
     void (*write)(void *user, struct writer *w, const struct java_entry *e); /* what lies behind e */
+    /* As segments_owner.near, of what lies behind e; step 1 and 2. May be NULL. */
+    void (*near)(void *user, const struct java_entry *e, int step);
     /* A new entry, with what write wrote. NULL: it can't be one. */
     struct java_entry *(*read)(void *user, struct reader *r);
 };

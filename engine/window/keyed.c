@@ -152,12 +152,19 @@ struct queue *keyed_content(const struct keyed *k, struct op *op)
 
 /* ---- state ---- */
 
+static void near_entry(void *user, uint32_t place, int step)
+{
+    const struct keyed *k = user;
+    const struct keyed_entry *x = k->all[place];
+    __builtin_prefetch(step == 0 ? (const void *)x : x->key);
+    if (step > 0)
+        segments_near_row(x->row, step);
+}
+
 static void write_entry(void *user, struct writer *w, uint32_t place)
 {
     const struct keyed *k = user;
     const struct keyed_entry *x = k->all[place];
-    if (place + 4 < k->count)
-        __builtin_prefetch(k->all[place + 4]);
     write_bytes(w, x->key, x->len);
     write_varint(w, x->order);
     write_row(w, x->row);
@@ -225,7 +232,7 @@ static void forget_all(struct keyed *k)
 void keyed_save(struct keyed *k, struct writer *w)
 {
     write_varint(w, k->next_order);
-    segments_save(&k->saved, w, k->count, &(struct segments_owner){.user = k, .write = write_entry});
+    segments_save(&k->saved, w, k->count, &(struct segments_owner){.user = k, .write = write_entry, .near = near_entry});
 }
 
 void keyed_load(struct keyed *k, struct reader *r)

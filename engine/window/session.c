@@ -308,6 +308,8 @@ static int session_due(struct op *op, int64_t due_ms)
 static void save_session(const struct session *s, struct writer *w)
 {
     queue_save(&s->rows, w);
+    if (!s->rows.count)
+        return;
     write_u32(w, (uint32_t)s->cursor);
     write_i64(w, s->start_ms);
     write_i64(w, s->end_ms);
@@ -316,6 +318,8 @@ static void save_session(const struct session *s, struct writer *w)
 static void load_session(struct session *s, struct reader *r)
 {
     queue_load(&s->rows, r);
+    if (!s->rows.count)
+        return;
     s->cursor = (int32_t)read_u32(r);
     s->start_ms = read_i64(r);
     s->end_ms = read_i64(r);
@@ -331,6 +335,17 @@ static void write_container(void *user, struct writer *w, const struct java_entr
     save_session(&c->previous, w);
 }
 
+/* Sessions are mostly short: their newest rows. */
+static void near_container(void *user, const struct java_entry *e, int step)
+{
+    const struct queue *q = &((const struct container *)e)->current.rows;
+    (void)user;
+    if (step == 1 && q->count)
+        __builtin_prefetch(&q->ring[q->head]);
+    for (uint32_t i = q->count > 4 ? q->count - 4 : 0; step == 2 && i < q->count; i++)
+        segments_near_row(queue_at(q, i), 1);
+}
+
 static struct java_entry *read_container(void *user, struct reader *r)
 {
     struct container *c = container_new();
@@ -340,7 +355,7 @@ static struct java_entry *read_container(void *user, struct reader *r)
     return &c->in_map;
 }
 
-static const struct java_map_owner containers = {.write = write_container, .read = read_container};
+static const struct java_map_owner containers = {.write = write_container, .near = near_container, .read = read_container};
 
 static void session_save(const struct op *op, struct writer *w)
 {
