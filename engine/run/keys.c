@@ -1,0 +1,155 @@
+/* keys.c - see keys.h. */
+#include "engine/run/keys.h"
+
+enum { FIRST_SLOTS = 16, CACHE_LINE = 64, LINES_NEAR = 10 };
+/* A guess is tried from TRUSTED on; a wrong one costs more than a right one gains. */
+enum { TRUSTED = 32, TRUST_MOST = 64, TRUST_LOST = 8 };
+
+uint32_t keys_hash(struct text *text)
+{
+    uint32_t hash = text_hash(text);
+    hash ^= hash >> 16;
+    hash *= 0x85EBCA6Bu;
+    hash ^= hash >> 13;
+    hash *= 0xC2B2AE35u;
+    return hash ^ hash >> 16;
+}
+
+void keys_init(struct keys *k, size_t bytes)
+{
+    ASSERT(bytes >= sizeof(struct keyed));
+    *k = (struct keys){.slot_mask = FIRST_SLOTS - 1, .slots = mem_array(FIRST_SLOTS, sizeof(uint32_t))};
+    blocks_init(&k->blocks, bytes);
+}
+
+void keys_fini(struct keys *k)
+{
+    const struct blocks *b = &k->blocks;
+    for (uint32_t i = blocks_next(b, 0); i < blocks_end(b); i = blocks_next(b, i + 1))
+        value_drop(value_text(((struct keyed *)blocks_at(b, i))->text));
+    blocks_fini(&k->blocks);
+    mem_free(k->slots);
+    *k = (struct keys){0};
+}
+
+static void slot_put(struct keys *k, const struct keyed *key)
+{
+    uint32_t at = key->hash & k->slot_mask;
+    while (k->slots[at])
+        at = (at + 1) & k->slot_mask;
+    k->slots[at] = (key->hash & ~k->places) | (key->place + 1);
+}
+
+/* The index anew, with room for more keys and for higher places. */
+static void widen(struct keys *k)
+{
+    const struct blocks *b = &k->blocks;
+    uint32_t slots = k->slot_mask + 1;
+    if (b->count > slots / 4 * 3) {
+        ASSERT(slots <= UINT32_MAX / 4);
+        slots *= 2;
+    }
+    while (k->places <= blocks_end(b)) {
+        ASSERT(k->places < UINT32_MAX);
+        k->places = k->places * 2 + 1;
+    }
+    mem_free(k->slots);
+    k->slots = mem_array(slots, sizeof(*k->slots));
+    k->slot_mask = slots - 1;
+    for (uint32_t i = blocks_next(b, 0); i < blocks_end(b); i = blocks_next(b, i + 1))
+        slot_put(k, blocks_at(b, i));
+}
+
+struct keyed *keys_add(struct keys *k, struct text *text, uint32_t hash)
+{
+    uint32_t place;
+    struct keyed *key = blocks_new(&k->blocks, &place);
+    memset(key, 0, k->blocks.bytes);
+    key->text = value_keep(value_text(text)).as.s;
+    key->hash = hash;
+    key->place = place;
+    if (UNLIKELY(k->blocks.count > (k->slot_mask + 1) / 4 * 3 || blocks_end(&k->blocks) > k->places))
+        widen(k);
+    else
+        slot_put(k, key);
+    return key;
+}
+
+/* Later slots of the run move back, so that no marks are left. */
+void keys_remove(struct keys *k, struct keyed *key)
+{
+    uint32_t mask = k->slot_mask, at = key->hash & mask;
+    while ((k->slots[at] & k->places) != key->place + 1)
+        at = (at + 1) & mask;
+    k->slots[at] = 0;
+    for (uint32_t next = (at + 1) & mask; k->slots[next]; next = (next + 1) & mask) {
+        const struct keyed *other = blocks_at(&k->blocks, (k->slots[next] & k->places) - 1);
+        uint32_t home = other->hash & mask;
+        if (((next - home) & mask) < ((next - at) & mask))
+            continue;
+        k->slots[at] = k->slots[next];
+        k->slots[next] = 0;
+        at = next;
+    }
+    if (k->last == key)
+        k->last = NULL;
+    value_drop(value_text(key->text));
+    blocks_free(&k->blocks, key->place);
+}
+
+/* All of it is going to be used. */
+static inline __attribute__((always_inline)) void bring_near(const struct keys *k, const struct keyed *key)
+{
+    const char *at = (const char *)key;
+    size_t lines = (k->blocks.bytes + CACHE_LINE - 1) / CACHE_LINE;
+    if (lines > LINES_NEAR)
+        lines = LINES_NEAR;
+    for (size_t i = 0; i < lines; i++)
+        __builtin_prefetch(at + i * CACHE_LINE, 1);
+}
+
+struct keyed *keys_find(const struct keys *k, struct text *text, uint32_t hash)
+{
+    const uint32_t mask = k->slot_mask, others = ~k->places;
+    uint32_t slot;
+    for (uint32_t at = hash & mask; (slot = k->slots[at]) != 0; at = (at + 1) & mask) {
+        if ((slot ^ hash) & others)
+            continue;
+        struct keyed *key = blocks_at(&k->blocks, (slot & k->places) - 1);
+        bring_near(k, key);
+        if (LIKELY(key->hash == hash) && LIKELY(text_equal(key->text, text)))
+            return key;
+    }
+    return NULL;
+}
+
+struct keyed *keys_guess(const struct keys *k, struct text *text, uint32_t hash)
+{
+    if (k->trust >= TRUSTED && k->expected) {
+        struct keyed *key = blocks_find(&k->blocks, k->expected - 1);
+        if (LIKELY(key && key->hash == hash) && LIKELY(text_equal(key->text, text)))
+            return key;
+    }
+    return keys_find(k, text, hash);
+}
+
+void keys_note(struct keys *k, struct keyed *key)
+{
+    struct keyed *last = k->last;
+    if (k->expected == key->place + 1)
+        k->trust += k->trust < TRUST_MOST;
+    else {
+        k->trust -= k->trust < TRUST_LOST ? k->trust : TRUST_LOST;
+        if (last)
+            last->follower = key->place + 1;
+    }
+    k->last = key;
+    k->expected = key->follower;
+    if (k->trust < TRUSTED || !k->expected)
+        return;
+    const struct keyed *next = blocks_find(&k->blocks, k->expected - 1), *far = NULL;
+    if (LIKELY(next && next->follower))
+        far = blocks_find(&k->blocks, next->follower - 1);
+    if (LIKELY(far != NULL))
+        bring_near(k, far);
+}
