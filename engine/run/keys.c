@@ -15,6 +15,48 @@ uint32_t keys_hash(struct text *text)
     return hash ^ hash >> 16;
 }
 
+static void text_set(struct keyed *key, struct text *text)
+{
+    if (text->len <= KEY_NEAR) {
+        memcpy(key->text.near, text->bytes, text->len);
+        key->text.near[KEY_NEAR] = (char)text->len;
+    } else {
+        key->text.far = value_keep(value_text(text)).as.s;
+        key->text.near[KEY_NEAR] = (char)KEY_FAR;
+    }
+}
+
+static void text_drop(struct keyed *key)
+{
+    if ((uint8_t)key->text.near[KEY_NEAR] == KEY_FAR)
+        value_drop(value_text(key->text.far));
+}
+
+static inline uint64_t word_at(const char *p)
+{
+    uint64_t w;
+    memcpy(&w, p, sizeof(w));
+    return w;
+}
+
+/* As text_equal: by words that may overlap. */
+static inline bool is_of(const struct keyed *key, const struct text *text)
+{
+    const size_t len = text->len;
+    const char *near = key->text.near;
+    if (len > KEY_NEAR)
+        return (uint8_t)near[KEY_NEAR] == KEY_FAR && text_equal(key->text.far, text);
+    if ((uint8_t)near[KEY_NEAR] != len)
+        return false;
+    if (len >= sizeof(uint64_t))
+        return word_at(near) == word_at(text->bytes) &&
+               word_at(near + len - 8) == word_at(text->bytes + len - 8);
+    if (len >= sizeof(uint32_t))
+        return text_word(near) == text_word(text->bytes) &&
+               text_word(near + len - 4) == text_word(text->bytes + len - 4);
+    return text_head(text_word(near) ^ text_word(text->bytes), len) == 0;
+}
+
 void keys_init(struct keys *k, size_t bytes)
 {
     ASSERT(bytes >= sizeof(struct keyed));
@@ -26,7 +68,7 @@ void keys_fini(struct keys *k)
 {
     const struct blocks *b = &k->blocks;
     for (uint32_t i = blocks_next(b, 0); i < blocks_end(b); i = blocks_next(b, i + 1))
-        value_drop(value_text(((struct keyed *)blocks_at(b, i))->text));
+        text_drop(blocks_at(b, i));
     blocks_fini(&k->blocks);
     mem_free(k->slots);
     *k = (struct keys){0};
@@ -65,7 +107,7 @@ struct keyed *keys_add(struct keys *k, struct text *text, uint32_t hash)
     uint32_t place;
     struct keyed *key = blocks_new(&k->blocks, &place);
     memset(key, 0, k->blocks.bytes);
-    key->text = value_keep(value_text(text)).as.s;
+    text_set(key, text);
     key->hash = hash;
     key->place = place;
     if (UNLIKELY(k->blocks.count > (k->slot_mask + 1) / 4 * 3 || blocks_end(&k->blocks) > k->places))
@@ -93,7 +135,7 @@ void keys_remove(struct keys *k, struct keyed *key)
     }
     if (k->last == key)
         k->last = NULL;
-    value_drop(value_text(key->text));
+    text_drop(key);
     blocks_free(&k->blocks, key->place);
 }
 
@@ -117,7 +159,7 @@ struct keyed *keys_find(const struct keys *k, struct text *text, uint32_t hash)
             continue;
         struct keyed *key = blocks_at(&k->blocks, (slot & k->places) - 1);
         bring_near(k, key);
-        if (LIKELY(key->hash == hash) && LIKELY(text_equal(key->text, text)))
+        if (LIKELY(key->hash == hash) && LIKELY(is_of(key, text)))
             return key;
     }
     return NULL;
@@ -127,7 +169,7 @@ struct keyed *keys_guess(const struct keys *k, struct text *text, uint32_t hash)
 {
     if (k->trust >= TRUSTED && k->expected) {
         struct keyed *key = blocks_find(&k->blocks, k->expected - 1);
-        if (LIKELY(key && key->hash == hash) && LIKELY(text_equal(key->text, text)))
+        if (LIKELY(key && key->hash == hash) && LIKELY(is_of(key, text)))
             return key;
     }
     return keys_find(k, text, hash);

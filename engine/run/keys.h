@@ -8,7 +8,8 @@
  * and as long as that proves right, the next key is found without the index, and the one behind it is brought
  * near meanwhile.
  *
- * Laws: (1) one block a text; (2) texts are held counted; (3) a block doesn't move. Owned by a partition;
+ * Laws: (1) one block a text; (2) a short text is in the block itself, a long one held counted; (3) a block
+ * doesn't move. Owned by a partition;
  * single-threaded. */
 #ifndef WEIR_RUN_KEYS_H
 #define WEIR_RUN_KEYS_H
@@ -16,8 +17,13 @@
 #include "engine/base/blocks.h"
 #include "engine/data/value.h"
 
+enum { KEY_NEAR = 15, KEY_FAR = 255 };
 struct keyed {
-    struct text *text;
+    union {
+        char near[KEY_NEAR +
+                  1]; /* the text, when it is no longer than that; behind it its length, or KEY_FAR */
+        struct text *far;
+    } text;
     uint32_t hash, place; /* of the text, spread; of the block */
     uint32_t follower;    /* place + 1 of the key that came after this one, the last time; 0: not known */
     uint32_t mark;        /* its owner's */
@@ -33,6 +39,13 @@ struct keys {
 
 void keys_init(struct keys *k, size_t bytes); /* of a block */
 void keys_fini(struct keys *k);               /* of all keys the owner has ended what lies behind keyed */
+/* The bytes of its text. */
+static inline const char *keyed_text(const struct keyed *key, size_t *len)
+{
+    const uint8_t near_len = (uint8_t)key->text.near[KEY_NEAR];
+    *len = near_len == KEY_FAR ? key->text.far->len : near_len;
+    return near_len == KEY_FAR ? key->text.far->bytes : key->text.near;
+}
 struct keyed *keys_add(struct keys *k, struct text *text,
                        uint32_t hash); /* it isn't in; zeroed but for keyed */
 void keys_remove(struct keys *k, struct keyed *key);

@@ -335,8 +335,9 @@ static void order_make(struct partitioner *o)
         buckets *= 2;
     o->ordered = partitions_list(o);
     for (uint32_t i = 0; i < count; i++) {
-        const struct text *text = o->ordered[i]->key.text;
-        uint32_t hash = (uint32_t)utf8_java_hash(text->bytes, text->len);
+        size_t len;
+        const char *text = keyed_text(&o->ordered[i]->key, &len);
+        uint32_t hash = (uint32_t)utf8_java_hash(text, len);
         list[i] = (struct in_bucket){(hash ^ hash >> 16) & (buckets - 1), o->ordered[i]};
     }
     qsort(list, count, sizeof(*list), compare_buckets);
@@ -558,7 +559,9 @@ void partition_each_op(struct op *op, void (*visit)(struct op *op, void *user), 
 static void save_key(const struct partition *p, struct writer *w)
 {
     const struct partitioner *o = p->owner;
-    write_bytes(w, p->key.text->bytes, p->key.text->len);
+    size_t len;
+    const char *text = keyed_text(&p->key, &len);
+    write_bytes(w, text, len);
     if (o->plan->purges)
         write_i64(w, use_of(p)->last_ms);
     for (int q = 0; q < o->plan->query_count; q++)
