@@ -74,32 +74,58 @@ void keys_fini(struct keys *k)
     *k = (struct keys){0};
 }
 
+/* What stands where a key was: no place. */
+static inline uint32_t mark_of(const struct keys *k)
+{
+    return ~k->places;
+}
+
 static void slot_put(struct keys *k, const struct keyed *key)
 {
     uint32_t at = key->hash & k->slot_mask;
-    while (k->slots[at])
+    while (k->slots[at] & k->places)
         at = (at + 1) & k->slot_mask;
+    k->mark_count -= k->slots[at] != 0;
     k->slots[at] = (key->hash & ~k->places) | (key->place + 1);
 }
 
-/* The index anew, with room for more keys and for higher places. */
-static void widen(struct keys *k)
+/* The index anew, without marks, half of it empty, for all places there are. */
+static void index_make(struct keys *k)
 {
     const struct blocks *b = &k->blocks;
-    uint32_t slots = k->slot_mask + 1;
-    if (b->count > slots / 4 * 3) {
+    uint32_t slots = FIRST_SLOTS;
+    while (slots / 2 < b->count) {
         ASSERT(slots <= UINT32_MAX / 4);
         slots *= 2;
     }
     while (k->places <= blocks_end(b)) {
-        ASSERT(k->places < UINT32_MAX);
+        ASSERT(k->places < UINT32_MAX / 2); /* bits for a mark are left over */
         k->places = k->places * 2 + 1;
     }
     mem_free(k->slots);
     k->slots = mem_array(slots, sizeof(*k->slots));
     k->slot_mask = slots - 1;
+    k->mark_count = 0;
     for (uint32_t i = blocks_next(b, 0); i < blocks_end(b); i = blocks_next(b, i + 1))
         slot_put(k, blocks_at(b, i));
+}
+
+/* An empty slot behind it says that nobody looks further; else a mark stands where it was. */
+static void slot_clear(struct keys *k, const struct keyed *key)
+{
+    uint32_t mask = k->slot_mask, at = key->hash & mask;
+    while ((k->slots[at] & k->places) != key->place + 1)
+        at = (at + 1) & mask;
+    if (k->slots[(at + 1) & mask]) {
+        k->slots[at] = mark_of(k);
+        k->mark_count++;
+        return;
+    }
+    k->slots[at] = 0;
+    for (at = (at - 1) & mask; k->slots[at] == mark_of(k); at = (at - 1) & mask) {
+        k->slots[at] = 0;
+        k->mark_count--;
+    }
 }
 
 struct keyed *keys_add(struct keys *k, struct text *text, uint32_t hash)
@@ -110,33 +136,23 @@ struct keyed *keys_add(struct keys *k, struct text *text, uint32_t hash)
     text_set(key, text);
     key->hash = hash;
     key->place = place;
-    if (UNLIKELY(k->blocks.count > (k->slot_mask + 1) / 4 * 3 || blocks_end(&k->blocks) > k->places))
-        widen(k);
+    if (UNLIKELY(k->blocks.count + k->mark_count > (k->slot_mask + 1) / 4 * 3 ||
+                 blocks_end(&k->blocks) > k->places))
+        index_make(k);
     else
         slot_put(k, key);
     return key;
 }
 
-/* Later slots of the run move back, so that no marks are left. */
 void keys_remove(struct keys *k, struct keyed *key)
 {
-    uint32_t mask = k->slot_mask, at = key->hash & mask;
-    while ((k->slots[at] & k->places) != key->place + 1)
-        at = (at + 1) & mask;
-    k->slots[at] = 0;
-    for (uint32_t next = (at + 1) & mask; k->slots[next]; next = (next + 1) & mask) {
-        const struct keyed *other = blocks_at(&k->blocks, (k->slots[next] & k->places) - 1);
-        uint32_t home = other->hash & mask;
-        if (((next - home) & mask) < ((next - at) & mask))
-            continue;
-        k->slots[at] = k->slots[next];
-        k->slots[next] = 0;
-        at = next;
-    }
+    slot_clear(k, key);
     if (k->last == key)
         k->last = NULL;
     text_drop(key);
     blocks_free(&k->blocks, key->place);
+    if (k->slot_mask >= FIRST_SLOTS && k->blocks.count < k->slot_mask / 8)
+        index_make(k);
 }
 
 /* All of it is going to be used. */
@@ -155,7 +171,7 @@ struct keyed *keys_find(const struct keys *k, struct text *text, uint32_t hash)
     const uint32_t mask = k->slot_mask, others = ~k->places;
     uint32_t slot;
     for (uint32_t at = hash & mask; (slot = k->slots[at]) != 0; at = (at + 1) & mask) {
-        if ((slot ^ hash) & others)
+        if (((slot ^ hash) & others) || UNLIKELY(!(slot & k->places)))
             continue;
         struct keyed *key = blocks_at(&k->blocks, (slot & k->places) - 1);
         bring_near(k, key);

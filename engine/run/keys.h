@@ -30,8 +30,10 @@ struct keyed {
 };
 struct keys {
     struct blocks blocks;
-    uint32_t *slots;            /* place + 1, under the upper bits of the hash; 0: empty */
+    /* place + 1, under the upper bits of the hash. No place: 0, empty; else a mark that one was there */
+    uint32_t *slots;
     uint32_t slot_mask, places; /* slots less one; the bits of a slot that are a place */
+    uint32_t mark_count;
     struct keyed *last;         /* that was asked for; NULL: none, or gone */
     uint32_t expected;          /* its follower */
     uint32_t trust;             /* how well that has gone */
