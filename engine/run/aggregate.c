@@ -9,7 +9,7 @@
 
 struct table *aggregation_table(const struct aggregation *a, int unit)
 {
-    return a->op.app->tables[a->plan->units[unit].table->number];
+    return op_app(&a->op)->tables[a->plan->units[unit].table->number];
 }
 
 static void open_at(struct aggregation *a, int unit, int64_t at_ms)

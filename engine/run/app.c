@@ -69,9 +69,10 @@ static void items_open(struct app *app)
     app->partitions = mem_array((size_t)partitions + 1, sizeof(struct op *));
     for (const struct plan_item *i = app->plan->items; i; i = i->next) {
         if (i->query) {
-            struct query *q = query_new(app, i->query, NULL, NULL);
+            struct query *q = mem_alloc(query_bytes(i->query, NULL));
+            query_init(q, app, i->query, NULL, NULL);
             app->queries[app->query_count++] = q;
-            query_subscribe(q);
+            query_subscribe(q, app);
         } else {
             app->partitions[app->partition_count++] = partition_new(app, i->partition);
         }
@@ -131,8 +132,10 @@ void app_free(struct app *app)
         op_free(app->triggers[i]);
     for (int i = app->partition_count; i > 0; i--)
         partition_free(app->partitions[i - 1]);
-    for (int i = app->query_count; i > 0; i--)
-        query_free(app->queries[i - 1], NULL);
+    for (int i = app->query_count; i > 0; i--) {
+        query_fini(app->queries[i - 1]);
+        mem_free(app->queries[i - 1]);
+    }
     for (int i = 0; i < app->plan->aggregation_count; i++)
         aggregation_free(app->aggregations[i]);
     for (int i = 0; i < app->plan->window_count; i++) {

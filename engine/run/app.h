@@ -25,10 +25,9 @@ struct stream {
 };
 
 struct query {
-    struct app *app;
     const struct plan_query *plan;
     struct partition *partition; /* or NULL */
-    struct op **ops;             /* by op_plan.index */
+    struct op *ops[];            /* by op_plan.index */
 };
 
 struct timers; /* timer.c */
@@ -65,6 +64,12 @@ struct app {
     uint32_t store_number;     /* its keys begin with it */
 };
 
+/* An operator's app. */
+static inline struct app *op_app(const struct op *op)
+{
+    return (struct app *)(void *)((char *)op->env - offsetof(struct app, env));
+}
+
 /* stream.c */
 struct stream *stream_new(struct app *app, const struct plan_element *plan);
 void stream_free(struct stream *s);
@@ -85,13 +90,16 @@ static inline void stream_look(const struct stream *s, const struct event *e)
 void stream_failed_one(struct stream *s, const struct event *e);
 void stream_failed(struct stream *s, const struct batch *b);
 void stream_too_deep(struct stream *s);
-/* query.c: one running copy. Its receivers are subscribed by the caller with query_subscribe. Operators that
- * model (or NULL) has are not made but taken from it. */
-struct query *query_new(struct app *app, const struct plan_query *plan, struct partition *partition,
-                        const struct query *model);
-void query_subscribe(struct query *q);
+/* query.c: one running copy, in query_bytes zeroed bytes of its maker's; the operator of an index lies at
+ * query_op_at in it. Its receivers are subscribed by the caller with query_subscribe. Operators that model (or
+ * NULL) has are not made but taken from it. */
+size_t query_bytes(const struct plan_query *plan, const struct query *model);
+size_t query_op_at(const struct plan_query *plan, const struct query *model, int index);
+void query_init(struct query *q, struct app *app, const struct plan_query *plan, struct partition *partition,
+                const struct query *model);
+void query_fini(struct query *q);
+void query_subscribe(struct query *q, struct app *app);
 int query_start(struct query *q, struct err *e);
-void query_free(struct query *q, const struct query *model);
 void query_save(const struct query *q, struct writer *w);
 int query_load(struct query *q, struct reader *r);
 /* The stream an element stands for, seen from partition (inner streams); NULL for what is none. */

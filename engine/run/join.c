@@ -23,7 +23,7 @@ static void join_open(struct op *op)
     if (p->other_window)
         j->other = op->query->ops[p->other_window->index];
     else if (p->other_named)
-        j->other = op->app->windows[p->other_named->number];
+        j->other = op_app(op)->windows[p->other_named->number];
 }
 
 static void pair_add(struct join_side *j, struct batch *out, struct row *own, struct row *other,
@@ -87,7 +87,7 @@ static int match(struct join_side *j, const struct join_side_plan *p, const stru
     if (p->lookup) {
         struct row **found = NULL;
         uint32_t count = 0;
-        rc = p->lookup->rows(p->lookup, j->op.app, &f, &found, &count);
+        rc = p->lookup->rows(p->lookup, op_app(&j->op), &f, &found, &count);
         for (uint32_t i = 0; rc == 0 && i < count; i++)
             pair_add(j, out, e->row, found[i], e, e->kind);
     } else {
@@ -188,7 +188,7 @@ static int direct_push(struct join_side *j, const struct join_side_plan *p, cons
     struct frame f = {.env = j->op.env, .rows = rows, .at_ms = e->at_ms, .kind = e->kind, .user = &j->op};
     uint32_t count = 0;
     rows[p->slot] = e->row;
-    if (p->lookup->rows(p->lookup, j->op.app, &f, &found, &count) < 0)
+    if (p->lookup->rows(p->lookup, op_app(&j->op), &f, &found, &count) < 0)
         return ERR_EVENT;
     if (count == 0 && !p->preserved)
         return 0;
@@ -216,7 +216,7 @@ static int no_window_one(struct op *op, const struct event *e)
     struct row *rows[2] = {NULL, NULL}, *found = NULL;
     struct frame f = {.env = op->env, .rows = rows, .at_ms = e->at_ms, .kind = EVENT_CURRENT, .user = join};
     rows[p->slot] = e->row;
-    if (UNLIKELY(p->lookup->only(p->lookup, op->app, &f, &found) < 0))
+    if (UNLIKELY(p->lookup->only(p->lookup, op_app(op), &f, &found) < 0))
         return ERR_EVENT;
     if (UNLIKELY(!found && !p->preserved))
         return 0;

@@ -35,6 +35,8 @@ struct kept_plan; /* engine/window/kept.h */
 struct op_type {
     const char *name; /* "filter", "window.length" */
     size_t size;      /* of the instance, zeroed before open */
+    /* Where that depends on the plan: with what the instance holds behind itself. May be NULL. */
+    size_t (*size_of)(const struct op_plan *plan);
     /* of op->shared: one zeroed block for all instances of the plan (spec 04 section 2.17), owned by the
      * app */
     size_t shared_size;
@@ -89,7 +91,6 @@ struct op {
     const struct op_type *type;
     const struct op_plan *plan;
     struct op *next;
-    struct app *app;
     struct query *query;      /* its query instance; NULL for a named window */
     struct expr_env *env;     /* the app's */
     void *shared;             /* type->shared_size bytes, or NULL */

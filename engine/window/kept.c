@@ -2,7 +2,7 @@
 #include "engine/window/kept.h"
 #include "engine/window/pieces.h"
 
-enum { FIRST_PLACES = 8, PLACE_BYTES = sizeof(union cell) + 1 };
+enum { FIRST_PLACES = 8, PLACES_BEHIND = 16, PLACE_BYTES = sizeof(union cell) + 1 };
 
 bool kept_plan_init(struct kept_plan *p, const struct schema *s)
 {
@@ -32,14 +32,40 @@ static size_t block_bytes(const struct kept_plan *p, uint32_t cap)
     return (size_t)cap * p->count * PLACE_BYTES;
 }
 
+void kept_plan_most(struct kept_plan *p, uint32_t most)
+{
+    p->places_behind = most <= PLACES_BEHIND ? most : 0;
+}
+
+size_t kept_bytes_behind(const struct kept_plan *p)
+{
+    return block_bytes(p, p->places_behind);
+}
+
+static bool is_behind(const struct kept *k, const struct kept_plan *p)
+{
+    return k->cap == p->places_behind; /* one that grew is longer */
+}
+
+void kept_init(struct kept *k, const struct kept_plan *p)
+{
+    k->cap = p->places_behind;
+    k->block = k->cap ? (char *)(k + 1) : NULL;
+}
+
+static void block_free(struct kept *k, const struct kept_plan *p)
+{
+    if (k->cap && !is_behind(k, p))
+        mem_pool_free(k->block, block_bytes(p, k->cap));
+}
+
 void kept_grow(struct kept *k, const struct kept_plan *p, uint32_t most)
 {
     ASSERT(k->cap < UINT32_MAX / 2);
     struct kept wide = *k; /* how it is saved stays as it is */
     wide.cap = k->cap ? k->cap * 2 : FIRST_PLACES;
     wide.head = wide.count = 0;
-    if (wide.cap > most ||
-        most <= 2 * FIRST_PLACES) /* a million keys with a short window each: no smaller blocks left over */
+    if (wide.cap > most)
         wide.cap = most;
     wide.block = mem_pool_alloc(block_bytes(p, wide.cap));
     for (; wide.count < k->count; wide.count++) {
@@ -47,8 +73,7 @@ void kept_grow(struct kept *k, const struct kept_plan *p, uint32_t most)
         memcpy(kept_cells(&wide, p, wide.count), kept_cells(k, p, from), p->count * sizeof(union cell));
         memcpy(kept_tags(&wide, p, wide.count), kept_tags(k, p, from), p->count);
     }
-    if (k->cap)
-        mem_pool_free(k->block, block_bytes(p, k->cap));
+    block_free(k, p);
     *k = wide;
 }
 
@@ -70,10 +95,10 @@ void kept_fini(struct kept *k, const struct kept_plan *p)
         for (uint32_t c = 0; c < p->count; c++)
             value_drop(value_at(k, p, i, c));
     }
-    if (k->cap)
-        mem_pool_free(k->block, block_bytes(p, k->cap));
+    block_free(k, p);
     pieces_end(&k->pieces);
     *k = (struct kept){0};
+    kept_init(k, p);
 }
 
 struct entries { /* being written or read */
