@@ -105,8 +105,22 @@ void write_bytes(struct writer *w, const void *p, size_t len)
     done(w, at + head_len + len);
 }
 
+/* How many bytes are 0 at the upper end and at the lower, four bits each; then the others. */
+void write_sparse(struct writer *w, uint64_t v)
+{
+    unsigned upper = v ? (unsigned)__builtin_clzll(v) / 8 : 8, lower = v ? (unsigned)__builtin_ctzll(v) / 8 : 0;
+    char *at = room(w, 1 + sizeof v);
+    if (UNLIKELY(!at))
+        return;
+    *at++ = (char)(upper << 4 | lower);
+    (void)put_little(at, v >> 8 * lower, 8);
+    done(w, at + (8 - upper - lower));
+}
+
 void write_tag(struct writer *w, const char *tag)
 {
+    if (w->is_lean)
+        return;
     write_bytes(w, tag, strlen(tag));
 }
 
@@ -294,6 +308,17 @@ int64_t read_i64(struct reader *r)
     return (int64_t)read_little(r, 8);
 }
 
+uint64_t read_sparse(struct reader *r)
+{
+    uint8_t head = read_u8(r);
+    unsigned upper = head >> 4, lower = head & 15;
+    if (upper + lower > 8) {
+        fail(r);
+        return 0;
+    }
+    return upper == 8 ? 0 : read_little(r, 8 - upper - lower) << 8 * lower;
+}
+
 double read_double(struct reader *r)
 {
     uint64_t bits = read_little(r, 8);
@@ -339,6 +364,8 @@ const void *read_bytes(struct reader *r, size_t *len)
 bool read_tag(struct reader *r, const char *tag)
 {
     size_t len;
+    if (r->is_lean)
+        return !r->failed;
     const void *p = read_bytes(r, &len);
     if (p && len == strlen(tag) && memcmp(p, tag, len) == 0)
         return true;

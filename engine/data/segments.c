@@ -234,9 +234,10 @@ static void clean(struct filling *f, uint32_t count)
     drop_dead(s);
 }
 
-static void save_changes(struct segments *s, uint32_t count, const struct segments_owner *owner)
+static void save_changes(struct segments *s, uint32_t count, const struct segments_owner *owner,
+                         bool is_lean)
 {
-    struct filling f = {.s = s, .owner = owner, .w = {.state = s->state}};
+    struct filling f = {.s = s, .owner = owner, .w = {.state = s->state, .is_lean = is_lean}};
     buf_init(&f.w.out, SIZE_MAX);
     for (uint32_t i = count; i < s->count; i++)
         forget_version(s, i);
@@ -265,7 +266,7 @@ void segments_save(struct segments **at, struct writer *w, uint32_t count, const
         segments_widen(*at, count - 1);
         memset((*at)->dirty, 0xFF, (*at)->room / 64 * sizeof *(*at)->dirty);
     }
-    save_changes(*at, count, owner);
+    save_changes(*at, count, owner, w->is_lean);
     write_i64(w, (int64_t)(*at)->group);
 }
 
@@ -285,7 +286,7 @@ static bool next_entry(struct reader *r, uint32_t count, uint32_t *place, struct
         return false;
     }
     *place = (uint32_t)next;
-    *entry = (struct reader){.at = bytes, .end = bytes + len, .state = r->state};
+    *entry = (struct reader){.at = bytes, .end = bytes + len, .state = r->state, .is_lean = r->is_lean};
     return true;
 }
 
@@ -344,7 +345,8 @@ static bool read_segment(struct segments *s, const struct segments_owner *owner,
 }
 
 /* Each is copied: what is inside may have pieces of its own to read. */
-static bool read_versions(struct segments *s, const struct segments_owner *owner, uint32_t count)
+static bool read_versions(struct segments *s, const struct segments_owner *owner, uint32_t count,
+                          bool is_lean)
 {
     struct state_piece piece = {0};
     struct buf bytes;
@@ -354,7 +356,7 @@ static bool read_versions(struct segments *s, const struct segments_owner *owner
     for (bool is_first = true; good && state_next(s->state, s->group, is_first, &piece); is_first = false) {
         buf_clear(&bytes);
         buf_add(&bytes, piece.reader.at, (size_t)(piece.reader.end - piece.reader.at));
-        struct reader r = {.at = (const uint8_t *)bytes.bytes, .state = s->state};
+        struct reader r = {.at = (const uint8_t *)bytes.bytes, .state = s->state, .is_lean = is_lean};
         r.end = r.at + bytes.len;
         good = read_segment(s, owner, ++now, &r, count);
     }
@@ -393,6 +395,6 @@ int segments_load(struct segments **at, struct reader *r, const struct segments_
     segments_widen(s, count - 1);
     s->count = count;
     bool good = find_versions(s, count) && (!owner->begin || owner->begin(owner->user, count)) &&
-                read_versions(s, owner, count);
+                read_versions(s, owner, count, r->is_lean);
     return good ? 0 : ERR_STATE;
 }

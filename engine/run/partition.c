@@ -589,8 +589,11 @@ static void write_key(void *user, struct writer *w, uint32_t place)
     write_varint(w, p->number);
     if (o->plan->purges)
         write_i64(w, use_of(p)->last_ms);
+    bool was_lean = w->is_lean;
+    w->is_lean = true;
     for (int q = 0; q < o->plan->query_count; q++)
         query_save(query_of(p, q), w);
+    w->is_lean = was_lean;
 }
 
 static void save_keys(struct partitioner *o, struct writer *w)
@@ -684,8 +687,11 @@ static bool read_key(void *user, struct reader *r, uint32_t place)
         by_place[place] = p->key.place;
         if (o->plan->purges)
             use_of(p)->last_ms = read_i64(r);
+        bool was_lean = r->is_lean;
+        r->is_lean = true;
         for (int q = 0; q < o->plan->query_count && good; q++)
             good = query_load(query_of(p, q), r) == 0;
+        r->is_lean = was_lean;
     }
     value_drop(value_text(key));
     return good;
