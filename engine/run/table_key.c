@@ -1,0 +1,170 @@
+/* table_key.c - the primary key of a table when it is no single number: buckets walked as a Java hash map is
+ * (16 of them, doubled when more than three quarters are taken, never fewer again; in a bucket the order of
+ * coming, which is that of the items' moments). A composite key compares as text. See table_place.h. */
+#include "engine/base/limits.h"
+#include "engine/run/app.h"
+#include "engine/run/table_place.h"
+
+static struct hashed_item *hashed_of(struct item *e)
+{
+    return (struct hashed_item *)e;
+}
+
+static uint32_t java_hash(struct value v)
+{
+    if (v.type == TYPE_STRING)
+        return text_key(v.as.s).hash;
+    if (v.type == TYPE_BOOL)
+        return hash_spread(v.as.l ? 1231 : 1237);
+    return v.type == TYPE_NULL ? 0 : hash_spread(value_hash(v));
+}
+
+static void key_print(const struct value *key, int count, struct buf *out)
+{
+    for (int i = 0; i < count; i++) {
+        value_print(key[i], out);
+        buf_add(out, ":-:", 3);
+    }
+}
+
+static uint32_t key_hash(const struct keyed *k, const struct value *key)
+{
+    struct buf *words = (struct buf *)(uintptr_t)&k->words;
+    int count = place_plan(k)->primary.count;
+    if (count == 1)
+        return java_hash(key[0]);
+    buf_clear(words);
+    key_print(key, count, words);
+    return hash_spread((uint32_t)utf8_java_hash(words->bytes, words->len));
+}
+
+void primary_values(const struct keyed *k, const struct row *row, struct value *key)
+{
+    const struct table_key *p = &place_plan(k)->primary;
+    for (int i = 0; i < p->count; i++)
+        key[i] = row_get(row, p->columns[i]);
+}
+
+bool hashed_is(const struct keyed *k, const struct row *row, const struct value *key)
+{
+    const struct table_key *p = &place_plan(k)->primary;
+    struct buf *words = (struct buf *)(uintptr_t)&k->words;
+    int same = 0;
+    while (same < p->count && value_same(row_get(row, p->columns[same]), key[same]))
+        same++;
+    if (same == p->count || p->count == 1)
+        return same == p->count;
+    struct value own[LIMIT_TABLE_KEY];
+    primary_values(k, row, own);
+    buf_clear(words);
+    key_print(own, p->count, words);
+    size_t len = words->len;
+    key_print(key, p->count, words);
+    return words->len == 2 * len && memcmp(words->bytes, words->bytes + len, len) == 0;
+}
+
+struct hashed_item *hashed_find(const struct keyed *k, const struct value *key)
+{
+    if (k->bucket_count == 0)
+        return NULL;
+    if (place_plan(k)->primary.count == 1 && LIKELY(key[0].type == TYPE_STRING))
+        return hashed_of(place_get_text(k, key[0].as.s));
+    uint32_t hash = key_hash(k, key);
+    struct hashed_item *e = k->buckets[hash & (k->bucket_count - 1)];
+    while (e && (e->hash != hash || !hashed_is(k, hashed_row(e), key)))
+        e = e->behind;
+    return e;
+}
+
+struct item *place_get(const struct keyed *k, const struct value *key)
+{
+    struct hashed_item *e = hashed_find(k, key);
+    return e ? &e->item : NULL;
+}
+
+struct item *place_get_one(const struct keyed *k, struct value key)
+{
+    return LIKELY(key.type == TYPE_STRING) ? place_get_text(k, key.as.s) : place_get(k, &key);
+}
+
+/* Behind those that came before it. */
+static void bucket_link(struct keyed *k, struct hashed_item *e)
+{
+    struct hashed_item **at = &k->buckets[e->hash & (k->bucket_count - 1)];
+    while (*at && (*at)->item.moment < e->item.moment)
+        at = &(*at)->behind;
+    e->behind = *at;
+    *at = e;
+}
+
+static struct hashed_item **bucket_at(struct keyed *k, const struct hashed_item *e)
+{
+    struct hashed_item **at = &k->buckets[e->hash & (k->bucket_count - 1)];
+    while (*at != e) {
+        ASSERT(*at);
+        at = &(*at)->behind;
+    }
+    return at;
+}
+
+void hashed_add(struct keyed *k, struct item *item)
+{
+    struct value key[LIMIT_TABLE_KEY];
+    struct hashed_item *e = hashed_of(item);
+    primary_values(k, hashed_row(e), key);
+    e->len = KEY_NO_TEXT;
+    if (place_plan(k)->primary.count == 1 && key[0].type == TYPE_STRING) {
+        struct text_key text = text_key(key[0].as.s);
+        item->key = text.head;
+        e->len = text.len;
+        e->hash = text.hash;
+    } else {
+        e->hash = key_hash(k, key);
+    }
+    item->is_keyed = true;
+    bucket_link(k, e);
+}
+
+static void key_end(struct hashed_item *e)
+{
+    e->item.is_keyed = false;
+    e->behind = NULL;
+    if (e->keyed)
+        row_unref(e->keyed);
+    e->keyed = NULL;
+}
+
+void hashed_drop(struct keyed *k, struct item *item)
+{
+    struct hashed_item *e = hashed_of(item);
+    *bucket_at(k, e) = e->behind;
+    key_end(e);
+}
+
+void hashed_replace(struct keyed *k, struct item *a, struct item *b)
+{
+    struct hashed_item *was = hashed_of(a), *is = hashed_of(b), **at = bucket_at(k, was);
+    b->key = a->key;
+    b->is_keyed = true;
+    is->hash = was->hash;
+    is->len = was->len;
+    is->behind = was->behind;
+    *at = is;
+    key_end(was);
+}
+
+/* Halves of a bucket keep their order. */
+void buckets_widen(struct keyed *k, uint32_t wider)
+{
+    struct hashed_item **was = k->buckets;
+    uint32_t was_count = k->bucket_count;
+    k->buckets = mem_array(wider, sizeof(*k->buckets));
+    k->bucket_count = wider;
+    for (uint32_t i = 0; i < was_count; i++) {
+        for (struct hashed_item *e = was[i], *next; e; e = next) {
+            next = e->behind;
+            bucket_link(k, e);
+        }
+    }
+    mem_free(was);
+}
