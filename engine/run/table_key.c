@@ -2,6 +2,7 @@
  * (16 of them, doubled when more than three quarters are taken, never fewer again; in a bucket the order of
  * coming, which is that of the items' moments). A composite key compares as text. See table_place.h. */
 #include "engine/base/limits.h"
+#include "engine/base/utf8.h"
 #include "engine/run/app.h"
 #include "engine/run/table_place.h"
 
@@ -10,10 +11,20 @@ static struct hashed_item *hashed_of(struct item *e)
     return (struct hashed_item *)e;
 }
 
+static uint32_t hash_spread(uint32_t h)
+{
+    return h ^ h >> 16;
+}
+
+static const struct row *keyed_row(const struct hashed_item *e)
+{
+    return e->keyed ? e->keyed : e->item.row;
+}
+
 static uint32_t java_hash(struct value v)
 {
     if (v.type == TYPE_STRING)
-        return text_key(v.as.s).hash;
+        return hash_spread((uint32_t)utf8_java_hash(v.as.s->bytes, v.as.s->len));
     if (v.type == TYPE_BOOL)
         return hash_spread(v.as.l ? 1231 : 1237);
     return v.type == TYPE_NULL ? 0 : hash_spread(value_hash(v));
@@ -67,11 +78,9 @@ struct hashed_item *hashed_find(const struct keyed *k, const struct value *key)
 {
     if (k->bucket_count == 0)
         return NULL;
-    if (place_plan(k)->primary.count == 1 && LIKELY(key[0].type == TYPE_STRING))
-        return hashed_of(place_get_text(k, key[0].as.s));
     uint32_t hash = key_hash(k, key);
     struct hashed_item *e = k->buckets[hash & (k->bucket_count - 1)];
-    while (e && (e->hash != hash || !hashed_is(k, hashed_row(e), key)))
+    while (e && (e->item.key != hash || !hashed_is(k, keyed_row(e), key)))
         e = e->behind;
     return e;
 }
@@ -84,22 +93,54 @@ struct item *place_get(const struct keyed *k, const struct value *key)
 
 struct item *place_get_one(const struct keyed *k, struct value key)
 {
-    return LIKELY(key.type == TYPE_STRING) ? place_get_text(k, key.as.s) : place_get(k, &key);
+    return place_get(k, &key);
 }
 
-/* Behind those that came before it. */
-static void bucket_link(struct keyed *k, struct hashed_item *e)
+/* ---- rows by text ---- */
+
+static bool has_text(const struct keyed *k, const struct row *row)
 {
-    struct hashed_item **at = &k->buckets[e->hash & (k->bucket_count - 1)];
-    while (*at && (*at)->item.moment < e->item.moment)
-        at = &(*at)->behind;
-    e->behind = *at;
-    *at = e;
+    const struct table_key *p = &place_plan(k)->primary;
+    return p->count == 1 && p->type == TYPE_STRING && row->types[p->columns[0]] == TYPE_STRING;
 }
 
+static void text_add(struct keyed *k, const struct hashed_item *e)
+{
+    if (!has_text(k, keyed_row(e)))
+        return;
+    if (e->keyed)
+        key_index_miss(&k->by_text);
+    else
+        key_index_put(&k->by_text, e->item.row);
+}
+
+static void text_remove(struct keyed *k, const struct hashed_item *e)
+{
+    if (!e->keyed && has_text(k, e->item.row))
+        key_index_remove(&k->by_text, e->item.row);
+}
+
+/* For an item that stands in its bucket. */
+static void text_add_new(struct keyed *k, const struct hashed_item *e)
+{
+    if (!has_text(k, keyed_row(e)))
+        return;
+    if (!key_index_room(&k->by_text, k->count)) {
+        text_add(k, e);
+        return;
+    }
+    for (uint32_t i = 0; i < k->bucket_count; i++) {
+        for (e = k->buckets[i]; e; e = e->behind)
+            text_add(k, e);
+    }
+}
+
+/* ---- buckets ---- */
+
+/* What leads to e. */
 static struct hashed_item **bucket_at(struct keyed *k, const struct hashed_item *e)
 {
-    struct hashed_item **at = &k->buckets[e->hash & (k->bucket_count - 1)];
+    struct hashed_item **at = &k->buckets[e->item.key & (k->bucket_count - 1)];
     while (*at != e) {
         ASSERT(*at);
         at = &(*at)->behind;
@@ -107,22 +148,14 @@ static struct hashed_item **bucket_at(struct keyed *k, const struct hashed_item 
     return at;
 }
 
-void hashed_add(struct keyed *k, struct item *item)
+/* Behind those that came before it. */
+static void bucket_link(struct keyed *k, struct hashed_item *e)
 {
-    struct value key[LIMIT_TABLE_KEY];
-    struct hashed_item *e = hashed_of(item);
-    primary_values(k, hashed_row(e), key);
-    e->len = KEY_NO_TEXT;
-    if (place_plan(k)->primary.count == 1 && key[0].type == TYPE_STRING) {
-        struct text_key text = text_key(key[0].as.s);
-        item->key = text.head;
-        e->len = text.len;
-        e->hash = text.hash;
-    } else {
-        e->hash = key_hash(k, key);
-    }
-    item->is_keyed = true;
-    bucket_link(k, e);
+    struct hashed_item **at = &k->buckets[e->item.key & (k->bucket_count - 1)];
+    while (*at && (*at)->item.moment < e->item.moment)
+        at = &(*at)->behind;
+    e->behind = *at;
+    *at = e;
 }
 
 static void key_end(struct hashed_item *e)
@@ -134,23 +167,51 @@ static void key_end(struct hashed_item *e)
     e->keyed = NULL;
 }
 
+void hashed_add(struct keyed *k, struct item *item)
+{
+    struct value key[LIMIT_TABLE_KEY];
+    struct hashed_item *e = hashed_of(item);
+    primary_values(k, keyed_row(e), key);
+    item->key = key_hash(k, key);
+    item->is_keyed = true;
+    bucket_link(k, e);
+    text_add_new(k, e);
+}
+
 void hashed_drop(struct keyed *k, struct item *item)
 {
     struct hashed_item *e = hashed_of(item);
+    text_remove(k, e);
     *bucket_at(k, e) = e->behind;
     key_end(e);
 }
 
 void hashed_replace(struct keyed *k, struct item *a, struct item *b)
 {
-    struct hashed_item *was = hashed_of(a), *is = hashed_of(b), **at = bucket_at(k, was);
+    struct hashed_item *was = hashed_of(a), *is = hashed_of(b);
+    text_remove(k, was);
     b->key = a->key;
     b->is_keyed = true;
-    is->hash = was->hash;
-    is->len = was->len;
     is->behind = was->behind;
-    *at = is;
+    *bucket_at(k, was) = is;
     key_end(was);
+    text_add(k, is);
+}
+
+void hashed_set_row(struct keyed *k, struct item *item, struct row *row)
+{
+    struct value key[LIMIT_TABLE_KEY];
+    struct hashed_item *e = hashed_of(item);
+    struct row *was = item->row;
+    primary_values(k, was, key);
+    text_remove(k, e);
+    item->row = row;
+    /* The old row need not stay for its key when the new one has it too. */
+    if (!e->keyed && !hashed_is(k, row, key))
+        e->keyed = was;
+    else
+        row_unref(was);
+    text_add(k, e);
 }
 
 /* Halves of a bucket keep their order. */

@@ -454,21 +454,14 @@ int place_add(struct keyed *k, struct item *e)
 
 void place_set_row(struct keyed *k, struct item *e, struct row *row)
 {
-    struct row *was = e->row;
     item_changed(k, e);
-    e->row = row;
     k->has_updated = true;
     if (e->is_keyed && !place_is_ordered(k)) {
-        struct hashed_item *h = (struct hashed_item *)e;
-        struct value key[LIMIT_TABLE_KEY];
-        primary_values(k, was, key);
-        /* The old row need not stay for its key when the new one has it too. */
-        if (!h->keyed && !hashed_is(k, row, key)) {
-            h->keyed = was;
-            return;
-        }
+        hashed_set_row(k, e, row);
+        return;
     }
-    row_unref(was);
+    row_unref(e->row);
+    e->row = row;
 }
 
 static int place_insert(struct table *t, struct row *row)
@@ -724,6 +717,8 @@ static void place_open(struct table *t)
     bool is_hashed = place_has_key(k) && !place_is_ordered(k);
     k->places_at = is_hashed ? sizeof(struct hashed_item) : sizeof(struct item);
     k->indexes = mem_array((size_t)place_plan(k)->index_count + 1, sizeof(*k->indexes));
+    if (is_hashed)
+        key_index_init(&k->by_text, place_plan(k)->primary.columns[0]);
     buf_init(&k->words, SIZE_MAX);
 }
 
@@ -735,6 +730,7 @@ static void place_close(struct table *t)
     place_delete_all(k);
     mem_free(k->indexes);
     mem_free(k->buckets);
+    key_index_fini(&k->by_text);
     buf_fini(&k->words);
 }
 

@@ -13,26 +13,24 @@
 #ifndef WEIR_RUN_TABLE_PLACE_H
 #define WEIR_RUN_TABLE_PLACE_H
 
-#include "engine/base/utf8.h"
 #include "engine/run/btree.h"
+#include "engine/run/key_index.h"
 #include "engine/run/records.h"
 #include "engine/run/table.h"
 
 struct item {
     struct row *row;
-    /* What a key that is one number is ordered by; of one that is text the first bytes (struct text_key). */
-    uint64_t key;
     uint64_t moment; /* of insertion: rises */
     /* places it stands in, who holds it, the link that leads to it */
     uint32_t refs : 30, is_marked : 1 /* by a walk under way */, is_keyed : 1 /* under the primary key */;
     struct record record;
     struct item *next; /* a link (see items_chain); its reference, or NULL */
+    uint64_t key;      /* of a number: what it is ordered by; else the hash */
 };
 /* Behind an item whose table has a primary key that is no single number: its place in a bucket. */
 struct hashed_item {
     struct item item;
     struct hashed_item *behind; /* in the bucket */
-    uint32_t hash, len;         /* len: struct text_key, or KEY_NO_TEXT */
     struct row *keyed;          /* whose columns are the key; NULL: the item's row. Counted */
 };
 /* Behind those, one for each index: its place in a set. Those with the same value and hash are chained, the
@@ -55,6 +53,7 @@ struct keyed {
     bool has_links;  /* an item may have a link */
     struct btree ordered;  /* the primary key when it is one number */
     struct btree *indexes; /* (value, hash) -> struct place */
+    struct key_index by_text; /* where the primary key is one text */
     struct records *records;
     struct buf words; /* a composite key, while it is looked at */
 };
@@ -120,60 +119,23 @@ int place_find(struct keyed *k, int index, enum ast_expr_kind op, struct value v
 struct item *place_get(const struct keyed *k, const struct value *key);
 /* As place_get for a key of one column. */
 struct item *place_get_one(const struct keyed *k, struct value key);
-
-/* How a key that is text is looked for: short ones are told by head and len alone. */
-enum { KEY_SHORT = 8 };
-#define KEY_NO_TEXT UINT32_MAX
-struct text_key {
-    uint64_t head; /* the last bytes, at most eight, the last one highest; of a longer text the first eight */
-    uint32_t hash; /* as a Java hash map spreads it */
-    uint32_t len;
-};
-static inline uint32_t hash_spread(uint32_t h)
+/* The row under a key of one column, which is text; NULL: none. */
+static inline __attribute__((always_inline)) struct row *place_row_text(const struct keyed *k,
+                                                                        struct text *want)
 {
-    return h ^ h >> 16;
-}
-static inline uint32_t text_word_low(const char *p) /* the first byte lowest */
-{
-    uint32_t word = text_word(p);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    word = __builtin_bswap32(word);
-#endif
-    return word;
-}
-static inline __attribute__((always_inline)) struct text_key text_key(const struct text *t)
-{
-    const uint32_t len = t->len, shift = 64 - 8 * len;
-    const char *p = t->bytes;
-    uint64_t head = 0;
-    if (LIKELY(len - 4 <= KEY_SHORT - 4)) /* two words that may overlap */
-        head = (uint64_t)text_word_low(p + len - 4) << 32 | (uint32_t)((uint64_t)text_word_low(p) << shift);
-    else if (len > KEY_SHORT)
-        return (struct text_key){utf8_word(p), hash_spread((uint32_t)utf8_java_hash(p, len)), len};
-    else if (len > 0)
-        head = (uint64_t)text_head(text_word(p), len) << shift;
-    uint32_t hash = LIKELY((head & UINT64_C(0x8080808080808080)) == 0) ? utf8_java_hash_word(head)
-                                                                      : (uint32_t)utf8_java_hash_any(p, len);
-    return (struct text_key){head, hash_spread(hash), len};
-}
-static inline const struct row *hashed_row(const struct hashed_item *e)
-{
-    return e->keyed ? e->keyed : e->item.row;
-}
-/* The item under a key of one column, which is text; NULL: none. */
-static inline __attribute__((always_inline)) struct item *place_get_text(const struct keyed *k, const struct text *want)
-{
-    if (UNLIKELY(k->bucket_count == 0))
-        return NULL;
-    const struct text_key key = text_key(want);
-    struct hashed_item *e = k->buckets[key.hash & (k->bucket_count - 1)];
-    for (; e; e = e->behind) {
-        if (e->item.key == key.head && e->len == key.len &&
-            (LIKELY(key.len <= KEY_SHORT) ||
-             text_equal(row_cells(hashed_row(e))[k->table.plan->primary.columns[0]].s, want)))
+    struct row *row;
+    if (LIKELY(k->by_text.sets != NULL)) {
+        switch (key_index_find(&k->by_text, want, &row)) {
+        case KEY_FOUND:
+            return row;
+        case KEY_NONE:
+            return NULL;
+        case KEY_UNKNOWN:
             break;
+        }
     }
-    return e ? &e->item : NULL;
+    const struct item *item = place_get_one(k, value_text(want));
+    return item ? item->row : NULL;
 }
 /* 'in' by index, with the language's own idea of '>=', '<=' (a key on the other side) and '!=' (more keys
  * than one). */
@@ -211,6 +173,8 @@ void hashed_add(struct keyed *k, struct item *e);
 void hashed_drop(struct keyed *k, struct item *e);
 /* b, which stands nowhere, is put where a stands, under the same key. */
 void hashed_replace(struct keyed *k, struct item *a, struct item *b);
+/* An item in a bucket gets another row, and stays where it is. Takes row's reference. */
+void hashed_set_row(struct keyed *k, struct item *e, struct row *row);
 void buckets_widen(struct keyed *k, uint32_t wider);
 
 /* ---- table_item.c, table_state.c ---- */
@@ -242,9 +206,9 @@ static inline __attribute__((always_inline)) struct row *table_probe_row(const s
     const char *from = (const char *)event;
     const union cell *cell = (const union cell *)(const void *)(from + p->cell_at);
     const enum type type = (enum type)(uint8_t)from[p->type_at];
-    const struct item *item = LIKELY(type == TYPE_STRING)
-                                  ? place_get_text(p->table, cell->s)
-                                  : place_get_one(p->table, (struct value){*cell, type});
+    if (LIKELY(type == TYPE_STRING))
+        return place_row_text(p->table, cell->s);
+    const struct item *item = place_get_one(p->table, (struct value){*cell, type});
     return item ? item->row : NULL;
 }
 

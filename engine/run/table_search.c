@@ -267,8 +267,13 @@ static int find(struct search *s, const struct table_search *t, struct items *ou
 /* The value doesn't look at the row. */
 static inline struct row *search_only(struct table *t, const struct table_query *q, struct frame *f)
 {
+    const struct keyed *k = (const struct keyed *)t;
     struct value v = expr_read(q->search->values[0], f);
-    struct item *item = UNLIKELY(f->env->failed) ? NULL : place_get_one((struct keyed *)t, v);
+    if (UNLIKELY(f->env->failed))
+        return NULL;
+    if (LIKELY(v.type == TYPE_STRING))
+        return place_row_text(k, v.as.s);
+    const struct item *item = place_get_one(k, v);
     return item ? item->row : NULL;
 }
 
