@@ -67,6 +67,12 @@ void write_bytes(struct writer *w, const void *p, size_t len)
     buf_add(&w->out, p, len);
 }
 
+void write_step(struct writer *w, uint64_t v, uint64_t before)
+{
+    uint64_t step = v - before;
+    write_varint(w, step << 1 ^ (uint64_t)((int64_t)step >> 63));
+}
+
 void write_tag(struct writer *w, const char *tag)
 {
     write_bytes(w, tag, strlen(tag));
@@ -252,6 +258,12 @@ uint64_t read_varint(struct reader *r)
         if (!(byte & 0x80))
             return n;
     }
+}
+
+uint64_t read_step(struct reader *r, uint64_t before)
+{
+    uint64_t zigzag = read_varint(r);
+    return before + (zigzag >> 1 ^ (0 - (zigzag & 1)));
 }
 
 size_t read_count(struct reader *r, size_t max)

@@ -8,6 +8,8 @@
 enum { PIECE_BYTES = 64 * 1024, PLACE_BITS = 10, SPARSE = 3, CHANGED_KEPT = 8192, DEAD_BYTES = RECORDS_PIECE / 8 };
 static const uint32_t CHANGED = UINT32_C(1) << 31, SLOTS_MOST = UINT32_C(1) << (31 - PLACE_BITS);
 
+static const char FORMAT[] = "records 1";
+
 struct piece {
     uint64_t number;
     struct record **at; /* NULL: dead; the array is NULL in a slot that is free */
@@ -252,6 +254,7 @@ static void visit_write(void *to, struct record *r)
 
 void records_save(struct records **at, struct writer *w, const struct records_owner *owner)
 {
+    write_tag(w, FORMAT);
     if (!w->state) {
         struct whole whole = {.w = w, .owner = owner};
         owner->each(owner->user, visit_count, &whole);
@@ -374,6 +377,8 @@ static int load_whole(struct reader *r, const struct records_owner *owner)
 
 int records_load(struct records **at, struct reader *r, const struct records_owner *owner)
 {
+    if (!read_tag(r, FORMAT))
+        return ERR_STATE;
     if (!r->state)
         return load_whole(r, owner);
     struct records *s = records_make(r->state);

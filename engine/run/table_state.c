@@ -66,14 +66,13 @@ static void write_item(void *user, struct writer *w, const struct record *r, con
     struct keyed *k = ((struct saving *)user)->k;
     struct item *e = record_item(r);
     const struct item *before = last ? record_item(last) : NULL;
-    int64_t step = (int64_t)(e->moment - (before ? before->moment : 0));
     const struct row *keyed = NULL;
     unsigned under = e->is_keyed ? UNDER_KEY : 0;
     if (e->is_keyed && place_is_ordered(k))
         under |= e->key != own_key(k, e) ? UNDER_NUMBER : 0;
     else if (e->is_keyed && (keyed = ((struct hashed_item *)e)->keyed) != NULL)
         under |= UNDER_ROW;
-    write_varint(w, (uint64_t)step << 1 ^ (uint64_t)(step >> 63));
+    write_step(w, e->moment, before ? before->moment : 0);
     write_u8(w, (uint8_t)under);
     write_row_behind(w, e->row, before ? before->row : NULL);
     if (under & UNDER_ROW)
@@ -132,7 +131,7 @@ static struct record *read_item(void *user, struct reader *r, const struct recor
 {
     struct keyed *k = ((struct saving *)user)->k;
     const struct item *before = last ? record_item(last) : NULL;
-    uint64_t zigzag = read_varint(r);
+    uint64_t moment = read_step(r, before ? before->moment : 0);
     uint8_t under = read_u8(r);
     bool ordered = place_is_ordered(k);
     if (under > UNDER_ALL || (under && !(under & UNDER_KEY)) || (under && !place_has_key(k)) ||
@@ -144,7 +143,7 @@ static struct record *read_item(void *user, struct reader *r, const struct recor
     struct item *e = mem_pool_alloc(item_bytes(k));
     memset(e, 0, item_bytes(k));
     e->row = row;
-    e->moment = (before ? before->moment : 0) + (zigzag >> 1 ^ (0 - (zigzag & 1)));
+    e->moment = moment;
     e->refs = 1;
     e->is_keyed = under != 0;
     if (under & UNDER_ROW)
