@@ -10,7 +10,7 @@ struct join_side {
     struct op *other; /* the other side's window, or NULL */
     struct join_index *index;
     struct queue *indexed; /* what the index is on */
-    struct op *direct;     /* the selector, where an event that comes alone may go the short way: direct_one */
+    struct op *direct; /* the selector, where an event that comes alone may go the short way: direct_one */
     struct table_probe probe; /* of a direct side; table NULL: the lookup is asked */
 };
 

@@ -15,8 +15,8 @@
 
 enum { KEY_SET_PLACES = 4, KEY_SHORT = 8 };
 struct key_set {
-    uint64_t marks[KEY_SET_PLACES];  /* 0: never taken, and none behind it is */
-    uintptr_t rows[KEY_SET_PLACES];  /* borrowed, and KEY_IS_LONG; 0: none */
+    uint64_t marks[KEY_SET_PLACES]; /* 0: never taken, and none behind it is */
+    uintptr_t rows[KEY_SET_PLACES]; /* borrowed, and KEY_IS_LONG; 0: none */
 };
 #define KEY_IS_LONG ((uintptr_t)1)
 struct key_index {
@@ -63,14 +63,13 @@ static inline uintptr_t key_place(const struct key_set *set, int at, uint64_t ma
 
 enum key_answer { KEY_FOUND, KEY_NONE, KEY_UNKNOWN };
 /* When sets are there. */
-static inline __attribute__((always_inline)) enum key_answer key_index_find(const struct key_index *ix,
-                                                                            struct text *want,
-                                                                            struct row **row)
+static inline __attribute__((always_inline)) enum key_answer
+key_index_find(const struct key_index *ix, struct text *want, struct row **row)
 {
     const uint64_t mark = key_mark(want);
     const struct key_set *set = key_set_of(ix, mark);
-    const uintptr_t found = key_place(set, 0, mark) | key_place(set, 1, mark) | key_place(set, 2, mark) |
-                            key_place(set, 3, mark);
+    const uintptr_t found =
+        key_place(set, 0, mark) | key_place(set, 1, mark) | key_place(set, 2, mark) | key_place(set, 3, mark);
     if (UNLIKELY(found == 0 || mark == 0))
         return mark == 0 || ix->is_partial || set->marks[KEY_SET_PLACES - 1] ? KEY_UNKNOWN : KEY_NONE;
     *row = (struct row *)(found & ~KEY_IS_LONG);

@@ -5,7 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE_BYTES = 64 * 1024, PLACE_BITS = 10, SPARSE = 3, CHANGED_KEPT = 8192, DEAD_BYTES = RECORDS_PIECE / 8 };
+enum {
+    PIECE_BYTES = 64 * 1024,
+    PLACE_BITS = 10,
+    SPARSE = 3,
+    CHANGED_KEPT = 8192,
+    DEAD_BYTES = RECORDS_PIECE / 8
+};
 static const uint32_t CHANGED = UINT32_C(1) << 31, SLOTS_MOST = UINT32_C(1) << (31 - PLACE_BITS);
 
 static const char FORMAT[] = "records 1";
@@ -351,7 +357,8 @@ static int load_pieces(struct records *s, const struct records_owner *owner)
     struct deads dead = {0};
     size_t at = 0;
     int rc = load_dead(s, &dead);
-    for (bool is_first = true; rc == 0 && state_next(s->state, s->group, is_first, &piece); is_first = false) {
+    for (bool is_first = true; rc == 0 && state_next(s->state, s->group, is_first, &piece);
+         is_first = false) {
         while (at < dead.count && dead.at[at].number < piece.number)
             at++;
         bool has = at < dead.count && dead.at[at].number == piece.number;

@@ -22,8 +22,8 @@ struct record {
 struct records;
 
 enum {
-    RECORDS_PIECE = 1024,  /* records of a piece at most */
-    RECORDS_SMALL = 64,    /* a piece of fewer is small */
+    RECORDS_PIECE = 1024,    /* records of a piece at most */
+    RECORDS_SMALL = 64,      /* a piece of fewer is small */
     RECORDS_SMALL_MOST = 32, /* so many small pieces are made one */
     RECORDS_MOVED = 4096,
 };

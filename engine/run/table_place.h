@@ -46,13 +46,13 @@ struct keyed {
     struct table table;
     struct hashed_item **buckets;
     uint32_t bucket_count;
-    uint32_t places_at; /* in an item */
+    uint32_t places_at;     /* in an item */
     uint64_t moment, count; /* count: items under a primary key */
     bool
         has_updated; /* a row was put where another was: two in an index may be equal, and are found as one */
     bool has_links;  /* an item may have a link */
-    struct btree ordered;  /* the primary key when it is one number */
-    struct btree *indexes; /* (value, hash) -> struct place */
+    struct btree ordered;     /* the primary key when it is one number */
+    struct btree *indexes;    /* (value, hash) -> struct place */
     struct key_index by_text; /* where the primary key is one text */
     struct records *records;
     struct buf words; /* a composite key, while it is looked at */
