@@ -61,6 +61,17 @@ void key_index_put(struct key_index *ix, struct row *row)
     set->rows[at] = held;
 }
 
+void key_index_exchange(struct key_index *ix, const struct row *row, const struct row *other)
+{
+    uintptr_t held;
+    uint64_t mark = row_mark(ix, row, &held);
+    struct key_set *set = ix->sets ? (struct key_set *)(uintptr_t)key_set_of(ix, mark) : NULL;
+    for (int i = 0; set && i < KEY_SET_PLACES; i++) {
+        if (set->rows[i] == held)
+            set->rows[i] = (uintptr_t)other | (held & KEY_IS_LONG);
+    }
+}
+
 void key_index_remove(struct key_index *ix, const struct row *row)
 {
     uintptr_t held;

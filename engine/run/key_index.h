@@ -84,6 +84,8 @@ void key_index_fini(struct key_index *ix);
 bool key_index_room(struct key_index *ix, uint64_t count);
 /* The row's column is text, and no row of this key is in. */
 void key_index_put(struct key_index *ix, struct row *row);
+/* Other, of the same key, stands for row, if row is in. */
+void key_index_exchange(struct key_index *ix, const struct row *row, const struct row *other);
 /* The row isn't under its key any more, or not findable there. */
 void key_index_remove(struct key_index *ix, const struct row *row);
 /* A row that is under its key is missing. */

@@ -74,10 +74,26 @@ bool hashed_is(const struct keyed *k, const struct row *row, const struct value 
     return words->len == 2 * len && memcmp(words->bytes, words->bytes + len, len) == 0;
 }
 
+static struct hashed_item *find_text(const struct keyed *k, const struct text *want)
+{
+    const uint16_t column = place_plan(k)->primary.columns[0];
+    uint32_t hash = hash_spread((uint32_t)utf8_java_hash(want->bytes, want->len));
+    struct hashed_item *e = k->buckets[hash & (k->bucket_count - 1)];
+    for (; e; e = e->behind) {
+        const struct row *row = keyed_row(e);
+        if (e->item.key == hash && row->types[column] == TYPE_STRING &&
+            text_equal(row_cells(row)[column].s, want))
+            break;
+    }
+    return e;
+}
+
 struct hashed_item *hashed_find(const struct keyed *k, const struct value *key)
 {
     if (k->bucket_count == 0)
         return NULL;
+    if (key[0].type == TYPE_STRING && place_plan(k)->primary.count == 1)
+        return find_text(k, key[0].as.s);
     uint32_t hash = key_hash(k, key);
     struct hashed_item *e = k->buckets[hash & (k->bucket_count - 1)];
     while (e && (e->item.key != hash || !hashed_is(k, keyed_row(e), key)))
@@ -189,29 +205,34 @@ void hashed_drop(struct keyed *k, struct item *item)
 void hashed_replace(struct keyed *k, struct item *a, struct item *b)
 {
     struct hashed_item *was = hashed_of(a), *is = hashed_of(b);
-    text_remove(k, was);
+    if (!was->keyed && has_text(k, a->row))
+        key_index_exchange(&k->by_text, a->row, b->row);
     b->key = a->key;
     b->is_keyed = true;
     is->behind = was->behind;
     *bucket_at(k, was) = is;
     key_end(was);
-    text_add(k, is);
 }
 
 void hashed_set_row(struct keyed *k, struct item *item, struct row *row)
 {
-    struct value key[LIMIT_TABLE_KEY];
     struct hashed_item *e = hashed_of(item);
     struct row *was = item->row;
+    struct value key[LIMIT_TABLE_KEY];
     primary_values(k, was, key);
-    text_remove(k, e);
     item->row = row;
-    /* The old row need not stay for its key when the new one has it too. */
-    if (!e->keyed && !hashed_is(k, row, key))
+    if (!e->keyed && !hashed_is(k, row, key)) {
+        /* The old row stays for its key. */
+        if (has_text(k, was)) {
+            key_index_remove(&k->by_text, was);
+            key_index_miss(&k->by_text);
+        }
         e->keyed = was;
-    else
-        row_unref(was);
-    text_add(k, e);
+        return;
+    }
+    if (!e->keyed && has_text(k, was))
+        key_index_exchange(&k->by_text, was, row);
+    row_unref(was);
 }
 
 /* Halves of a bucket keep their order. */

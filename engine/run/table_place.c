@@ -473,13 +473,12 @@ static int place_insert(struct table *t, struct row *row)
     return rc;
 }
 
-/* The item takes the place of what stands under its key; that one's reference, or NULL: nothing was there. */
-static struct item *primary_put(struct keyed *k, struct item *e, const struct value *key)
+/* The item takes the place of old, which keeps its reference; NULL: nothing stands under its key. */
+static void primary_put(struct keyed *k, struct item *e, struct item *old)
 {
-    struct item *old = primary_get(k, key);
     if (!old) {
         primary_add(k, e);
-        return NULL;
+        return;
     }
     e->refs++;
     e->moment = old->moment;
@@ -492,7 +491,6 @@ static struct item *primary_put(struct keyed *k, struct item *e, const struct va
     } else {
         hashed_replace(k, old, e);
     }
-    return old;
 }
 
 /* The sets of the new row's values are where the old row is looked for; one that isn't there fails the event.
@@ -517,13 +515,27 @@ static int indexes_overwrite(struct keyed *k, struct item *old, struct item *e)
     return 0;
 }
 
+/* Nothing but its place under the key leads to it, and the key is its row's: another row may come into it. */
+static bool is_alone(const struct keyed *k, const struct item *e)
+{
+    if (place_plan(k)->index_count || e->refs != 1 || e->next)
+        return false;
+    return place_is_ordered(k) || !((const struct hashed_item *)e)->keyed;
+}
+
 int place_overwrite(struct keyed *k, struct row *row)
 {
     struct value key[LIMIT_TABLE_KEY];
     primary_values(k, row, key);
     if (place_is_ordered(k) && key_check(k, TABLE_PRIMARY, key[0]) < 0)
         return ERR_EVENT;
-    struct item *e = item_new(k, row), *old = primary_put(k, e, key);
+    struct item *old = primary_get(k, key);
+    if (old && is_alone(k, old)) {
+        place_set_row(k, old, row_ref(row));
+        return 0;
+    }
+    struct item *e = item_new(k, row);
+    primary_put(k, e, old);
     int rc = indexes_overwrite(k, old, e);
     item_unref(k, e);
     if (old)
