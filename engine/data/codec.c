@@ -117,6 +117,12 @@ void write_sparse(struct writer *w, uint64_t v)
     done(w, at + (8 - upper - lower));
 }
 
+void write_step(struct writer *w, uint64_t v, uint64_t before)
+{
+    uint64_t step = v - before;
+    write_varint(w, step << 1 ^ (uint64_t)((int64_t)step >> 63));
+}
+
 void write_tag(struct writer *w, const char *tag)
 {
     if (w->is_lean)
@@ -340,6 +346,12 @@ uint64_t read_varint(struct reader *r)
         if (!(byte & 0x80))
             return n;
     }
+}
+
+uint64_t read_step(struct reader *r, uint64_t before)
+{
+    uint64_t zigzag = read_varint(r);
+    return before + (zigzag >> 1 ^ (0 - (zigzag & 1)));
 }
 
 size_t read_count(struct reader *r, size_t max)
