@@ -135,12 +135,12 @@ static void ring_add(struct op_timers *o, int64_t due_ms)
 
 static bool has_scheduler(const struct op *op)
 {
-    return op->app->playback && op->plan->scheduler >= 0;
+    return op_app(op)->playback && op->plan->scheduler >= 0;
 }
 
 static struct heap *heap_of(const struct op *op)
 {
-    struct timers *t = op->app->timers;
+    struct timers *t = op_app(op)->timers;
     if (op->timers && op->timers->aside)
         return &t->aside;
     return has_scheduler(op) ? &t->schedulers[op->plan->scheduler] : &t->live;
@@ -164,7 +164,7 @@ static void map_grow(struct heap *h, uint32_t count)
 static void come_in(struct op_timers *o, bool stays)
 {
     int64_t due_ms = o->dues[o->head], now_ms = op_now(o->op);
-    struct timers *t = o->op->app->timers;
+    struct timers *t = op_app(o->op)->timers;
     struct heap *h = heap_of(o->op);
     bool has = has_scheduler(o->op);
     o->at_ms = due_ms < now_ms && !has ? now_ms : due_ms;
@@ -200,7 +200,7 @@ void timer_repeat(struct op *op, int64_t due_ms)
 void timer_enter(struct op *op)
 {
     if (op->timers)
-        op->timers->entry = op->app->timers->order++;
+        op->timers->entry = op_app(op)->timers->order++;
 }
 
 void timer_cancel(struct op *op)
@@ -254,8 +254,9 @@ static void run(struct app *app, struct heap *h, struct op_timers *o)
 
 static uint32_t bucket_of(uint32_t buckets, const struct op_timers *o)
 {
-    const struct text *key = partition_key(o->op->query->partition);
-    uint32_t hash = (uint32_t)utf8_java_hash(key->bytes, key->len);
+    size_t len;
+    const char *key = partition_key(o->op->query->partition, &len);
+    uint32_t hash = (uint32_t)utf8_java_hash(key, len);
     return (hash ^ hash >> 16) & (buckets - 1);
 }
 
