@@ -25,12 +25,15 @@ struct op_timers {
     bool runs;      /* it fires now: requests come in afterwards */
     bool repeats;   /* and keep the order */
     bool aside; /* its turn is over, or has not come: it stands in timers.aside until the clock's next move */
-    uint32_t round; /* of timers, when it came in */
+    uint32_t round;   /* of timers, when it came in */
+    uint32_t emptied; /* the round in which it had nothing left; until its end it stays in the map of keys */
 };
 struct heap {
     struct op_timers **list;
     uint32_t count, cap;
-    uint32_t buckets; /* of the hash map of keys with requests: it never shrinks */
+    /* The hash map of keys with requests. */
+    uint32_t buckets; /* they never get fewer */
+    uint32_t members, leaving;
 };
 struct timers {
     struct app *app;
@@ -40,6 +43,7 @@ struct timers {
     uint32_t scheduler_count;
     struct heap aside;
     uint32_t round; /* counts the turns of schedulers of keys */
+    bool is_in_round;
 };
 
 struct timers *timers_new(struct app *app)
@@ -151,7 +155,7 @@ static bool is_of_key(const struct op *op)
     return op->query && op->query->partition;
 }
 
-/* The map of keys grows when one comes in, and more than three quarters of its buckets' number were in. */
+/* The map of keys grows when it is asked, and holds more than three quarters of its buckets' number. */
 static void map_grow(struct heap *h, uint32_t count)
 {
     if (!h->buckets)
@@ -173,8 +177,7 @@ static void come_in(struct op_timers *o, bool stays)
     if (has && !stays)
         o->entry = o->order;
     o->round = t->round;
-    if (has && !stays)
-        map_grow(h, h->count);
+    h->members += has && !stays;
     heap_add(h, o);
 }
 
@@ -187,8 +190,16 @@ void timer_request(struct op *op, int64_t due_ms)
         o->place = -1;
     }
     ring_add(o, due_ms);
-    if (!o->runs && o->place < 0)
-        come_in(o, false);
+    if (has_scheduler(op) && is_of_key(op))
+        map_grow(heap_of(op), heap_of(op)->members);
+    if (o->runs || o->place >= 0)
+        return;
+    const struct timers *t = op_app(op)->timers;
+    bool stays = t->is_in_round && o->emptied == t->round;
+    if (stays)
+        heap_of(op)->leaving--;
+    o->emptied = 0;
+    come_in(o, stays);
 }
 
 void timer_repeat(struct op *op, int64_t due_ms)
@@ -208,6 +219,9 @@ void timer_cancel(struct op *op)
     struct op_timers *o = op->timers;
     if (!o)
         return;
+    struct heap *scheduler = has_scheduler(op) ? &op_app(op)->timers->schedulers[op->plan->scheduler] : NULL;
+    if (scheduler && (o->place >= 0 || o->runs))
+        scheduler->members--;
     if (o->place >= 0)
         heap_remove(heap_of(op), o);
     op->timers = NULL;
@@ -247,8 +261,12 @@ static void run(struct app *app, struct heap *h, struct op_timers *o)
             return;
     }
     o->runs = false;
-    if (o->count > 0)
+    if (o->count > 0) {
         come_in(o, true);
+    } else if (has_scheduler(op) && is_of_key(op)) {
+        o->emptied = app->timers->round;
+        h->leaving++;
+    }
     o->repeats = false;
 }
 
@@ -322,6 +340,7 @@ static void advance_keys(struct app *app, struct heap *h)
 {
     struct timers *t = app->timers;
     uint32_t round = ++t->round;
+    t->is_in_round = true;
     while (h->count && h->list[0]->at_ms <= app->env.now_ms) {
         int64_t at_ms = h->list[0]->at_ms;
         struct op_timers *first = NULL;
@@ -338,6 +357,9 @@ static void advance_keys(struct app *app, struct heap *h)
     }
     while (t->aside.count)
         take_back(t, h, t->aside.list[0]);
+    t->is_in_round = false;
+    h->members -= h->leaving;
+    h->leaving = 0;
 }
 
 static void advance_schedulers(struct app *app)
