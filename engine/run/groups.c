@@ -263,7 +263,8 @@ static bool begin_groups(void *user, uint32_t count)
         return false;
     while (g->cap < count)
         groups_widen(g);
-    memset(g->all, 0, g->cap * sizeof(struct group *));
+    if (g->cap)
+        memset(g->all, 0, g->cap * sizeof(struct group *));
     return true;
 }
 
