@@ -105,7 +105,7 @@ static uint32_t spread(uint32_t hash)
     return hash ^ hash >> 15;
 }
 
-static uint32_t keys_hash(const struct groups *g, const struct value *keys)
+static inline uint32_t keys_hash(const struct groups *g, const struct value *keys)
 {
     uint32_t hash = 0;
     for (int i = 0; i < g->key_count; i++)
@@ -113,7 +113,7 @@ static uint32_t keys_hash(const struct groups *g, const struct value *keys)
     return spread(hash);
 }
 
-static struct group *slot_find(const struct groups *g, const struct value *keys, uint32_t hash)
+static inline __attribute__((always_inline)) struct group *slot_find(const struct groups *g, const struct value *keys, uint32_t hash)
 {
     if (UNLIKELY(!g->slot_count))
         return NULL;
@@ -263,7 +263,8 @@ static bool begin_groups(void *user, uint32_t count)
         return false;
     while (g->cap < count)
         groups_widen(g);
-    memset(g->all, 0, g->cap * sizeof(struct group *));
+    if (g->cap)
+        memset(g->all, 0, g->cap * sizeof(struct group *));
     return true;
 }
 
