@@ -166,6 +166,18 @@ static inline __attribute__((always_inline)) void bring_near(const struct keys *
         __builtin_prefetch(at + i * CACHE_LINE, 1);
 }
 
+void keys_bring(const struct keys *k, uint32_t hash)
+{
+    const uint32_t mask = k->slot_mask, others = ~k->places;
+    uint32_t slot;
+    for (uint32_t at = hash & mask; (slot = k->slots[at]) != 0; at = (at + 1) & mask) {
+        if (!((slot ^ hash) & others) && (slot & k->places)) {
+            bring_near(k, blocks_at(&k->blocks, (slot & k->places) - 1));
+            return;
+        }
+    }
+}
+
 struct keyed *keys_find(const struct keys *k, struct text *text, uint32_t hash)
 {
     const uint32_t mask = k->slot_mask, others = ~k->places;
