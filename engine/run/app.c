@@ -8,7 +8,7 @@
 #include "engine/store/overlay.h"
 #include <inttypes.h>
 
-enum { SCRATCH_BLOCK = 16 * 1024, STATE_FORMAT = 1 };
+enum { SCRATCH_BLOCK = 16 * 1024, STATE_FORMAT = 2 };
 
 /* What a named window publishes: the end of its chain. RESET and TIMER events are not published (spec 04
  * section 4). */
@@ -83,6 +83,7 @@ struct app *app_new(struct plan *plan, const struct app_host *host)
 {
     struct app *app = mem_alloc(sizeof(*app));
     app->state = state_new();
+    buf_init(&app->saving, SIZE_MAX);
     app->plan = plan;
     app->host = *host;
     app->playback = plan->playback;
@@ -155,6 +156,7 @@ void app_free(struct app *app)
     timers_free(app->timers);
     script_fini(&app->env);
     state_free(app->state);
+    buf_fini(&app->saving);
     expr_env_fini(&app->env);
     arena_fini(&app->scratch);
     mem_free(app->triggers);
@@ -442,12 +444,11 @@ static int save_part(struct app *app, const char *name, const struct part_of *wh
 
 uint64_t app_checkpoint(struct app *app, const struct state_home *home)
 {
-    struct writer w = {.state = app->state};
-    buf_init(&w.out, SIZE_MAX);
+    struct writer w = {.state = app->state, .out = app->saving};
     state_begin(app->state, home);
     each_part(app, save_part, &w);
     state_finish(app->state);
-    buf_fini(&w.out);
+    app->saving = w.out;
     return state_written(app->state);
 }
 

@@ -59,6 +59,7 @@ struct app {
     int trigger_count;
     struct ondemand *ondemand; /* compiled queries, the last answer; NULL before the first query */
     struct state *state;       /* its pieces: engine/data/state.h */
+    struct buf saving; /* a part being saved: its memory stays, for a big part has much of it */
     struct overlay *overlay;   /* over the store of its tables; NULL: it has none in a store */
     uint32_t store_number;     /* its keys begin with it */
 };
@@ -201,7 +202,7 @@ void ondemand_free(struct app *app); /* ondemand.c */
 /* aggregate.c; subscribes to its stream, before any query */
 struct aggregation *aggregation_new(struct app *app, const struct plan_element *e);
 void aggregation_free(struct aggregation *a);
-void aggregation_save(const struct aggregation *a, struct writer *w);
+void aggregation_save(struct aggregation *a, struct writer *w);
 int aggregation_load(struct aggregation *a, struct reader *r);
 int aggregation_start(struct aggregation *a, struct err *e);
 void aggregation_each_op(struct aggregation *a, void (*visit)(struct op *op, void *user), void *user);

@@ -11,6 +11,7 @@
  * every block, so that an event that finds the key touches few lines of memory, one beside the other. */
 #include "engine/run/partition.h"
 #include "engine/base/utf8.h"
+#include "engine/data/segments.h"
 #include "engine/run/app.h"
 #include "engine/run/keys.h"
 #include "engine/run/output.h"
@@ -18,11 +19,11 @@
 #include <stdlib.h>
 
 /* One key. Behind it its inner streams, with @purge struct purge_use, and its queries. key.mark: place in
- * owner->touched + 1; 0: as the last checkpoint has it. */
+ * owner->saved + 1; 0: it has none yet. */
 struct partition {
     struct keyed key;
     struct partitioner *owner;
-    uint64_t number; /* of its piece in checkpoints: keys count up */
+    uint64_t number; /* keys count up */
     struct stream *inner[];
 };
 struct receiver {
@@ -43,11 +44,10 @@ struct partitioner {
     uint32_t most;              /* keys there were at one time: the language's map never shrinks */
     struct partition **ordered; /* all, in the language's order; NULL: not known */
     struct purge purge;
-    /* Checkpoints (engine/data/state.h): a piece a key; those that were touched since the last one. Not noted
-     * before the first. */
-    uint64_t group, next_number;
-    struct partition **touched; /* NULL: gone since */
-    uint32_t touched_count, touched_cap;
+    uint64_t next_number;
+    struct segments *saved; /* keys by their places there: how they stand in a checkpoint */
+    uint32_t *by_place;     /* of its key's block; made with the first checkpoint, then for all keys */
+    uint32_t place_count, place_cap;
 };
 
 static struct purge_use *use_of(const struct partition *p)
@@ -107,23 +107,34 @@ static void order_forget(struct partitioner *o)
 void partition_touch(struct partition *p)
 {
     struct partitioner *o = p->owner;
-    if (LIKELY(p->key.mark || !o->group))
-        return;
-    if (o->touched_count == o->touched_cap) {
-        o->touched_cap = o->touched_cap ? o->touched_cap * 2 : 64;
-        o->touched = mem_resize(o->touched, o->touched_cap, sizeof(struct partition *));
-    }
-    o->touched[o->touched_count++] = p;
-    p->key.mark = o->touched_count;
+    if (UNLIKELY(o->saved != NULL))
+        segments_touch(o->saved, p->key.mark - 1);
 }
 
-static void untouch(struct partition *p)
+static void place_give(struct partition *p)
 {
     struct partitioner *o = p->owner;
-    if (p->key.mark)
-        o->touched[p->key.mark - 1] = NULL;
-    if (o->group)
-        state_drop(op_app(&o->op)->state, o->group, p->number, p->number + 1);
+    if (o->place_count == o->place_cap) {
+        o->place_cap = o->place_cap ? o->place_cap * 2 : 64;
+        o->by_place = mem_resize(o->by_place, o->place_cap, sizeof(*o->by_place));
+    }
+    o->by_place[o->place_count++] = p->key.place;
+    p->key.mark = o->place_count;
+    partition_touch(p);
+}
+
+/* The last one comes to stand in its place. */
+static void place_take(struct partition *p)
+{
+    struct partitioner *o = p->owner;
+    if (!p->key.mark)
+        return;
+    struct partition *last = blocks_at(&o->keys.blocks, o->by_place[--o->place_count]);
+    if (last == p)
+        return;
+    o->by_place[p->key.mark - 1] = last->key.place;
+    last->key.mark = p->key.mark;
+    partition_touch(last);
 }
 
 /* ---- a key's copy ---- */
@@ -135,6 +146,8 @@ static struct partition *partition_make(struct partitioner *o, struct text *key,
     order_forget(o);
     p->owner = o;
     p->number = o->next_number++;
+    if (o->by_place)
+        place_give(p);
     if (keys_count(&o->keys) > o->most)
         o->most = keys_count(&o->keys);
     for (int i = 0; i < plan->inner_count; i++)
@@ -166,7 +179,7 @@ static void partition_drop(struct partition *p)
 {
     struct partitioner *o = p->owner;
     order_forget(o);
-    untouch(p);
+    place_take(p);
     partition_end(p);
     keys_remove(&o->keys, &p->key);
 }
@@ -544,9 +557,10 @@ static void partitions_clear(struct partitioner *o)
     for (uint32_t i = blocks_next(b, 0); i < blocks_end(b); i = blocks_next(b, i + 1))
         partition_end(blocks_at(b, i));
     keys_fini(&o->keys);
-    mem_free(o->touched);
-    o->touched = NULL;
-    o->touched_count = o->touched_cap = 0;
+    segments_end(&o->saved);
+    mem_free(o->by_place);
+    o->by_place = NULL;
+    o->place_count = o->place_cap = 0;
     o->most = 0;
 }
 
@@ -586,44 +600,43 @@ void partition_each_op(struct op *op, void (*visit)(struct op *op, void *user), 
 
 /* ---- state ---- */
 
-static void save_key(const struct partition *p, struct writer *w)
+static void near_key(void *user, uint32_t place, int step)
 {
-    const struct partitioner *o = p->owner;
+    enum { LINE = 64, NEAR_BYTES = 8 * LINE };
+    const struct partitioner *o = user;
+    const char *block = blocks_at(&o->keys.blocks, o->by_place[place]);
+    for (size_t at = 0; step == 0 && at < o->bytes && at < NEAR_BYTES; at += LINE)
+        __builtin_prefetch(block + at);
+}
+
+static void write_key(void *user, struct writer *w, uint32_t place)
+{
+    const struct partitioner *o = user;
+    struct partition *p = blocks_at(&o->keys.blocks, o->by_place[place]);
     size_t len;
     const char *text = keyed_text(&p->key, &len);
     write_bytes(w, text, len);
+    write_varint(w, p->number);
     if (o->plan->purges)
         write_i64(w, use_of(p)->last_ms);
+    bool was_lean = w->is_lean;
+    w->is_lean = true;
     for (int q = 0; q < o->plan->query_count; q++)
         query_save(query_of(p, q), w);
+    w->is_lean = was_lean;
 }
 
-static void save_piece(struct partition *p, struct writer *piece)
+static void save_keys(struct partitioner *o, struct writer *w)
 {
-    buf_clear(&piece->out);
-    save_key(p, piece);
-    state_put(piece->state, p->owner->group, p->number, piece->out.bytes, piece->out.len);
-    p->key.mark = 0;
-}
-
-static void save_pieces(struct partitioner *o, struct writer *w)
-{
-    struct writer piece = {.state = w->state};
-    buf_init(&piece.out, SIZE_MAX);
-    bool is_first = o->group == 0;
-    if (is_first)
-        o->group = state_group(w->state);
-    struct partition **all = is_first ? partitions_list(o) : NULL;
-    for (uint32_t i = 0; is_first && i < keys_count(&o->keys); i++)
-        save_piece(all[i], &piece);
-    mem_free(all);
-    for (uint32_t i = 0; i < o->touched_count; i++)
-        if (o->touched[i])
-            save_piece(o->touched[i], &piece);
-    o->touched_count = 0;
-    buf_fini(&piece.out);
-    write_i64(w, (int64_t)o->group);
+    if (!o->by_place) {
+        struct partition **all = partitions_list(o);
+        for (uint32_t i = 0; i < keys_count(&o->keys); i++)
+            place_give(all[i]);
+        mem_free(all);
+    }
     write_i64(w, (int64_t)o->next_number);
+    segments_save(&o->saved, w, o->place_count,
+                  &(struct segments_owner){.user = o, .write = write_key, .near = near_key});
 }
 
 /* What the copies of an operator share; nothing where there was no copy yet. */
@@ -663,40 +676,55 @@ static int load_shared(struct partitioner *o, struct reader *r)
 
 void partition_save(const struct op *op, struct writer *w)
 {
-    const struct partitioner *o = (const struct partitioner *)op;
+    struct partitioner *o = (struct partitioner *)(uintptr_t)op; /* how it is saved is no part of what it holds */
     write_tag(w, o->plan->name);
     write_u32(w, o->most);
-    write_u32(w, keys_count(&o->keys));
-    if (w->state)
-        save_pieces((struct partitioner *)(uintptr_t)o, w); /* how it is saved is no part of what it holds */
-    struct partition **all = w->state ? NULL : partitions_list(o);
-    for (uint32_t i = 0; !w->state && i < keys_count(&o->keys); i++)
-        save_key(all[i], w);
-    mem_free(all);
+    save_keys(o, w);
     save_shared(o, w);
     if (o->plan->purges)
         purge_save(&o->purge, w);
 }
 
-static int load_key(struct partitioner *o, struct reader *r, uint64_t number)
+static bool begin_keys(void *user, uint32_t count)
 {
+    struct partitioner *o = user;
+    o->place_cap = count + 1;
+    o->place_count = count;
+    o->by_place = mem_resize(o->by_place, o->place_cap, sizeof(*o->by_place));
+    return true;
+}
+
+static bool read_key(void *user, struct reader *r, uint32_t place)
+{
+    struct partitioner *o = user;
     size_t len;
     const char *bytes = read_bytes(r, &len);
-    if (!bytes || r->failed)
-        return ERR_STATE;
+    uint64_t number = read_varint(r);
+    if (!bytes || r->failed || number >= o->next_number)
+        return false;
     struct text *key = text_new(bytes, len);
     uint32_t hash = keys_hash(key);
-    int rc = keys_find(&o->keys, key, hash) ? ERR_STATE : 0;
-    if (rc == 0) {
+    bool good = !keys_find(&o->keys, key, hash);
+    if (good) {
+        uint32_t *by_place = o->by_place;
+        uint64_t next = o->next_number;
+        o->by_place = NULL; /* its place is known */
         struct partition *p = partition_make(o, key, hash);
+        o->by_place = by_place;
+        o->next_number = next;
         p->number = number;
+        p->key.mark = place + 1;
+        by_place[place] = p->key.place;
         if (o->plan->purges)
             use_of(p)->last_ms = read_i64(r);
-        for (int q = 0; q < o->plan->query_count && rc == 0; q++)
-            rc = query_load(query_of(p, q), r);
+        bool was_lean = r->is_lean;
+        r->is_lean = true;
+        for (int q = 0; q < o->plan->query_count && good; q++)
+            good = query_load(query_of(p, q), r) == 0;
+        r->is_lean = was_lean;
     }
     value_drop(value_text(key));
-    return rc;
+    return good;
 }
 
 static int compare_uses(const void *a, const void *b)
@@ -723,28 +751,12 @@ static int load_purge(struct partitioner *o, struct reader *r)
     return rc;
 }
 
-/* Each piece is copied: the queues inside have pieces of their own to read. */
-static int load_pieces(struct partitioner *o, struct reader *r)
+static int load_keys(struct partitioner *o, struct reader *r)
 {
-    struct state_piece piece = {0};
-    struct buf bytes;
-    uint64_t group = (uint64_t)read_i64(r), next = (uint64_t)read_i64(r);
-    int rc = r->failed ? ERR_STATE : 0;
-    buf_init(&bytes, SIZE_MAX);
-    for (bool is_first = true; rc == 0 && state_next(r->state, group, is_first, &piece); is_first = false) {
-        buf_clear(&bytes);
-        buf_add(&bytes, piece.reader.at, (size_t)(piece.reader.end - piece.reader.at));
-        struct reader own = {.at = (const uint8_t *)bytes.bytes,
-                             .end = (const uint8_t *)bytes.bytes + bytes.len,
-                             .state = r->state};
-        rc = load_key(o, &own, piece.number);
-        if (own.failed || own.at != own.end)
-            rc = ERR_STATE;
-    }
-    buf_fini(&bytes);
-    o->group = group;
-    o->next_number = next;
-    return state_failed(r->state) ? ERR_STATE : rc;
+    o->next_number = (uint64_t)read_i64(r);
+    int rc = segments_load(&o->saved, r,
+                           &(struct segments_owner){.user = o, .read = read_key, .begin = begin_keys});
+    return rc == 0 && keys_count(&o->keys) != o->place_count ? ERR_STATE : rc;
 }
 
 int partition_load(struct op *op, struct reader *r)
@@ -755,12 +767,7 @@ int partition_load(struct op *op, struct reader *r)
     partitions_clear(o);
     keys_init(&o->keys, o->bytes);
     uint32_t most = read_u32(r);
-    uint32_t count = read_u32(r);
-    int rc = r->state ? load_pieces(o, r) : 0;
-    for (uint32_t i = 0; !r->state && i < count && rc == 0 && !r->failed; i++)
-        rc = load_key(o, r, i);
-    if (rc == 0 && keys_count(&o->keys) != count)
-        rc = ERR_STATE;
+    int rc = load_keys(o, r);
     if (rc == 0)
         rc = load_shared(o, r);
     if (rc == 0 && o->plan->purges)

@@ -137,27 +137,16 @@ void query_fini(struct query *q)
 
 void query_save(const struct query *q, struct writer *w)
 {
-    write_tag(w, q->plan->name);
-    for (int i = 0; i < q->plan->op_count; i++) {
-        if (!q->ops[i]->type->save)
-            continue;
-        write_tag(w, q->ops[i]->type->name);
-        q->ops[i]->type->save(q->ops[i], w);
-    }
+    for (int i = 0; i < q->plan->op_count; i++)
+        if (q->ops[i]->type->save)
+            q->ops[i]->type->save(q->ops[i], w);
 }
 
 int query_load(struct query *q, struct reader *r)
 {
-    if (!read_tag(r, q->plan->name))
-        return ERR_STATE;
     for (int i = 0; i < q->plan->op_count; i++) {
         struct op *op = q->ops[i];
-        if (!op->type->save)
-            continue;
-        if (!read_tag(r, op->type->name))
-            return ERR_STATE;
-        int rc = op->type->load(op, r);
-        if (rc < 0 || r->failed)
+        if (op->type->save && (op->type->load(op, r) < 0 || r->failed))
             return ERR_STATE;
     }
     return 0;

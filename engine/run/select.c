@@ -490,7 +490,7 @@ static int push_every(struct op *op, const struct batch *in)
         s->last_removed = !keep;
         if (p->kind == SELECT_GROUP) {
             struct group *group = group_of(s, p, &f);
-            group->used = true;
+            group_use(s->groups, group);
             f.agg = group->agg;
             number = group->number;
         }
@@ -632,7 +632,7 @@ static inline int group_event(struct select *s, const struct select_plan *p, uin
                               struct group_chunk *c)
 {
     struct group *group = c->groups[i];
-    group->used = true;
+    group_use(s->groups, group);
     f->agg = group->agg;
     if (UNLIKELY(p->having != NULL))
         return having_event(s, p, i, f, c);
@@ -737,7 +737,7 @@ static int slide_groups(struct select *s, const struct select_plan *p, struct ro
     for (uint32_t i = 0; i < count; i++) {
         f->rows = &left[i];
         struct group *group = groups[i] = group_of(s, p, f);
-        group->used = true;
+        group_use(s->groups, group);
         f->agg = group->agg;
         if (UNLIKELY(touch(p, f) < 0))
             return ERR_EVENT;
@@ -746,7 +746,7 @@ static int slide_groups(struct select *s, const struct select_plan *p, struct ro
     f->at_ms = e->at_ms;
     f->kind = EVENT_CURRENT;
     struct group *group = group_of(s, p, f);
-    group->used = true;
+    group_use(s->groups, group);
     f->agg = group->agg;
     struct row *row = make_row(p, f);
     if (UNLIKELY(!row))
@@ -811,7 +811,7 @@ static int select_slide_cells(struct op *op, const union cell *left, const struc
         char *agg = s->agg;
         if (p->key_count) {
             gone = group_of_cell(s, p, left);
-            gone->used = true;
+            group_use(s->groups, gone);
             agg = gone->agg;
         }
         for (const struct select_step *step = p->impure, *end = step + p->impure_count; step < end; step++)
@@ -819,7 +819,7 @@ static int select_slide_cells(struct op *op, const union cell *left, const struc
     }
     if (p->key_count) {
         struct group *group = group_of(s, p, &f);
-        group->used = true;
+        group_use(s->groups, group);
         f.agg = group->agg;
         number = group->number;
     }

@@ -106,13 +106,39 @@ struct entries { /* being written or read */
     const struct kept_plan *plan;
 };
 
-/* The types of all columns, then the values: nine bytes for a number. */
+/* The values: one to nine bytes for a number. */
+enum { OTHER_VALUE = 0xF0 }; /* no head of write_sparse is as high */
+
+static bool is_number(uint8_t declared)
+{
+    return declared == TYPE_LONG || declared == TYPE_DOUBLE;
+}
+
+static void write_kept(struct writer *w, struct value v, uint8_t declared)
+{
+    if (LIKELY(v.type == (enum type)declared && is_number(declared))) {
+        write_sparse(w, (uint64_t)v.as.l);
+        return;
+    }
+    write_u8(w, OTHER_VALUE);
+    write_value(w, v);
+}
+
+static struct value read_kept(struct reader *r, uint8_t declared)
+{
+    if (LIKELY(r->at < r->end && *r->at < OTHER_VALUE && is_number(declared)))
+        return (struct value){{.l = (int64_t)read_sparse(r)}, (enum type)declared};
+    if (read_u8(r) != OTHER_VALUE)
+        r->failed = true;
+    return read_value(r);
+}
+
 static void write_entry(void *user, struct writer *w, uint32_t i, bool begins)
 {
     const struct entries *e = user;
     (void)begins;
     for (uint32_t c = 0; c < e->plan->count; c++)
-        write_value(w, value_at(e->kept, e->plan, i, c));
+        write_kept(w, value_at(e->kept, e->plan, i, c), e->plan->columns[c].type);
     if (!e->plan->count)
         write_u8(w, 0); /* an entry is never nothing */
 }
@@ -129,7 +155,7 @@ static bool read_entry(void *user, struct reader *r, bool begins, bool is_held)
         place = kept_place(k, k->count++);
     }
     for (uint32_t c = 0; c < e->plan->count; c++) {
-        struct value v = read_value(r);
+        struct value v = read_kept(r, e->plan->columns[c].type);
         if (is_held) {
             kept_cells(k, e->plan, place)[c] = v.as;
             kept_tags(k, e->plan, place)[c] = (uint8_t)v.type;
@@ -148,7 +174,7 @@ void kept_save(const struct kept *k, const struct kept_plan *p, struct writer *w
     struct kept *own = (struct kept *)(uintptr_t)k; /* how it is saved is no part of what it holds */
     struct entries entries = {own, p};
     bool in_pieces = w->state && k->count > PIECES_INLINE;
-    write_u32(w, p->count);
+    write_varint(w, p->count);
     write_u8(w, in_pieces);
     if (in_pieces) {
         pieces_save(&own->pieces, w, k->taken, k->count,
@@ -165,7 +191,7 @@ int kept_load(struct kept *k, const struct kept_plan *p, struct reader *r)
 {
     struct entries entries = {k, p};
     kept_fini(k, p);
-    if (read_u32(r) != p->count)
+    if (read_varint(r) != p->count)
         return ERR_STATE;
     if (read_u8(r))
         return pieces_load(&k->pieces, r, &k->taken,
