@@ -25,12 +25,12 @@ static void join_open(struct op *op)
     const struct join_side_plan *p = plan_of(op);
     if (p->is_direct && p->lookup->only) {
         j->direct = op->query->ops[p->select->index];
-        table_probe_open(&j->probe, p->lookup, op->app, p->slot);
+        table_probe_open(&j->probe, p->lookup, op_app(op), p->slot);
     }
     if (p->other_window)
         j->other = op->query->ops[p->other_window->index];
     else if (p->other_named)
-        j->other = op->app->windows[p->other_named->number];
+        j->other = op_app(op)->windows[p->other_named->number];
 }
 
 static void pair_add(struct join_side *j, struct batch *out, struct row *own, struct row *other,
@@ -94,7 +94,7 @@ static int match(struct join_side *j, const struct join_side_plan *p, const stru
     if (p->lookup) {
         struct row **found = NULL;
         uint32_t count = 0;
-        rc = p->lookup->rows(p->lookup, j->op.app, &f, &found, &count);
+        rc = p->lookup->rows(p->lookup, op_app(&j->op), &f, &found, &count);
         for (uint32_t i = 0; rc == 0 && i < count; i++)
             pair_add(j, out, e->row, found[i], e, e->kind);
     } else {
@@ -195,7 +195,7 @@ static int direct_push(struct join_side *j, const struct join_side_plan *p, cons
     struct frame f = {.env = j->op.env, .rows = rows, .at_ms = e->at_ms, .kind = e->kind, .user = &j->op};
     uint32_t count = 0;
     rows[p->slot] = e->row;
-    if (p->lookup->rows(p->lookup, j->op.app, &f, &found, &count) < 0)
+    if (p->lookup->rows(p->lookup, op_app(&j->op), &f, &found, &count) < 0)
         return ERR_EVENT;
     if (count == 0 && !p->preserved)
         return 0;
@@ -223,7 +223,7 @@ static int direct_one(struct join_side *j, const struct join_side_plan *p, const
     } else {
         struct frame f = {
             .env = j->op.env, .rows = rows, .at_ms = e->at_ms, .kind = EVENT_CURRENT, .user = &j->op};
-        if (UNLIKELY(p->lookup->only(p->lookup, j->op.app, &f, &found) < 0))
+        if (UNLIKELY(p->lookup->only(p->lookup, op_app(&j->op), &f, &found) < 0))
             return ERR_EVENT;
     }
     if (UNLIKELY(!found && !p->preserved))
