@@ -44,7 +44,7 @@ static const struct schema *schema_of(const struct hosted *h, uint32_t stream)
 /* Not the app's memory: the error store's. False: it is refused, or can't be kept now. */
 static bool put(struct worker *w, struct errors_entry *e)
 {
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     if (w->commit.is_stuck) { /* the next transaction would have to wait, and so would grow */
         metrics_add(&metrics.errors_refused, 1);
         return false;
@@ -296,7 +296,7 @@ static void send_events(struct hosted *h, const struct errors_replay *r, const s
 static void work(struct hosted *h, struct errors_replay *r, const struct batch *events, int64_t time_ms)
 {
     const struct errors_entry *e = r->entry;
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     mem_account = &h->account;
     if (!h->is_playback && time_ms > app_now(h->app))
         app_advance(h->app, time_ms);
@@ -347,7 +347,7 @@ int errors_app_replay(struct hosted *h, const struct errors_entry *e, const void
     struct worker *w = h->worker;
     if (is_held(h, err))
         return err->code;
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     mem_account = &h->account; /* rows that come from an entry may stay in the app */
     arena_init(&g.arena, ARENA_BLOCK);
     int rc = find_place(h, &r, &g);

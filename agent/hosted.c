@@ -38,7 +38,7 @@ static void on_failure(void *user, uint32_t stream, const char *words)
 
 static int on_publish(void *user, struct bind_sink *sink, const struct message *m)
 {
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     mem_account = NULL; /* what waits for a sink is bounded by its outbox and may outlive the app */
     int rc = sink->user ? errors_app_put(user, sink, m) : ERR_IO;
     mem_account = account;
@@ -112,7 +112,7 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
     struct hosted *h = mem_alloc(sizeof *h);
     struct compile c;
     struct engine_options options = {.variable = config_variable, .user = (void *)(uintptr_t)config};
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     mem_account = &h->account;
     engine_compile(&c, text, len, &options);
     if (c.plan)
@@ -422,7 +422,7 @@ static void attach_ports(struct hosted *h)
 
 static void gone(struct hosted *h, const struct hosted *heir, bool retires)
 {
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     mem_account = &h->account;
     if (h->is_started)
         worker_remove(h->worker, h);
@@ -511,7 +511,7 @@ static void keep_previous(struct hosted *h)
 
 int hosted_start(struct hosted *h, struct hosted *old, const struct config *config, struct err *e)
 {
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     bool was_down = !old && h->durable && durable_is_of_another(h->durable);
     if (was_down && !(old = resurrect(h, config, e)))
         return ERR_STATE;
@@ -577,7 +577,7 @@ bool hosted_is_full(struct hosted *h)
 
 void hosted_work_advance(struct hosted *h, int64_t now_ms)
 {
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     mem_account = &h->account;
     app_advance(h->app, now_ms);
     mem_account = account;
@@ -602,7 +602,7 @@ static void work(struct hosted *h, int source, const struct payload *p, const st
 
 void hosted_work_topic(struct hosted *h, int source, const struct payload *p)
 {
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     mem_account = &h->account;
     work(h, source, p, NULL, 0);
     mem_account = account;
@@ -611,7 +611,7 @@ void hosted_work_topic(struct hosted *h, int source, const struct payload *p)
 void hosted_work_message(struct hosted *h, int source, const struct arrival *a, int64_t time_ms)
 {
     struct property few[8], *properties = few;
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     if (a->property_count > sizeof few / sizeof *few)
         properties = mem_array(a->property_count, sizeof *properties);
     if (a->property_count)
@@ -631,7 +631,7 @@ void hosted_work_message(struct hosted *h, int source, const struct arrival *a, 
 int hosted_work_query(struct hosted *h, const char *text, size_t len, int64_t time_ms, struct result *result,
                       struct err *e)
 {
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     mem_account = &h->account;
     if (!h->is_playback && time_ms > app_now(h->app))
         app_advance(h->app, time_ms);

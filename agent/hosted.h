@@ -22,7 +22,7 @@ struct hosted {
     struct source **sources; /* by number in bind; NULL: in process */
     struct outbox **outboxes;
     int64_t due_ms;   /* earliest timer */
-    int64_t account;  /* bytes the engine holds for it */
+    struct mem_account account; /* what the engine holds for it */
     bool is_playback; /* its events bring the time */
     bool is_blocked;  /* a sink is full: no turns, no timers until it isn't */
     bool is_started;

@@ -104,7 +104,7 @@ static void change(struct query *q, struct hosted *h, int64_t now_ms)
 /* As the app's own memory, which the compiled query becomes. */
 static int check(struct query *q, struct hosted *h, enum query_effect *effect)
 {
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     struct arena arena;
     struct diags diags;
     mem_account = &h->account;

@@ -14,11 +14,58 @@ _Static_assert(TYPE_NULL == 0 && TYPE_STRING == 1 && TYPE_INT == 2 && TYPE_LONG 
                    TYPE_DOUBLE == 5 && TYPE_BOOL == 6 && TYPE_OBJECT == 7,
                "saved states hold these numbers");
 
+/* ---- counting ---- */
+
+enum { BLOCK_HEAD = 16, WORD = 8 };
+
+static uint64_t tally_any(struct value v, int depth);
+
+static uint64_t tally_object(const struct object *o, int depth)
+{
+    uint64_t bytes = 2 * BLOCK_HEAD;
+    struct value key, v;
+    if (depth > LIMIT_PARSE_DEPTH || object_is_failure(o))
+        return bytes;
+    for (size_t i = 0; object_is_list(o) && i < list_count(o); i++)
+        bytes += sizeof(struct value) + tally_any(list_get(o, i), depth);
+    for (size_t i = 0; !object_is_list(o) && object_next(o, &i, &key, &v);)
+        bytes += 3 * sizeof(struct value) + tally_any(key, depth) +
+                 (object_is_map(o) ? tally_any(v, depth) : 0);
+    return bytes / (o->refs ? o->refs : 1);
+}
+
+static uint64_t tally_any(struct value v, int depth)
+{
+    if (v.type == TYPE_OBJECT)
+        return tally_object(v.as.o, depth + 1);
+    if (v.type != TYPE_STRING || v.as.s->refs == TEXT_SCRATCH)
+        return 0;
+    uint64_t bytes = (sizeof(struct text) + v.as.s->len + WORD) & ~(uint64_t)(WORD - 1);
+    return bytes / (v.as.s->refs ? v.as.s->refs : 1);
+}
+
+uint64_t tally_value(struct value v)
+{
+    return tally_any(v, 0);
+}
+
+uint64_t tally_row(const struct row *r)
+{
+    uint64_t bytes = row_bytes(r->count);
+    for (size_t i = 0; i < r->count; i++)
+        bytes += tally_value(row_get(r, i));
+    return bytes / (r->refs ? r->refs : 1);
+}
+
 /* ---- writing ---- */
 
 static void write_little(struct writer *w, uint64_t v, size_t bytes)
 {
     char little[8];
+    if (UNLIKELY(w->tally != NULL)) {
+        w->tally->bytes += WORD;
+        return;
+    }
     for (size_t i = 0; i < bytes; i++)
         little[i] = (char)(v >> (8 * i) & 0xFF);
     buf_add(&w->out, little, bytes);
@@ -50,6 +97,10 @@ void write_varint(struct writer *w, uint64_t v)
 {
     char bytes[10];
     size_t len = 0;
+    if (UNLIKELY(w->tally != NULL)) {
+        w->tally->bytes += WORD;
+        return;
+    }
     for (; v >= 0x80; v >>= 7)
         bytes[len++] = (char)(v | 0x80);
     bytes[len++] = (char)v;
@@ -63,12 +114,18 @@ void write_count(struct writer *w, size_t n)
 
 void write_bytes(struct writer *w, const void *p, size_t len)
 {
+    if (UNLIKELY(w->tally != NULL)) {
+        w->tally->bytes += BLOCK_HEAD + len;
+        return;
+    }
     write_count(w, len);
     buf_add(&w->out, p, len);
 }
 
 void write_tag(struct writer *w, const char *tag)
 {
+    if (UNLIKELY(w->tally != NULL))
+        return;
     write_bytes(w, tag, strlen(tag));
 }
 
@@ -143,11 +200,19 @@ static void write_any(struct writer *w, struct value v, int depth)
 
 void write_value(struct writer *w, struct value v)
 {
+    if (UNLIKELY(w->tally != NULL)) {
+        w->tally->bytes += sizeof v + tally_value(v);
+        return;
+    }
     write_any(w, v, 0);
 }
 
 void write_row(struct writer *w, const struct row *r)
 {
+    if (UNLIKELY(w->tally != NULL)) {
+        w->tally->bytes += sizeof r + (r ? tally_row(r) : 0);
+        return;
+    }
     write_u8(w, r != NULL);
     if (!r)
         return;
@@ -161,6 +226,10 @@ void write_row(struct writer *w, const struct row *r)
  * the values without them. */
 void write_row_behind(struct writer *w, const struct row *r, const struct row *before)
 {
+    if (UNLIKELY(w->tally != NULL)) {
+        write_row(w, r);
+        return;
+    }
     bool same = before && before->count == r->count && memcmp(before->types, r->types, r->count) == 0;
     uint64_t step = (uint64_t)r->at_ms - (before ? (uint64_t)before->at_ms : 0);
     uint64_t zigzag = step << 1 ^ (uint64_t)((int64_t)step >> 63);

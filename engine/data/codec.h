@@ -10,9 +10,16 @@
 #include "engine/data/row.h"
 
 struct state; /* state.h */
+/* What a thing that can be saved lies in, counted by saving it: nothing is written then. A row or text that
+ * others hold too counts by parts; whatever else is saved is taken to lie in eight bytes a number, a block a
+ * text or list. So it is exact for rows, and an estimate for what is around them. */
+struct tally {
+    uint64_t bytes;
+};
 struct writer {
     struct buf out;
     struct state *state; /* NULL: everything goes to out */
+    struct tally *tally; /* not NULL: state is NULL, and out stays as it is */
 };
 struct reader {
     const uint8_t *at, *end;
@@ -30,6 +37,15 @@ void write_bytes(struct writer *w, const void *p, size_t len); /* with its lengt
 void write_value(struct writer *w, struct value v);
 void write_row(struct writer *w, const struct row *r); /* r may be NULL */
 void write_tag(struct writer *w, const char *tag);
+/* Has something that lies in so many bytes, and what is in it, which saving it doesn't tell. Nothing without a
+ * tally. */
+static inline void write_held(struct writer *w, size_t bytes)
+{
+    if (w->tally)
+        w->tally->bytes += bytes;
+}
+uint64_t tally_row(const struct row *r); /* with its texts, by parts */
+uint64_t tally_value(struct value v);    /* what hangs on it: 0 for numbers */
 /* As write_row, r not NULL, in fewer bytes when rows of one schema stand one after another: before is the row
  * written last, or NULL. */
 void write_row_behind(struct writer *w, const struct row *r, const struct row *before);

@@ -195,6 +195,7 @@ void groups_save(const struct groups *g, const struct agg_layout *l, struct writ
 {
     write_u32(w, g->next_number);
     write_count(w, g->count);
+    write_held(w, g->cap * sizeof *g->all + g->slot_count * sizeof *g->slots + g->count * sizeof **g->all);
     for (uint32_t i = 0; i < g->count; i++) {
         const struct group *group = g->all[i];
         for (int k = 0; k < g->key_count; k++)

@@ -114,6 +114,7 @@ struct queue *keyed_content(const struct keyed *k, struct op *op)
 void keyed_save(const struct keyed *k, struct writer *w)
 {
     write_count(w, k->count);
+    write_held(w, k->count * (sizeof *k->first + sizeof(struct map_entry)));
     for (const struct keyed_entry *x = k->first; x; x = x->next) {
         write_bytes(w, x->key, x->len);
         write_row(w, x->row);
