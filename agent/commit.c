@@ -160,6 +160,7 @@ int commit_now(struct worker *w, struct err *e)
         if (h->durable)
             durable_committed(h->durable);
     }
+    bounds_committed(w);
     (void)FAULT("commit.settled");
     each_outbox(w, outbox_done, NULL);
     each_outbox(w, outbox_go, NULL);

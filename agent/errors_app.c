@@ -149,6 +149,29 @@ void errors_app_unmapped(void *hosted, const struct bind_source *s, const struct
     tell(h, &e, put(h->worker, &e));
 }
 
+bool errors_app_untaken(struct hosted *h, const struct bind_source *s, const struct arrival *a,
+                        const char *why)
+{
+    bool is_wanted = h->bounds.full == LIMITS_STORE || h->keeps_unmapped ||
+                     (h->keeps_marked && is_marked(h, s->stream));
+    if (!h->keeps_errors || !is_wanted)
+        return false;
+    struct property *properties = mem_array((size_t)a->property_count + 1, sizeof *properties);
+    arrival_properties(a, properties);
+    struct errors_entry e = {.kind = ERRORS_MAPPING,
+                             .app = h->name,
+                             .stream = schema_of(h, s->stream)->id,
+                             .port = s->type->name,
+                             .cause = why,
+                             .payload = arrival_bytes(a),
+                             .payload_len = a->len,
+                             .properties = properties,
+                             .property_count = a->property_count};
+    bool is_kept = put(h->worker, &e);
+    mem_free(properties);
+    return is_kept;
+}
+
 bool errors_app_undelivered(void *hosted, const struct bind_sink *s, const struct batch *events,
                             const struct payload *p, const char *why)
 {

@@ -103,6 +103,7 @@ static int keep_tables(struct hosted *h, struct err *e)
     if (rc == 0)
         app_keep_tables(h->app, store, number);
     h->has_tables = rc == 0;
+    h->store_number = number;
     return rc;
 }
 
@@ -113,6 +114,7 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
     struct compile c;
     struct engine_options options = {.variable = config_variable, .user = (void *)(uintptr_t)config};
     struct mem_account *account = mem_account;
+    h->account.most = INT64_MAX;
     mem_account = &h->account;
     engine_compile(&c, text, len, &options);
     if (c.plan)
@@ -125,6 +127,15 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
         return NULL;
     }
     h->worker = worker;
+    enum limits_full full = plan_limits(c.plan)->full;
+    bounds_init(&h->bounds, full ? full
+                            : !strcmp(config->limits_full, "drop")  ? LIMITS_DROP
+                            : !strcmp(config->limits_full, "store") ? LIMITS_STORE
+                                                                    : LIMITS_WAIT);
+    for (int i = 0; i < h->bind->source_count; i++)
+        h->has_topic_sources |= !strcasecmp(h->bind->sources[i].type->name, "inMemory");
+    for (int i = 0; i < h->bind->sink_count; i++)
+        h->has_topic_sinks |= !strcasecmp(h->bind->sinks[i].type->name, "inMemory");
     h->is_playback = plan_is_playback(c.plan);
     h->due_ms = INT64_MAX;
     h->name = plan_name(c.plan) ? mem_strdup(plan_name(c.plan)) : name_of_file(file);
@@ -168,6 +179,7 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
         hosted_free(h, false);
         return NULL;
     }
+    h->store_number = h->durable ? h->durable->app : 0;
     if (plan_has_stored(app_plan(h->app)) && keep_tables(h, &e) < 0) {
         log_write(LOG_ERROR, h->log_name, "its tables cannot be kept: %s", e.text);
         hosted_free(h, false);
@@ -381,7 +393,8 @@ void hosted_drain(struct hosted *h)
 bool hosted_is_drained(struct hosted *h)
 {
     pthread_mutex_lock(&h->worker->lock);
-    bool is_drained = h->inbox.waiting_messages == 0;
+    /* What a bound keeps out was not acknowledged. */
+    bool is_drained = h->inbox.waiting_messages == 0 || h->bounds.hold != HOLD_NONE;
     pthread_mutex_unlock(&h->worker->lock);
     for (int i = 0; i < h->bind->sink_count; i++)
         is_drained &=
@@ -433,6 +446,8 @@ static void gone(struct hosted *h, const struct hosted *heir, bool retires)
     mem_account = account;
     hush_end(&h->hush, LOG_WARN, h->log_name);
     hush_end(&h->errors_hush, LOG_WARN, h->log_name);
+    hush_end(&h->bounds.hush, LOG_WARN, h->log_name);
+    h->worker->held -= h->bounds.hold != HOLD_NONE;
     inbox_fini(&h->inbox);
     buf_fini(&h->text);
     mem_free(h->sources);
@@ -590,6 +605,7 @@ void hosted_advance(struct hosted *h, int64_t now_ms)
         commit_note(&h->worker->commit, 1);
     }
     hosted_work_advance(h, now_ms);
+    bounds_worked(h);
     note_tables(h);
 }
 
@@ -675,6 +691,7 @@ void hosted_receive(struct hosted *h, const struct arrival *a)
     }
     (void)FAULT("hosted.receive");
     hosted_work_message(h, s->number, a, a->at_ms);
+    bounds_worked(h);
     note_tables(h);
     (void)FAULT("hosted.received");
 }

@@ -42,6 +42,7 @@ extern _Thread_local struct mem_block *mem_pools[MEM_POOL_MAX / 8 + 1];
 struct mem_account {
     int64_t bytes;
     int64_t most; /* law 2; INT64_MAX: no bound */
+    uint32_t refused; /* times that it stood in the way: counted by who asks */
 };
 extern _Thread_local struct mem_account *mem_account; /* NULL when no app is running */
 void *mem_pool_refill(size_t class);       /* a block of class * 8 bytes when the thread's list is empty */
