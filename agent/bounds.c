@@ -178,18 +178,23 @@ static bool is_too_big(const struct hosted *h, const struct arrival *a)
     return a->len > h->bounds.memory_share / LIMIT_MESSAGE_GROWTH;
 }
 
+bool bounds_holds(struct hosted *h)
+{
+    if (LIKELY(h->bounds.hold == HOLD_NONE)) {
+        enum bounds_hold hold = find_hold(h, false);
+        if (LIKELY(hold == HOLD_NONE))
+            return false;
+        set_hold(h, hold);
+    }
+    return true;
+}
+
 enum bounds_answer bounds_ask(struct hosted *h, const struct arrival *a)
 {
-    struct bounds *b = &h->bounds;
-    enum bounds_hold hold = b->hold;
-    if (LIKELY(hold == HOLD_NONE)) {
-        hold = find_hold(h, false);
-        if (UNLIKELY(hold != HOLD_NONE))
-            set_hold(h, hold);
-    }
-    if (LIKELY(hold == HOLD_NONE))
+    const struct bounds *b = &h->bounds;
+    if (LIKELY(!bounds_holds(h)))
         return UNLIKELY(is_too_big(h, a)) ? BOUNDS_REFUSE : BOUNDS_WORK;
-    bool waits = b->full == LIMITS_WAIT || hold == HOLD_SYSTEM || hold == HOLD_FEEDS;
+    bool waits = b->full == LIMITS_WAIT || b->hold == HOLD_SYSTEM || b->hold == HOLD_FEEDS;
     return waits ? BOUNDS_WAIT : BOUNDS_REFUSE;
 }
 

@@ -56,6 +56,8 @@ void bounds_set(struct hosted *h, int64_t memory_share, int64_t disk_share, cons
 /* May this message be worked off now? WAIT: no, and it stays; REFUSE: no, and bounds_refuse takes it. */
 enum bounds_answer { BOUNDS_WORK, BOUNDS_WAIT, BOUNDS_REFUSE };
 enum bounds_answer bounds_ask(struct hosted *h, const struct arrival *a);
+/* Is it held, or should it be now? For work that doesn't come through the inbox. */
+bool bounds_holds(struct hosted *h);
 /* Laws 3 and 6. Of a durable app it is owed an acknowledgement; of another it is marked so that settling it
  * tells its source. */
 void bounds_refuse(struct hosted *h, struct arrival *a);

@@ -350,6 +350,9 @@ static bool is_held(struct hosted *h, struct err *e)
                 h->name);
     else if (h->worker->commit.is_stuck)
         err_set(e, ERR_BUSY, "the disk does not take what is written");
+    else if (bounds_holds(h))
+        err_set(e, ERR_BUSY, "app %s is at its limit of %s; `weir status` tells more", h->name,
+                bounds_hold_name(h->bounds.hold));
     else
         return false;
     return true;

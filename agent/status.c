@@ -42,11 +42,18 @@ static void limit(struct buf *out, const char *name, int64_t bytes)
         buf_printf(out, ",\"%s\":%" PRId64, name, bytes);
 }
 
+struct parts {
+    struct buf *out;
+    uint64_t bytes; /* of all told */
+};
+
 static void on_part(void *user, const struct app_part *p)
 {
-    struct buf *out = user;
+    struct parts *parts = user;
+    struct buf *out = parts->out;
     if (!p->bytes)
         return;
+    parts->bytes += p->bytes;
     buf_add_str(out, "{\"part\":{");
     text(out, "kind", p->kind);
     buf_add_char(out, ',');
@@ -56,6 +63,19 @@ static void on_part(void *user, const struct app_part *p)
     buf_add_char(out, ',');
     text(out, "partition", p->around);
     buf_printf(out, ",\"copies\":%" PRIu32 ",\"bytes\":%" PRIu64 "}}\n", p->copies, p->bytes);
+}
+
+/* Those, and what the account has besides. */
+static void tell_parts(struct hosted *h, struct buf *out)
+{
+    struct parts parts = {.out = out};
+    app_held(h->app, on_part, &parts);
+    int64_t rest = h->account.bytes - (int64_t)parts.bytes;
+    if (rest > 0)
+        on_part(&parts, &(struct app_part){.kind = "app",
+                                           .name = "its plan, maps, keys of partitions, room to work in",
+                                           .bytes = (uint64_t)rest,
+                                           .copies = 1});
 }
 
 static void job_status(struct worker *w, void *user)
@@ -93,7 +113,7 @@ static void job_status(struct worker *w, void *user)
     s->totals->disk += b->disk_bytes;
     s->totals->held += held != NULL;
     if (s->with_parts)
-        app_held(h->app, on_part, out);
+        tell_parts(h, out);
 }
 
 static void on_app(struct hosted *h, void *user)

@@ -64,10 +64,10 @@ static inline void mem_count(int64_t bytes)
     if (mem_account)
         mem_account->bytes += bytes;
 }
-/* Law 2. */
-static inline bool mem_is_over(void)
+/* Law 2: would so many more bytes pass it? */
+static inline bool mem_is_over(size_t more)
 {
-    return mem_account && mem_account->bytes > mem_account->most;
+    return mem_account && mem_account->bytes + (int64_t)more > mem_account->most;
 }
 
 #ifdef WEIR_DEBUG
