@@ -6,9 +6,9 @@ export WEIR_BACKOFF_FIRST_MS=100
 start_broker || exit 1
 socket=$dir/control
 # Numbers FROM to TO to TOPIC, each with a text of its own, so that a window of them takes memory.
-send() { # TOPIC FROM TO [QOS]
-    seq "$2" "$3" | awk '{ printf "{\"event\":{\"k\":\"a text of some length that is kept, number %d\",\"v\":%d}}\n", $1, $1 }' |
-        mosquitto_pub -h 127.0.0.1 -p "$port" -q "${4:-1}" -t "$1" -l
+send() { # TOPIC FROM TO [PADDING]
+    seq "$2" "$3" | awk -v pad="${4:-}" '{ printf "{\"event\":{\"k\":\"a text of some length that is kept, number %d%s\",\"v\":%d}}\n", $1, pad, $1 }' |
+        mosquitto_pub -h 127.0.0.1 -p "$port" -q 1 -t "$1" -l
 }
 source() { # TOPIC CLIENT
     echo "@source(type='mqtt', url='\${MQTT_URL}', topic='$1', quality.of.service='1', client.id='$2', clean.session='false', @map(type='json'))"
@@ -27,7 +27,7 @@ define table Kept (k string, v long);
 @info(name='keep') $3
 APP
 }
-window="from S#window.time(1500 milliseconds) select k, v insert all events into Mid;"
+window="from S#window.time(2 sec) select k, v insert all events into Mid;"
 table="from S select k, v insert into Kept;"
 status() { "$WEIR" status --socket "$socket" "$@" 2>&1; }
 held() { # APP BY
@@ -49,13 +49,13 @@ waits_and_goes_on() {
     listen 'out/#' || return 1
     start_agent -c "$dir/w.json" "$dir/w.siddhi"
     ready 'app W' || return 1
-    send in/W 1 12000 &
+    send in/W 1 6000 "$(printf '%800s' x)" &
     local sender=$!
     until_true held W memory || return 1
     status --parts W >"$dir/said"
     wait $sender
     grep -q 'query keep window.time' "$dir/said" && logged 'app W: at its limit of memory it takes no input: .*most in query keep window.time about' || return 1
-    until_true all_came W 12000 && logged 'app W: there is room again' && until_true free W && stop_agent
+    until_true all_came W 6000 && logged 'app W: there is room again' && until_true free W && stop_agent
 }
 ok memory-waits-and-goes-on waits_and_goes_on
 
@@ -139,7 +139,7 @@ define stream S (k string, v long);
 $(sink out/P)
 define stream Out (v long);
 @OnError(action='stream') define stream Ask (v long);
-define window Rows (v long) length(8000);
+define window Rows (v long) length(16000);
 from S[v > 0l] select v insert into Rows;
 @info(name='product') from Ask as a unidirectional join Rows as r on a.v != r.v select r.v as v insert into Pairs;
 from !Ask select -1l as v insert into Out;
@@ -149,9 +149,9 @@ APP
     listen 'out/#' || return 1
     start_agent -c "$dir/p.json" "$dir/p.siddhi"
     ready 'app P' || return 1
-    send in/P 1 6000
-    settled() { status --json P | grep -q '"messages_in":6000'; }
-    until_true settled || until_true held P memory || return 1
+    send in/P 1 15000
+    settled() { status --json P | grep -q '"messages_in":15000'; }
+    until_true settled || return 1
     send in/P 0 0
     until_true came 'out/P .*-1}' && until_true logged 'it needs more memory than' && stop_agent
 }
