@@ -49,9 +49,9 @@ bool amount_read(struct amount *a, const char *text)
     if (*at < '0' || *at > '9')
         return false;
     for (; *at >= '0' && *at <= '9'; at++) {
-        n = n * 10 + (*at - '0');
-        if (n > most)
+        if (n > (most - 9) / 10)
             return false;
+        n = n * 10 + (*at - '0');
     }
     if (n <= 100 && strchr(at, '%'))
         return read_part(a, n, at);
