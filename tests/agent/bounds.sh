@@ -210,5 +210,56 @@ APP
 }
 other=
 ok disk-shares-of-two-apps disk
+
+# ---- a disk that is really full: what the far side takes is written down with the ballast's room, and that makes room for the rest ----
+full_disk() {
+    local small=$dir/small
+    mkdir -p "$small"
+    mount -t tmpfs -o size=5m tmpfs "$small" 2>/dev/null || { echo '    not root: left out'; return 0; }
+    full_disk_on "$small"
+    local rc=$?
+    [[ -z $agent ]] || { kill -9 "$agent" && wait "$agent"; agent=; } 2>/dev/null
+    umount "$small"
+    return $rc
+}
+full_disk_on() { # FOLDER
+    local near=$((port + 1)) main_broker
+    cat >"$dir/fd.siddhi" <<APP
+@app:name('FD') @app:durable
+$(source in/FD "weir-FD-$$")
+define stream S (k string, v long);
+@sink(type='mqtt', url='tcp://127.0.0.1:$near', topic='out/FD', quality.of.service='1', @map(type='json'))
+define stream Out (v long, k string);
+from S select v, k insert into Out;
+APP
+    echo "{\"control.socket\": \"$socket\"}" >"$dir/fd.json"
+    start_agent -c "$dir/fd.json" --state "$1/state" "$dir/fd.siddhi"
+    ready 'app FD' || return 1
+    [[ -s $1/state/ballast ]] || return 1
+    send in/FD 1 6000 "$(printf '%1000s' x)" &
+    local sender=$!
+    until_true logged 'durable apps take nothing in' && until_true held FD 'the store' || return 1
+    main_broker=$broker
+    broker=
+    start_broker "$near" && listen 'out/#' || return 1
+    came_once() { [[ $(grep '^out/FD ' "$dir/got" | grep -o '"v":[0-9]*' | sort -u | wc -l) == 6000 ]]; }
+    until_true came_once && logged 'it is written again: durable apps go on' && until_true free FD || return 1
+    wait $sender
+    { kill -9 "$main_broker" && wait "$main_broker"; } 2>/dev/null
+    until_true test -s "$1/state/ballast" && stop_agent
+}
+ok disk-really-full full_disk
+read_only() {
+    local fixed=$dir/fixed
+    mkdir -p "$fixed"
+    mount -t tmpfs -o size=1m,ro tmpfs "$fixed" 2>/dev/null || { echo '    not root: left out'; return 0; }
+    start_agent -c "$dir/fd.json" --state "$fixed/state" "$dir/fd.siddhi"
+    until_true logged 'Read-only file system' && until_true agent_ended
+    local rc=$?
+    agent=
+    umount "$fixed"
+    return $rc
+}
+ok disk-read-only-at-the-start read_only
 [[ -z $other ]] || { kill -9 "$other" && wait "$other"; } 2>/dev/null
 tally
