@@ -9,7 +9,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { MEND_MS = 500, PARTS_TOLD = 3 };
+enum {
+    MEND_MS = 1000, /* what gives memory back takes its time */
+    PARTS_TOLD = 3,
+};
 
 const char *bounds_hold_name(enum bounds_hold hold)
 {
@@ -139,6 +142,8 @@ static void set_hold(struct hosted *h, enum bounds_hold hold)
     b->holds += hold != HOLD_NONE && b->hold == HOLD_NONE;
     b->hold = hold;
     b->since_ms = clock_wall_ms();
+    if (hold == HOLD_SYSTEM)
+        w->mend_us = clock_steady_us() + MEND_MS * 1000;
     log_hold(h, hold);
     if (hold == HOLD_DISK && h->durable && h->durable->journal_bytes) {
         h->durable->wants_checkpoint = true;
@@ -257,7 +262,11 @@ int64_t bounds_look(struct worker *w)
 {
     if (LIKELY(!w->held))
         return INT64_MAX;
-    bool is_short = !mem_ballast_mend();
+    bool is_short = mem_is_short();
+    if (UNLIKELY(is_short) && clock_steady_us() >= w->mend_us) {
+        is_short = !mem_ballast_mend();
+        w->mend_us = clock_steady_us() + MEND_MS * 1000;
+    }
     for (struct hosted *h = w->apps; h; h = h->next) {
         if (h->bounds.hold == HOLD_NONE)
             continue;
@@ -267,7 +276,7 @@ int64_t bounds_look(struct worker *w)
         else if (hold != h->bounds.hold)
             set_hold(h, hold);
     }
-    return is_short ? clock_steady_us() + MEND_MS * 1000 : INT64_MAX;
+    return is_short ? w->mend_us : INT64_MAX;
 }
 
 static uint64_t used(const struct hosted *h)

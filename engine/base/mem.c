@@ -16,7 +16,7 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-enum { HUGE_PAGE = 2 * 1024 * 1024, CHUNK_BYTES = 16 * 1024, CHUNK_BLOCKS = 64, ARENA_BLOCK_MIN = 256 };
+enum { HUGE_PAGE = 2 * 1024 * 1024, CHUNK_BYTES = 16 * 1024, CHUNK_BLOCKS = 64, ARENA_BLOCK_MIN = 256, BALLAST_LEAST = 8 };
 
 _Thread_local struct mem_block *mem_pools[MEM_POOL_MAX / 8 + 1];
 _Thread_local struct mem_account *mem_account;
@@ -43,17 +43,24 @@ bool mem_is_short(void)
 
 bool mem_ballast_mend(void)
 {
-    void *none = NULL, *fresh = mem_is_short() ? malloc(ballast_bytes) : NULL;
+    void *none = NULL, *fresh = NULL;
+    if (!mem_is_short())
+        return true;
+#ifdef __GLIBC__
+    (void)malloc_trim(0); /* what was freed may lie between what wasn't */
+#endif
+    /* Freed pool blocks stay here: the system may never have as much again, and less will do. */
+    for (size_t bytes = ballast_bytes; !fresh && bytes >= ballast_bytes / BALLAST_LEAST; bytes /= 2)
+        fresh = malloc(bytes);
     if (!fresh)
-        return !mem_is_short();
+        return false;
     if (!atomic_compare_exchange_strong(&ballast, &none, fresh))
         free(fresh); /* another thread was first */
     atomic_store(&is_short, false);
     return true;
 }
 
-/* Law 3. False: there was nothing to give back. */
-static bool give_ballast(void)
+bool mem_ballast_give(void)
 {
     void *p = atomic_exchange(&ballast, NULL);
     if (!p)
@@ -98,7 +105,7 @@ static void *heap_take(void *old, size_t bytes, bool zeroed)
     size_t size = bytes ? bytes : 1;
     void *p = ask_system(old, size, zeroed);
     while (UNLIKELY(p == NULL)) {
-        if (!give_ballast()) {
+        if (!mem_ballast_give()) {
             p = ask_system(old, size, zeroed); /* another thread may have given it back meanwhile */
             if (p)
                 break;

@@ -14,7 +14,8 @@
  * way is finished, and mem_is_short tells who gives out new work to wait. mem_ballast_mend ends that. Without
  * a ballast, or when it was not enough, the process ends with words; the journal is what brings durable apps
  * back. (4) Only what allocates through this file has that promise: the whole engine, the agent, maps and
- * ports. Libraries allocate by themselves and answer with errors, which are worked off where they are called.
+ * ports. Libraries allocate by themselves and answer with errors, which are worked off where they are called;
+ * who sees one of that kind gives the ballast back for it.
  *
  * WEIR_DEBUG (for the whole program or not at all): pool blocks come one by one from the heap, so that ASan
  * sees their misuse, and what an arena gave back is filled with MEM_POISON and forbidden to touch. */
@@ -52,6 +53,7 @@ void mem_pool_drain(void); /* at a thread's end: hands its free blocks to the ot
 /* Law 3. take: once, by main, before there are other threads; 0 gives it back. The rest: any thread. */
 void mem_ballast_take(size_t bytes);
 bool mem_is_short(void);
+bool mem_ballast_give(void); /* law 4: a library was refused. False: there is none to give back */
 bool mem_ballast_mend(void); /* false: the system still has too little */
 #ifdef WEIR_DEBUG
 /* For tests: the nth call from now on that goes to the system (from 1), and the `more` behind it, is refused;
