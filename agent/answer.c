@@ -174,12 +174,9 @@ struct text_of {
     size_t text, len; /* in struct request */
 };
 #define AT(field) offsetof(struct request, field), offsetof(struct request, field##_len)
-static const struct text_of texts[] = {{"app", AT(app)},
-                                       {"query", AT(query)},
-                                       {"errors", AT(errors)},
-                                       {"numbers", AT(numbers)},
-                                       {"from", AT(from)},
-                                       {"status", AT(status)}};
+static const struct text_of texts[] = {{"app", AT(app)},       {"query", AT(query)},
+                                       {"errors", AT(errors)}, {"numbers", AT(numbers)},
+                                       {"from", AT(from)},     {"status", AT(status)}};
 enum { TEXT_COUNT = sizeof texts / sizeof *texts };
 
 static void answer_errors(const struct request *r, struct buf *out)

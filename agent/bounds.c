@@ -87,26 +87,27 @@ static void log_memory(struct hosted *h)
     for (int i = 0; i < PARTS_TOLD && l.parts[i].bytes; i++)
         buf_printf(&words, "%s%s about %s", i ? ", " : "; most in ", l.parts[i].words,
                    amount_print(size[0], l.parts[i].bytes));
-    log_write(LOG_WARN, h->log_name,
-              "at its limit of memory it %s: its queries hold %s, of its share of %s they may hold %s%s; let it "
-              "hold less, or give it more by \"memory.shares\", @app:limits(memory='...') or \"memory.bytes\"",
-              h->bounds.full == LIMITS_WAIT ? "takes no input" : "drops its input",
-              amount_print(size[0], (uint64_t)h->account.bytes),
-              amount_print(size[1], (uint64_t)h->bounds.memory_share),
-              amount_print(size[2], (uint64_t)h->bounds.memory_most), words.len ? words.bytes : "");
+    log_write(
+        LOG_WARN, h->log_name,
+        "at its limit of memory it %s: its queries hold %s, of its share of %s they may hold %s%s; let it "
+        "hold less, or give it more by \"memory.shares\", @app:limits(memory='...') or \"memory.bytes\"",
+        h->bounds.full == LIMITS_WAIT ? "takes no input" : "drops its input",
+        amount_print(size[0], (uint64_t)h->account.bytes),
+        amount_print(size[1], (uint64_t)h->bounds.memory_share),
+        amount_print(size[2], (uint64_t)h->bounds.memory_most), words.len ? words.bytes : "");
     buf_fini(&words);
 }
 
 static void log_disk(struct hosted *h)
 {
     char size[2][AMOUNT_TEXT];
-    log_write(LOG_WARN, h->log_name,
-              "at its limit of disk it %s: its journal, state, tables and what waits for its sinks take %s, its "
-              "share is %s; let its far sides take what waits, or give it more by \"state.shares\", "
-              "@app:limits(disk='...') or \"state.bytes\"",
-              h->bounds.full == LIMITS_WAIT ? "takes no input" : "drops its input",
-              amount_print(size[0], h->bounds.disk_bytes),
-              amount_print(size[1], (uint64_t)h->bounds.disk_share));
+    log_write(
+        LOG_WARN, h->log_name,
+        "at its limit of disk it %s: its journal, state, tables and what waits for its sinks take %s, its "
+        "share is %s; let its far sides take what waits, or give it more by \"state.shares\", "
+        "@app:limits(disk='...') or \"state.bytes\"",
+        h->bounds.full == LIMITS_WAIT ? "takes no input" : "drops its input",
+        amount_print(size[0], h->bounds.disk_bytes), amount_print(size[1], (uint64_t)h->bounds.disk_share));
 }
 
 static void log_hold(struct hosted *h, enum bounds_hold hold)
@@ -122,7 +123,8 @@ static void log_hold(struct hosted *h, enum bounds_hold hold)
         log_disk(h);
         break;
     case HOLD_FEEDS:
-        log_write(LOG_WARN, h->log_name, "it takes no input while an app it feeds by inMemory is at its limit");
+        log_write(LOG_WARN, h->log_name,
+                  "it takes no input while an app it feeds by inMemory is at its limit");
         break;
     case HOLD_SYSTEM:
         log_write(LOG_ERROR, h->log_name,
@@ -282,7 +284,8 @@ int64_t bounds_look(struct worker *w)
 static uint64_t used(const struct hosted *h)
 {
     struct store *s = h->worker->commit.store;
-    uint64_t bytes = store_used(s, STORE_JOURNAL, h->store_number) + store_used(s, STORE_STATE, h->store_number) +
+    uint64_t bytes = store_used(s, STORE_JOURNAL, h->store_number) +
+                     store_used(s, STORE_STATE, h->store_number) +
                      store_used(s, STORE_TABLES, h->store_number);
     for (int i = 0; i < h->bind->sink_count; i++)
         if (h->outboxes[i] && h->outboxes[i]->spool)
@@ -306,7 +309,8 @@ struct number { /* memory or disk */
 };
 
 /* 0: nothing was said. */
-static int64_t said_share(const struct config *config, const struct bounds_want *w, bool is_disk, int64_t whole)
+static int64_t said_share(const struct config *config, const struct bounds_want *w, bool is_disk,
+                          int64_t whole)
 {
     const char *text = names_find(is_disk ? &config->state_shares : &config->memory_shares, w->name);
     struct amount a;
@@ -323,11 +327,11 @@ static int too_much(const struct number *n, const struct bounds_want *at, int64_
     const char *whole = amount_print(size[0], (uint64_t)n->whole);
     const char *others = amount_print(size[1], (uint64_t)(n->said - share));
     if (share)
-        return err_set(e, ERR_FULL,
-                       "app %s wants %s of %s; of %s other apps have %s: lower a share (\"%s\", @app:limits), or "
-                       "raise \"%s\"",
-                       at->name, amount_print(size[2], (uint64_t)share), n->what, whole, others, n->shares,
-                       n->setting);
+        return err_set(
+            e, ERR_FULL,
+            "app %s wants %s of %s; of %s other apps have %s: lower a share (\"%s\", @app:limits), or "
+            "raise \"%s\"",
+            at->name, amount_print(size[2], (uint64_t)share), n->what, whole, others, n->shares, n->setting);
     return err_set(e, ERR_FULL,
                    "nothing of %s, %s, is left for app %s: the shares of others are %s: lower one (\"%s\", "
                    "@app:limits), or raise \"%s\"",
@@ -352,7 +356,8 @@ static int deal_one(const struct config *config, struct number *n, bool is_disk,
     if (is_over && at >= 0 && (!is_disk || wants[at].uses_disk))
         return too_much(n, &wants[at], is_disk ? wants[at].disk_share : wants[at].memory_share, e);
     if (is_over && at < 0)
-        rc = err_set(e, ERR_FULL, "the shares of %s are more than \"%s\", and are cut: lower some (\"%s\", @app:limits)",
+        rc = err_set(e, ERR_FULL,
+                     "the shares of %s are more than \"%s\", and are cut: lower some (\"%s\", @app:limits)",
                      n->what, n->setting, n->shares);
     double cut = is_over ? (double)n->whole / (double)(n->said + n->unsaid * (int64_t)LEAST) : 1;
     for (int i = 0; i < count; i++) {
@@ -369,9 +374,11 @@ static int deal_one(const struct config *config, struct number *n, bool is_disk,
 
 int bounds_deal(const struct config *config, struct bounds_want *wants, int count, int at, struct err *e)
 {
-    int64_t errors = config->errors_bytes < config->state_bytes / 2 ? config->errors_bytes : config->state_bytes / 2;
+    int64_t errors =
+        config->errors_bytes < config->state_bytes / 2 ? config->errors_bytes : config->state_bytes / 2;
     struct number memory = {"the memory", "memory.bytes", "memory.shares", config->memory_bytes, 0, 0};
-    struct number disk = {"the disk", "state.bytes", "state.shares", (config->state_bytes - errors) / 4 * 3, 0, 0};
+    struct number disk = {
+        "the disk", "state.bytes", "state.shares", (config->state_bytes - errors) / 4 * 3, 0, 0};
     int rc = deal_one(config, &memory, false, wants, count, at, e);
     if (rc < 0 && at >= 0)
         return rc;

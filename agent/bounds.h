@@ -40,11 +40,11 @@ struct bounds {
     int64_t memory_most, disk_most;   /* of it for what the queries hold; what the records on disk may take */
     enum limits_full full;            /* LIMITS_WAIT, LIMITS_DROP, LIMITS_STORE */
     enum bounds_hold hold;
-    int64_t since_ms;     /* of the hold */
-    uint64_t disk_bytes;  /* after the last commit */
-    uint64_t holds;       /* times it was held */
+    int64_t since_ms;         /* of the hold */
+    uint64_t disk_bytes;      /* after the last commit */
+    uint64_t holds;           /* times it was held */
     uint64_t dropped, stored; /* messages, by law 3 and law 6 */
-    uint64_t failed;      /* events, by law 6 */
+    uint64_t failed;          /* events, by law 6 */
     struct hush hush;
 };
 /* For words: "memory", "disk", "an app it feeds", "the system's memory". */

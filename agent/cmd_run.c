@@ -95,8 +95,9 @@ static void reload(struct run *r)
     } else {
         if (fresh.workers != r->config.workers || strcmp(fresh.apps, r->config.apps) ||
             strcmp(fresh.state, r->config.state) || strcmp(fresh.control_socket, r->config.control_socket) ||
-            fresh.errors_bytes != r->config.errors_bytes || strcmp(fresh.errors_full, r->config.errors_full) ||
-            fresh.state_bytes != r->config.state_bytes || fresh.memory_ballast != r->config.memory_ballast ||
+            fresh.errors_bytes != r->config.errors_bytes ||
+            strcmp(fresh.errors_full, r->config.errors_full) || fresh.state_bytes != r->config.state_bytes ||
+            fresh.memory_ballast != r->config.memory_ballast ||
             fresh.state_ballast != r->config.state_ballast)
             log_write(LOG_WARN, "agent",
                       "workers, apps, state, state.bytes, control.socket, errors.bytes, errors.full and the "

@@ -130,8 +130,8 @@ static void cell_number(struct looking *l, const struct jnode *n, const char *na
 
 static void begin_apps(struct looking *l)
 {
-    static const char *const names[] = {"app", "held by", "memory", "limit", "disk", "limit", "inbox", "sinks",
-                                        "dropped", "stored"};
+    static const char *const names[] = {"app",   "held by", "memory", "limit",   "disk",
+                                        "limit", "inbox",   "sinks",  "dropped", "stored"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         texttable_column(&l->apps, names[i], i >= 2);
 }
@@ -152,7 +152,8 @@ static void take_agent(struct looking *l, const struct jnode *n)
 
 static void take_app(struct looking *l, const struct jnode *n, struct arena *arena)
 {
-    const char *name = jnode_text(arena, jnode_get(n, "app")), *held = jnode_text(arena, jnode_get(n, "held"));
+    const char *name = jnode_text(arena, jnode_get(n, "app")),
+               *held = jnode_text(arena, jnode_get(n, "held"));
     mem_free(l->last_app);
     l->last_app = mem_strdup(name ? name : "");
     cell(&l->apps, l->last_app);
@@ -169,7 +170,8 @@ static void take_app(struct looking *l, const struct jnode *n, struct arena *are
 
 static void take_part(struct looking *l, const struct jnode *n, struct arena *arena)
 {
-    const char *kind = jnode_text(arena, jnode_get(n, "kind")), *name = jnode_text(arena, jnode_get(n, "name")),
+    const char *kind = jnode_text(arena, jnode_get(n, "kind")),
+               *name = jnode_text(arena, jnode_get(n, "name")),
                *op = jnode_text(arena, jnode_get(n, "operator")),
                *around = jnode_text(arena, jnode_get(n, "partition"));
     if (!kind || !name || l->part_count >= PARTS_MOST)

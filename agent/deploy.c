@@ -141,9 +141,8 @@ static void job_is_drained(struct worker *w, void *user)
 
 static struct bounds_want want_of(const struct hosted *h)
 {
-    return (struct bounds_want){.name = h->name,
-                                .said = plan_limits(app_plan(h->app)),
-                                .uses_disk = h->durable || h->has_tables};
+    return (struct bounds_want){
+        .name = h->name, .said = plan_limits(app_plan(h->app)), .uses_disk = h->durable || h->has_tables};
 }
 
 /* Those of an app that is about to come in the place of a, before the others have less for it. */

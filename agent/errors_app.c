@@ -152,8 +152,8 @@ void errors_app_unmapped(void *hosted, const struct bind_source *s, const struct
 bool errors_app_untaken(struct hosted *h, const struct bind_source *s, const struct arrival *a,
                         const char *why)
 {
-    bool is_wanted = h->bounds.full == LIMITS_STORE || h->keeps_unmapped ||
-                     (h->keeps_marked && is_marked(h, s->stream));
+    bool is_wanted =
+        h->bounds.full == LIMITS_STORE || h->keeps_unmapped || (h->keeps_marked && is_marked(h, s->stream));
     if (!h->keeps_errors || !is_wanted)
         return false;
     struct property *properties = mem_array((size_t)a->property_count + 1, sizeof *properties);

@@ -128,7 +128,7 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
     }
     h->worker = worker;
     enum limits_full full = plan_limits(c.plan)->full;
-    bounds_init(&h->bounds, full ? full
+    bounds_init(&h->bounds, full                                    ? full
                             : !strcmp(config->limits_full, "drop")  ? LIMITS_DROP
                             : !strcmp(config->limits_full, "store") ? LIMITS_STORE
                                                                     : LIMITS_WAIT);

@@ -22,13 +22,13 @@ struct hosted {
     struct bind *bind;
     struct source **sources; /* by number in bind; NULL: in process */
     struct outbox **outboxes;
-    int64_t due_ms;   /* earliest timer */
+    int64_t due_ms;             /* earliest timer */
     struct mem_account account; /* what the engine holds for it */
     struct bounds bounds;
     uint32_t store_number;                   /* its keys in the store begin with it; 0: it has none */
     bool has_topic_sources, has_topic_sinks; /* inMemory */
-    bool is_playback; /* its events bring the time */
-    bool is_blocked;  /* a sink is full: no turns, no timers until it isn't */
+    bool is_playback;                        /* its events bring the time */
+    bool is_blocked;                         /* a sink is full: no turns, no timers until it isn't */
     bool is_started;
     struct durable *durable;     /* NULL: the app ends with the agent */
     bool has_tables;             /* some of its tables are in the store */

@@ -155,9 +155,9 @@ const char *plan_text(const struct plan *p); /* the app's, with variables put in
  * it (struct tally); the app's account (mem.h) is exact, and has the plan too. It looks at all groups, keys and
  * items of a table, at a part of a long window's rows; not inside a callback. Costs nothing at other times. */
 struct app_part {
-    const char *kind;  /* "query", "table", "window", "aggregation" */
-    const char *name;  /* of the query, table ... */
-    const char *op;    /* "window.length"; NULL: it has no parts */
+    const char *kind;   /* "query", "table", "window", "aggregation" */
+    const char *name;   /* of the query, table ... */
+    const char *op;     /* "window.length"; NULL: it has no parts */
     const char *around; /* the partition it is in; NULL: none */
     uint64_t bytes;
     uint32_t copies; /* of a partition: keys that have one */

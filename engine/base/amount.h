@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct amount {
-    bool is_part;   /* thousandth is meant */
+    bool is_part; /* thousandth is meant */
     int64_t bytes;
     int32_t thousandth; /* of a percent: 25% is 25,000 */
 };

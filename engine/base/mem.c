@@ -16,7 +16,13 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-enum { HUGE_PAGE = 2 * 1024 * 1024, CHUNK_BYTES = 16 * 1024, CHUNK_BLOCKS = 64, ARENA_BLOCK_MIN = 256, BALLAST_LEAST = 8 };
+enum {
+    HUGE_PAGE = 2 * 1024 * 1024,
+    CHUNK_BYTES = 16 * 1024,
+    CHUNK_BLOCKS = 64,
+    ARENA_BLOCK_MIN = 256,
+    BALLAST_LEAST = 8
+};
 
 _Thread_local struct mem_block *mem_pools[MEM_POOL_MAX / 8 + 1];
 _Thread_local struct mem_account *mem_account;

@@ -42,11 +42,11 @@ extern _Thread_local struct mem_block *mem_pools[MEM_POOL_MAX / 8 + 1];
 /* What one owner holds. On the thread that works for it. */
 struct mem_account {
     int64_t bytes;
-    int64_t most; /* law 2; INT64_MAX: no bound */
+    int64_t most;     /* law 2; INT64_MAX: no bound */
     uint32_t refused; /* times that it stood in the way: counted by who asks */
 };
 extern _Thread_local struct mem_account *mem_account; /* NULL when no app is running */
-void *mem_pool_refill(size_t class);       /* a block of class * 8 bytes when the thread's list is empty */
+void *mem_pool_refill(size_t class); /* a block of class * 8 bytes when the thread's list is empty */
 void mem_pool_free_big(void *p);
 void mem_pool_drain(void); /* at a thread's end: hands its free blocks to the other threads */
 

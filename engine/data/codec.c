@@ -29,8 +29,8 @@ static uint64_t tally_object(const struct object *o, int depth)
     for (size_t i = 0; object_is_list(o) && i < list_count(o); i++)
         bytes += sizeof(struct value) + tally_any(list_get(o, i), depth);
     for (size_t i = 0; !object_is_list(o) && object_next(o, &i, &key, &v);)
-        bytes += 3 * sizeof(struct value) + tally_any(key, depth) +
-                 (object_is_map(o) ? tally_any(v, depth) : 0);
+        bytes +=
+            3 * sizeof(struct value) + tally_any(key, depth) + (object_is_map(o) ? tally_any(v, depth) : 0);
     return bytes / (o->refs ? o->refs : 1);
 }
 

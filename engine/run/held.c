@@ -3,7 +3,7 @@
 #include "engine/run/app.h"
 #include "engine/run/partition.h"
 
-struct copies { /* of one operator in a partition */
+struct copies {          /* of one operator in a partition */
     const struct op *op; /* one of them */
     uint64_t bytes;
     uint32_t count;
@@ -74,8 +74,7 @@ static void tell_query(const struct query *q, const struct telling *t)
 static void tell_element(const struct plan_element *e, const char *kind, const char *op, uint64_t bytes,
                          const struct telling *t)
 {
-    tell(t, &(struct app_part){
-                .kind = kind, .name = e->schema->id, .op = op, .bytes = bytes, .copies = 1});
+    tell(t, &(struct app_part){.kind = kind, .name = e->schema->id, .op = op, .bytes = bytes, .copies = 1});
 }
 
 void app_held(struct app *app, void (*fn)(void *user, const struct app_part *part), void *user)

@@ -243,7 +243,8 @@ static int env_open(struct lmdb_store *m, struct err *e)
 
 /* ---- what owners take ---- */
 
-static void count_record(struct lmdb_store *m, enum store_shelf shelf, const MDB_val *key, size_t len, int sign)
+static void count_record(struct lmdb_store *m, enum store_shelf shelf, const MDB_val *key, size_t len,
+                         int sign)
 {
     if (m->store.usage)
         usage_note(m->store.usage, shelf, key->mv_data, key->mv_size, sign * usage_of(key->mv_size, len));
@@ -350,7 +351,8 @@ static int write_all(struct lmdb_store *m, const struct store_batch *b, uint64_t
     for (size_t at = 0; rc == 0 && batch_next(b, &at, &op);) {
         touched |= 1U << op.shelf;
         *pages += op.len > page / 2 ? (op.len + 16 + page - 1) / page : 0;
-        rc = op.is_put ? put(m, txn, m->shelves[op.shelf], &op) : drop_range(m, txn, m->shelves[op.shelf], &op);
+        rc = op.is_put ? put(m, txn, m->shelves[op.shelf], &op)
+                       : drop_range(m, txn, m->shelves[op.shelf], &op);
     }
     for (; touched; touched &= touched - 1)
         *pages += PAGES_A_SHELF;
@@ -390,7 +392,8 @@ static void ballast_make(struct lmdb_store *m)
         return;
     bool is_there = fstat(fd, &st) == 0 && (uint64_t)st.st_blocks * 512 >= m->ballast_bytes &&
                     (uint64_t)st.st_size == m->ballast_bytes;
-    m->has_ballast = is_there || (ftruncate(fd, 0) == 0 && posix_fallocate(fd, 0, (off_t)m->ballast_bytes) == 0);
+    m->has_ballast =
+        is_there || (ftruncate(fd, 0) == 0 && posix_fallocate(fd, 0, (off_t)m->ballast_bytes) == 0);
     close(fd);
     if (!m->has_ballast)
         (void)unlink(path);

@@ -216,6 +216,7 @@ static struct op_plan *make(struct window_ctx *c, const struct ast_expr *call, c
     struct unique_batch_plan *plan = window_plan_new(c, call, type, sizeof *plan);
     p.op = plan->op;
     *plan = p;
+    plan->op.most_rows = p.n > 0 ? (uint64_t)p.n * (p.keeps ? 2 : 1) : 0;
     return &plan->op;
 }
 

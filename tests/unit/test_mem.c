@@ -1,10 +1,10 @@
 /* test_mem.c - the laws of mem.h that a whole app must keep: every allocation refused once, one after the other,
  * and the app gives the same outputs and the same checkpoint; accounts that are exact, and bounds of them; what
  * app_held tells. */
-#include "engine/base/mem.h"
 #include "engine/base/amount.h"
 #include "engine/base/hash.h"
 #include "engine/base/log.h"
+#include "engine/base/mem.h"
 #include "engine/engine.h"
 #include "tests/unit/check.h"
 #include <signal.h>
@@ -19,14 +19,18 @@ static const char text[] =
     "define window W (k string, v long) length(5);\n"
     "@info(name='sum') from S#window.length(7) select k, sum(v) as s group by k insert into A;\n"
     "@info(name='all') from S#window.time(5 sec) select k, v insert all events into B;\n"
-    "@info(name='join') from S#window.length(3) as l join W as r on l.k == r.k select l.k as k, r.v as v insert into C;\n"
-    "@info(name='pat') from every e1=S[v > 2l] -> e2=S[v > e1.v] within 4 sec select e1.v as a, e2.v as b insert into D;\n"
+    "@info(name='join') from S#window.length(3) as l join W as r on l.k == r.k select l.k as k, r.v as v "
+    "insert into C;\n"
+    "@info(name='pat') from every e1=S[v > 2l] -> e2=S[v > e1.v] within 4 sec select e1.v as a, e2.v as b "
+    "insert into D;\n"
     "from S select k, v insert into W;\n"
     "from S[v > 3l] select k, v insert into T;\n"
     "from S select k, v update or insert into K on K.k == k;\n"
     "from S delete T on T.v == v - 4l;\n"
-    "@info(name='batch') from S#window.lengthBatch(4) select str:concat(k, '-', k) as k, max(v) as m insert into E;\n"
-    "partition with (k of S) begin @info(name='each') from S#window.length(2) select k, avg(v) as a insert into F; end;\n";
+    "@info(name='batch') from S#window.lengthBatch(4) select str:concat(k, '-', k) as k, max(v) as m insert "
+    "into E;\n"
+    "partition with (k of S) begin @info(name='each') from S#window.length(2) select k, avg(v) as a insert "
+    "into F; end;\n";
 
 struct seen {
     uint64_t hash, events, saved;
@@ -51,7 +55,8 @@ static void on_put(void *user, const void *key, size_t key_len, const void *byte
 {
     struct seen *seen = user;
     (void)bytes;
-    seen->saved = hash_bytes(key, key_len, seen->saved) + len; /* a keyed table's items lie as their addresses do */
+    seen->saved =
+        hash_bytes(key, key_len, seen->saved) + len; /* a keyed table's items lie as their addresses do */
 }
 
 static void on_drop(void *user, const void *from, size_t from_len, const void *to, size_t to_len)
@@ -185,7 +190,8 @@ static void test_held(void)
         "define table T (k string, v long);\n"
         "@info(name='sum') from S#window.length(5000) select * insert all events into A;\n"
         "from S[v == 5l] select k, v insert into T;\n"
-        "partition with (k of S) begin @info(name='each') from S#window.length(2) select k, avg(v) as a insert into F; "
+        "partition with (k of S) begin @info(name='each') from S#window.length(2) select k, avg(v) as a "
+        "insert into F; "
         "end;\n";
     struct mem_account account = {.most = INT64_MAX};
     struct seen seen = {0};
@@ -213,12 +219,12 @@ static void test_held(void)
 /* Law 2: a product that would pass the bound fails its event, counted, and the app goes on. */
 static void test_bound(void)
 {
-    static const char product[] =
-        "@OnError(action='stream') define stream S (k string, v long);\n"
-        "define window W (v long) length(3000);\n"
-        "from S select v insert into W;\n"
-        "from S[v == 5l]#window.length(1) as l unidirectional join W as r select r.v as v insert into Pairs;\n"
-        "from !S select v insert into Failed;\n";
+    static const char product[] = "@OnError(action='stream') define stream S (k string, v long);\n"
+                                  "define window W (v long) length(3000);\n"
+                                  "from S select v insert into W;\n"
+                                  "from S[v == 5l]#window.length(1) as l unidirectional join W as r select "
+                                  "r.v as v insert into Pairs;\n"
+                                  "from !S select v insert into Failed;\n";
     struct mem_account account = {.most = INT64_MAX};
     struct seen seen = {0};
     struct err e = {0};
@@ -253,10 +259,13 @@ static void test_amount(void)
     CHECK(reads("64 MB", false, 64000000) && reads("1048576", false, 1048576) && reads("2kib", false, 2048));
     CHECK(reads("25%", true, 25000) && reads("12.5 %", true, 12500) && reads("100%", true, 100000));
     CHECK(reads("0.001%", true, 1) && reads(" 7 tb ", false, INT64_C(7000000000000)));
-    CHECK(!amount_read(&a, "") && !amount_read(&a, "0") && !amount_read(&a, "0%") && !amount_read(&a, "101%"));
+    CHECK(!amount_read(&a, "") && !amount_read(&a, "0") && !amount_read(&a, "0%") &&
+          !amount_read(&a, "101%"));
     CHECK(!amount_read(&a, "-1") && !amount_read(&a, "12 XB") && !amount_read(&a, "100.001%"));
-    CHECK(!amount_read(&a, "99999999999999999999") && !amount_read(&a, "2000000 TB") && !amount_read(&a, "5% 5"));
-    CHECK(amount_read(&a, "25%") && amount_of(&a, INT64_C(1) << 60) == INT64_C(1) << 58 && amount_of(&a, 10) == 2);
+    CHECK(!amount_read(&a, "99999999999999999999") && !amount_read(&a, "2000000 TB") &&
+          !amount_read(&a, "5% 5"));
+    CHECK(amount_read(&a, "25%") && amount_of(&a, INT64_C(1) << 60) == INT64_C(1) << 58 &&
+          amount_of(&a, 10) == 2);
     CHECK_TEXT(amount_print(words, 999), "999 B");
     CHECK_TEXT(amount_print(words, 12345678), "12.3 MB");
     CHECK_TEXT(amount_print(words, 268435456), "268 MB");

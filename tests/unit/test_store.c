@@ -159,7 +159,8 @@ static void test_foreign(void)
 
 /* ---- what owners take ---- */
 
-static void put_owned(struct store_batch *b, enum store_shelf shelf, uint32_t owner, uint32_t number, size_t len)
+static void put_owned(struct store_batch *b, enum store_shelf shelf, uint32_t owner, uint32_t number,
+                      size_t len)
 {
     static char bytes[100000];
     struct key k = {.len = 0};
@@ -168,7 +169,8 @@ static void put_owned(struct store_batch *b, enum store_shelf shelf, uint32_t ow
     batch_put(b, shelf, k.bytes, k.len, bytes, len);
 }
 
-static void drop_owned(struct store_batch *b, enum store_shelf shelf, uint32_t owner, uint32_t from, uint32_t to)
+static void drop_owned(struct store_batch *b, enum store_shelf shelf, uint32_t owner, uint32_t from,
+                       uint32_t to)
 {
     struct key low = {.len = 0}, high = {.len = 0};
     key_u32(&low, owner);
