@@ -83,7 +83,9 @@ static void log_memory(struct hosted *h)
     struct buf words;
     char size[3][AMOUNT_TEXT];
     buf_init(&words, 1024);
+    mem_account = &h->account;
     app_held(h->app, on_part, &l);
+    mem_account = NULL;
     for (int i = 0; i < PARTS_TOLD && l.parts[i].bytes; i++)
         buf_printf(&words, "%s%s about %s", i ? ", " : "; most in ", l.parts[i].words,
                    amount_print(size[0], l.parts[i].bytes));
@@ -154,20 +156,12 @@ static void set_hold(struct hosted *h, enum bounds_hold hold)
     mem_account = account;
 }
 
-static bool feeds_held(const struct hosted *h)
-{
-    for (const struct hosted *o = h->worker->apps; o && h->has_topic_sinks; o = o->next)
-        if (o != h && o->has_topic_sources && (o->bounds.hold == HOLD_MEMORY || o->bounds.hold == HOLD_DISK))
-            return true;
-    return false;
-}
-
-/* What stands in the way; goes_on: it is held, and needs a sixteenth more room than otherwise. */
-static enum bounds_hold find_hold(const struct hosted *h, bool goes_on)
+/* What stands in the way of it alone; goes_on: it is held, and needs a sixteenth more room than otherwise. */
+static enum bounds_hold own_hold(const struct hosted *h, bool goes_on)
 {
     const struct bounds *b = &h->bounds;
     int64_t memory = b->memory_most, disk = b->disk_most;
-    if (goes_on) {
+    if (UNLIKELY(goes_on)) {
         memory -= memory / 16;
         disk -= disk / 16;
     }
@@ -175,9 +169,28 @@ static enum bounds_hold find_hold(const struct hosted *h, bool goes_on)
         return HOLD_SYSTEM;
     if (UNLIKELY(h->account.bytes >= memory))
         return HOLD_MEMORY;
-    if (UNLIKELY(b->disk_bytes >= (uint64_t)disk))
-        return HOLD_DISK;
-    return UNLIKELY(h->worker->held > 0) && feeds_held(h) ? HOLD_FEEDS : HOLD_NONE;
+    return UNLIKELY(b->disk_bytes >= (uint64_t)disk) ? HOLD_DISK : HOLD_NONE;
+}
+
+/* Law 4. An app that gets all it gets by topics is never asked for itself: so it is asked here. */
+static bool feeds_held(const struct hosted *h)
+{
+    bool is_any = false;
+    for (struct hosted *o = h->worker->apps; o; o = o->next) {
+        if (o == h || !o->has_topic_sources)
+            continue;
+        enum bounds_hold hold = o->bounds.hold;
+        if (hold == HOLD_NONE && (hold = own_hold(o, false)) != HOLD_NONE)
+            set_hold(o, hold);
+        is_any |= hold == HOLD_MEMORY || hold == HOLD_DISK;
+    }
+    return is_any;
+}
+
+static enum bounds_hold find_hold(const struct hosted *h, bool goes_on)
+{
+    enum bounds_hold hold = own_hold(h, goes_on);
+    return UNLIKELY(h->has_topic_sinks) && hold == HOLD_NONE && feeds_held(h) ? HOLD_FEEDS : hold;
 }
 
 static bool is_too_big(const struct hosted *h, const struct arrival *a)

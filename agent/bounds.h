@@ -2,25 +2,29 @@
  * bound.
  *
  * Laws
- * (1) There is one number for the memory of all apps ("memory.bytes") and one for the disk ("state.bytes"). Each
- * app has a share of both: what "memory.shares" and "state.shares" say under its name, else what its text says
- * (@app:limits), else an equal part of what those leave. The shares are never more than the number: an app that
- * would make them so is not deployed. So what one app holds never takes anything from another.
+ * (1) There is one number for the memory of all apps ("memory.bytes") and one for the disk ("state.bytes").
+ *     Each app has a share of both: what "memory.shares" and "state.shares" say under its name, else what its
+ *     text says (@app:limits), else an equal part of what those leave. The shares are never more than the
+ *     number: an app that would make them so is not deployed. So no app takes anything from another.
  * (2) Of its share of memory three quarters are for what its queries hold (mem.h's account: exact), an eighth
- * for its inbox, an eighth for the outboxes of its sinks, in equal parts. Of the disk a quarter of the number is
- * for pages that are free or half full, and the error store has its own bound; the rest is dealt. What an app
- * takes of it are its journal, its state, its stored tables, and what waits for its sinks (store_used).
- * (3) An app that meets one of them is held: no message is worked off, until it holds a sixteenth less. With
- * "wait" the messages stay where they are: the inbox fills up, the ports answer BUSY, brokers keep what they
- * have. With "drop" they are taken, counted and thrown away; with "store" they go to the error store. Its timers
- * go on, for they are what lets windows shrink, and it answers queries, by which tables can be emptied. An app at
- * its share of the disk makes a checkpoint, which ends its journal. (4) An app whose sinks lead by inMemory topics
- * to others of its worker is held while one of those is: there is no inbox between them. (5) When the system has
- * no memory left (mem_is_short) all apps are held, "wait" or not, until the ballast is back. (6) A message that
- * would need more than the whole share, LIMIT_MESSAGE_GROWTH times its bytes, is refused, for waiting would not
- * help: it goes to the error store as one that can't be mapped does, or is counted and logged only. An event
- * that turns out to need more than the share while it is worked on (a join's product) fails as any event that
- * fails: @OnError decides. That is not a function of the journal, so the app makes a checkpoint behind it.
+ *     for its inbox, an eighth for the outboxes of its sinks, in equal parts. Of the disk a quarter of the
+ *     number is for pages that are free or half full, and the error store has its own bound; the rest is
+ *     dealt. An app takes of it what its journal, its state, its stored tables and its sinks' buffers do
+ *     (store_used).
+ * (3) An app that meets one of them is held: no message is worked off until it holds a sixteenth less. With
+ *     "wait" the messages stay where they are: the inbox fills up, the ports answer BUSY, brokers keep what
+ *     they have. With "drop" they are taken, counted and thrown away; with "store" they go to the error
+ *     store. Its timers go on, for they let windows shrink, and it answers queries, by which tables can be
+ *     emptied. At its share of the disk it makes a checkpoint, which ends its journal.
+ * (4) An app whose sinks lead by inMemory topics to others of its worker is held while one of those is: there
+ *     is no inbox between them.
+ * (5) When the system has no memory left (mem_is_short) all apps are held, "wait" or not, until the ballast
+ *     is back.
+ * (6) A message that may need more than the whole share, LIMIT_MESSAGE_GROWTH times its bytes, is refused,
+ *     for waiting would not help: it goes to the error store as one that can't be mapped does, or is counted
+ *     and logged only. An event that turns out to need more than the share while it is worked on (a join's
+ *     product) fails as any event that fails: @OnError decides. That is no function of the journal, so the
+ *     app makes a checkpoint behind it.
  * (7) Whatever is held is logged once with what to change, counted, and told by `weir status`.
  *
  * On the app's worker, save bounds_deal. */

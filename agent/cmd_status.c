@@ -1,5 +1,5 @@
-/* cmd_status.c - weir status: what the apps of a running agent hold, of how much, and what stands in their way;
- * with --parts which of their queries and tables hold it. status.h tells what is said. */
+/* cmd_status.c - weir status: what the apps of a running agent hold, of how much, and what stands in their
+ * way; with --parts which of their queries and tables hold it. status.h tells what is said. */
 #include "agent/client.h"
 #include "agent/cmd.h"
 #include "agent/jnode.h"

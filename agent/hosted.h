@@ -65,8 +65,8 @@ bool hosted_is_drained(struct hosted *h); /* what came is worked off and with th
 
 /* A sink is full. When true, the worker is woken as soon as there is room. */
 bool hosted_is_full(struct hosted *h);
-/* Works off one message, which its bounds let in: noted down, then time, map, queries, outboxes filled. Of a durable app it is owed an
- * acknowledgement. */
+/* Works off one message, which its bounds let in: noted down, then time, map, queries, outboxes filled. Of a
+ * durable app it is owed an acknowledgement. */
 void hosted_receive(struct hosted *h, const struct arrival *a);
 void hosted_advance(struct hosted *h, int64_t now_ms);
 /* The same without notes: what a journal's replay calls. */

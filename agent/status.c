@@ -69,7 +69,9 @@ static void on_part(void *user, const struct app_part *p)
 static void tell_parts(struct hosted *h, struct buf *out)
 {
     struct parts parts = {.out = out};
+    mem_account = &h->account;
     app_held(h->app, on_part, &parts);
+    mem_account = NULL;
     int64_t rest = h->account.bytes - (int64_t)parts.bytes;
     if (rest > 0)
         on_part(&parts, &(struct app_part){.kind = "app",

@@ -254,8 +254,8 @@ static void fire_timers(struct worker *w, int64_t now_ms)
         bool has_messages = h->inbox.waiting_messages > 0 && h->bounds.hold == HOLD_NONE;
         pthread_mutex_unlock(&w->lock);
         h->due_ms = app_next_due(h->app);
-        /* Messages that wait came before now: their turn moves the clock, and sets due_ms again. While the app is
-         * held there is none, and only timers make room. */
+        /* Messages that wait came before now: their turn moves the clock, and sets due_ms again. While the
+         * app is held there is none, and only timers make room. */
         if (h->due_ms <= now_ms && !has_messages) {
             if (hosted_is_full(h)) {
                 h->is_blocked = true;

@@ -151,9 +151,10 @@ int app_restore(struct app *app, const struct state_home *home, struct app_upgra
 const char *plan_text(const struct plan *p); /* the app's, with variables put in */
 
 /* What the app's state lies in, part by part: each operator that keeps something, of a partition's all copies
- * together; tables, named windows, aggregations. An estimate, good to a fifth where rows and texts are most of
- * it (struct tally); the app's account (mem.h) is exact, and has the plan too. It looks at all groups, keys and
- * items of a table, at a part of a long window's rows; not inside a callback. Costs nothing at other times. */
+ * together; tables, named windows, aggregations. An estimate, good to a fifth where rows and texts are most
+ * of it (struct tally); the app's account (mem.h) is exact, and has the plan too. It looks at all groups,
+ * keys and items of a table, at a part of a long window's rows; not inside a callback, and under the app's
+ * account. Costs nothing at other times. */
 struct app_part {
     const char *kind;   /* "query", "table", "window", "aggregation" */
     const char *name;   /* of the query, table ... */

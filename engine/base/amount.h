@@ -1,5 +1,5 @@
-/* amount.h - how much of something bounded, as a person writes it: "64 MB", "1000000", or a part of the whole,
- * "25%". Pure; any thread. */
+/* amount.h - how much of something bounded, as a person writes it: "64 MB", "1000000", or a part of the
+ * whole, "25%". Pure; any thread. */
 #ifndef WEIR_BASE_AMOUNT_H
 #define WEIR_BASE_AMOUNT_H
 
@@ -12,9 +12,9 @@ struct amount {
     int64_t bytes;
     int32_t thousandth; /* of a percent: 25% is 25,000 */
 };
-/* A whole number with B, kB, MB, GB, TB (a thousand of the one before), KiB, MiB, GiB, TiB (1024 of it) or nothing
- * (bytes), in any case; or a percentage from above 0 to 100 with up to three digits behind the point. False: it is
- * neither, or 0, or above 2^60. */
+/* A whole number with B, kB, MB, GB, TB (a thousand of the one before), KiB, MiB, GiB, TiB (1024 of it) or
+ * nothing (bytes), in any case; or a percentage from above 0 to 100 with up to three digits behind the point.
+ * False: it is neither, or 0, or above 2^60. */
 bool amount_read(struct amount *a, const char *text);
 /* In bytes, of a whole. */
 int64_t amount_of(const struct amount *a, int64_t whole);

@@ -37,8 +37,8 @@ void write_bytes(struct writer *w, const void *p, size_t len); /* with its lengt
 void write_value(struct writer *w, struct value v);
 void write_row(struct writer *w, const struct row *r); /* r may be NULL */
 void write_tag(struct writer *w, const char *tag);
-/* Has something that lies in so many bytes, and what is in it, which saving it doesn't tell. Nothing without a
- * tally. */
+/* Has something that lies in so many bytes, and what is in it, which saving it doesn't tell. Nothing without
+ * a tally. */
 static inline void write_held(struct writer *w, size_t bytes)
 {
     if (w->tally)

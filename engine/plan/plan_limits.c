@@ -1,5 +1,6 @@
 /* plan_limits.c - @app:limits(memory='64 MB', disk='20%', full='wait'): what the app's author wants of the
- * agent's memory and disk, and of what happens when it is used up (engine.h). Shares are dealt by the agent. */
+ * agent's memory and disk, and of what happens when it is used up (engine.h). The agent deals the
+ * shares. */
 #include "engine/plan/plan.h"
 
 static void read_amount(struct planner *p, const struct ast_element *e, struct amount *a, bool *has)

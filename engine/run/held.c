@@ -34,9 +34,13 @@ static void add_copy(struct op *op, void *user)
     c->bytes += op_held(op);
 }
 
+/* What is done with it isn't the app's. */
 static void tell(const struct telling *t, const struct app_part *part)
 {
+    struct mem_account *account = mem_account;
+    mem_account = NULL;
     t->fn(t->user, part);
+    mem_account = account;
 }
 
 static void tell_partitions(struct app *app, struct telling *t)

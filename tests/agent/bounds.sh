@@ -5,6 +5,7 @@ export WEIR_BACKOFF_FIRST_MS=100
 . "$(dirname "$0")/lib.bash"
 start_broker || exit 1
 socket=$dir/control
+echo "{\"memory.bytes\": 8000000, \"control.socket\": \"$socket\"}" >"$dir/two.json"
 # Numbers FROM to TO to TOPIC, each with a text of its own, so that a window of them takes memory.
 send() { # TOPIC FROM TO [PADDING]
     seq "$2" "$3" | awk -v pad="${4:-}" '{ printf "{\"event\":{\"k\":\"a text of some length that is kept, number %d%s\",\"v\":%d}}\n", $1, pad, $1 }' |
@@ -63,7 +64,6 @@ ok memory-waits-and-goes-on waits_and_goes_on
 two_apps() {
     passes A "@app:limits(memory='10%')" "$table" >"$dir/a.siddhi"
     passes B '' "$window" >"$dir/b.siddhi"
-    echo "{\"memory.bytes\": 8000000, \"control.socket\": \"$socket\"}" >"$dir/two.json"
     listen 'out/#' || return 1
     start_agent -c "$dir/two.json" "$dir/a.siddhi" "$dir/b.siddhi"
     ready 'app A' && until_true logged 'app B: source S: connected' || return 1
@@ -156,6 +156,35 @@ APP
     until_true came 'out/P .*-1}' && until_true logged 'it needs more memory than' && stop_agent
 }
 ok memory-product-fails product
+
+# ---- an app that feeds one at its limit waits with it: there is no inbox between them ----
+feeds() {
+    cat >"$dir/x.siddhi" <<APP
+@app:name('X')
+$(source in/X "weir-X-$$")
+define stream S (k string, v long);
+@sink(type='inMemory', topic='between', @map(type='passThrough'))
+define stream Out (k string, v long);
+from S select k, v insert into Out;
+APP
+    cat >"$dir/y.siddhi" <<APP
+@app:name('Y') @app:limits(memory='500 kB')
+@source(type='inMemory', topic='between', @map(type='passThrough'))
+define stream S (k string, v long);
+$(sink out/Y)
+define stream Out (v long);
+from S select v insert into Out;
+$window
+APP
+    listen 'out/#' || return 1
+    start_agent -c "$dir/two.json" "$dir/x.siddhi" "$dir/y.siddhi"
+    ready 'app X' || return 1
+    send in/X 1 2000 "$(printf '%800s' x)" &
+    local sender=$!
+    until_true held X 'an app it feeds' && held Y memory || return 1
+    until_true all_came Y 2000 && logged 'app Y: there is room again' && until_true free X && wait $sender && stop_agent
+}
+ok memory-of-an-app-that-is-fed feeds
 
 # ---- shares that are more than the number ----
 refuses_shares() {

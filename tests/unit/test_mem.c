@@ -1,6 +1,6 @@
-/* test_mem.c - the laws of mem.h that a whole app must keep: every allocation refused once, one after the other,
- * and the app gives the same outputs and the same checkpoint; accounts that are exact, and bounds of them; what
- * app_held tells. */
+/* test_mem.c - the laws of mem.h that a whole app must keep: every allocation refused once, one after the
+ * other, and the app gives the same outputs and the same checkpoint; accounts that are exact, and bounds of
+ * them; what app_held tells. */
 #include "engine/base/amount.h"
 #include "engine/base/hash.h"
 #include "engine/base/log.h"
