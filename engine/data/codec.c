@@ -59,16 +59,51 @@ uint64_t tally_row(const struct row *r)
 
 /* ---- writing ---- */
 
-static void write_little(struct writer *w, uint64_t v, size_t bytes)
+/* Room for so many bytes at the end, or NULL; then put them and call done with their end. */
+static inline char *room(struct writer *w, size_t most)
 {
-    char little[8];
-    if (UNLIKELY(w->tally != NULL)) {
-        w->tally->bytes += WORD;
-        return;
+    struct buf *b = &w->out;
+    if (LIKELY(b->cap - b->len > most && !b->overflow)) /* cap counts the NUL */
+        return b->bytes + b->len;
+    if (w->tally) {
+        w->tally->bytes += most > WORD ? most : WORD;
+        return NULL;
     }
+    return buf_reserve(b, most);
+}
+
+static inline void done(struct writer *w, char *end)
+{
+    w->out.len = (size_t)(end - w->out.bytes);
+    *end = 0;
+}
+
+static inline char *put_little(char *at, uint64_t v, size_t bytes)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(at, &v, bytes);
+#else
     for (size_t i = 0; i < bytes; i++)
-        little[i] = (char)(v >> (8 * i) & 0xFF);
-    buf_add(&w->out, little, bytes);
+        at[i] = (char)(v >> (8 * i) & 0xFF);
+#endif
+    return at + bytes;
+}
+
+enum { VARINT_MOST = 10 };
+
+static inline char *put_varint(char *at, uint64_t v)
+{
+    for (; v >= 0x80; v >>= 7)
+        *at++ = (char)(v | 0x80);
+    *at++ = (char)v;
+    return at;
+}
+
+static inline void write_little(struct writer *w, uint64_t v, size_t bytes)
+{
+    char *at = room(w, bytes);
+    if (LIKELY(at != NULL))
+        done(w, put_little(at, v, bytes));
 }
 
 void write_u8(struct writer *w, uint8_t v)
@@ -95,16 +130,11 @@ void write_double(struct writer *w, double v)
 
 void write_varint(struct writer *w, uint64_t v)
 {
-    char bytes[10];
-    size_t len = 0;
-    if (UNLIKELY(w->tally != NULL)) {
+    char bytes[VARINT_MOST];
+    if (UNLIKELY(w->tally != NULL))
         w->tally->bytes += WORD;
-        return;
-    }
-    for (; v >= 0x80; v >>= 7)
-        bytes[len++] = (char)(v | 0x80);
-    bytes[len++] = (char)v;
-    buf_add(&w->out, bytes, len);
+    else
+        buf_add(&w->out, bytes, (size_t)(put_varint(bytes, v) - bytes));
 }
 
 void write_count(struct writer *w, size_t n)
@@ -114,22 +144,43 @@ void write_count(struct writer *w, size_t n)
 
 void write_bytes(struct writer *w, const void *p, size_t len)
 {
-    if (UNLIKELY(w->tally != NULL)) {
-        w->tally->bytes += BLOCK_HEAD + len;
+    char head[VARINT_MOST];
+    size_t head_len = (size_t)(put_varint(head, len) - head);
+    char *at = room(w, head_len + len);
+    if (UNLIKELY(!at))
         return;
-    }
-    write_count(w, len);
-    buf_add(&w->out, p, len);
+    memcpy(at, head, head_len);
+    if (len)
+        memcpy(at + head_len, p, len);
+    done(w, at + head_len + len);
+}
+
+/* How many bytes are 0 at the upper end and at the lower, four bits each; then the others. */
+void write_sparse(struct writer *w, uint64_t v)
+{
+    unsigned upper = v ? (unsigned)__builtin_clzll(v) / 8 : 8, lower = v ? (unsigned)__builtin_ctzll(v) / 8 : 0;
+    char *at = room(w, 1 + sizeof v);
+    if (UNLIKELY(!at))
+        return;
+    *at++ = (char)(upper << 4 | lower);
+    (void)put_little(at, v >> 8 * lower, 8);
+    done(w, at + (8 - upper - lower));
+}
+
+void write_step(struct writer *w, uint64_t v, uint64_t before)
+{
+    uint64_t step = v - before;
+    write_varint(w, step << 1 ^ (uint64_t)((int64_t)step >> 63));
 }
 
 void write_tag(struct writer *w, const char *tag)
 {
-    if (UNLIKELY(w->tally != NULL))
+    if (w->is_lean || w->tally)
         return;
     write_bytes(w, tag, strlen(tag));
 }
 
-static void write_any(struct writer *w, struct value v, int depth);
+static inline void write_any(struct writer *w, struct value v, int depth);
 
 static void write_object(struct writer *w, const struct object *o, int depth)
 {
@@ -192,10 +243,29 @@ static void write_bare(struct writer *w, struct value v, int depth)
     }
 }
 
-static void write_any(struct writer *w, struct value v, int depth)
+/* What is most of a state, in one step each. */
+static inline void write_any(struct writer *w, struct value v, int depth)
 {
-    write_u8(w, (uint8_t)v.type);
-    write_bare(w, v, depth);
+    enum { NUMBER_MOST = 9 };
+    char head[1 + VARINT_MOST], *at;
+    if (v.type == TYPE_STRING) {
+        size_t len = v.as.s->len;
+        head[0] = TYPE_STRING;
+        size_t head_len = (size_t)(put_varint(head + 1, len) - head);
+        if (UNLIKELY((at = room(w, head_len + len)) == NULL))
+            return;
+        memcpy(at, head, head_len);
+        memcpy(at + head_len, v.as.s->bytes, len);
+        done(w, at + head_len + len);
+    } else if (v.type == TYPE_LONG || v.type == TYPE_DOUBLE) {
+        if (UNLIKELY((at = room(w, NUMBER_MOST)) == NULL))
+            return;
+        *at = (char)v.type;
+        done(w, put_little(at + 1, (uint64_t)v.as.l, 8));
+    } else {
+        write_u8(w, (uint8_t)v.type);
+        write_bare(w, v, depth);
+    }
 }
 
 void write_value(struct writer *w, struct value v)
@@ -209,17 +279,23 @@ void write_value(struct writer *w, struct value v)
 
 void write_row(struct writer *w, const struct row *r)
 {
+    enum { HEAD_MOST = 1 + 8 + VARINT_MOST };
     if (UNLIKELY(w->tally != NULL)) {
         w->tally->bytes += sizeof r + (r ? tally_row(r) : 0);
         return;
     }
-    write_u8(w, r != NULL);
-    if (!r)
+    if (!r) {
+        write_u8(w, 0);
         return;
-    write_i64(w, r->at_ms);
-    write_count(w, r->count);
+    }
+    char *at = room(w, HEAD_MOST);
+    if (UNLIKELY(!at))
+        return;
+    *at++ = 1;
+    at = put_little(at, (uint64_t)r->at_ms, 8);
+    done(w, put_varint(at, r->count));
     for (size_t i = 0; i < r->count; i++)
-        write_value(w, row_get(r, i));
+        write_any(w, row_get(r, i), 0);
 }
 
 /* The time as the difference to the row before, one bit of it telling whether the types are the same; then
@@ -300,6 +376,17 @@ int64_t read_i64(struct reader *r)
     return (int64_t)read_little(r, 8);
 }
 
+uint64_t read_sparse(struct reader *r)
+{
+    uint8_t head = read_u8(r);
+    unsigned upper = head >> 4, lower = head & 15;
+    if (upper + lower > 8) {
+        fail(r);
+        return 0;
+    }
+    return upper == 8 ? 0 : read_little(r, 8 - upper - lower) << 8 * lower;
+}
+
 double read_double(struct reader *r)
 {
     uint64_t bits = read_little(r, 8);
@@ -321,6 +408,12 @@ uint64_t read_varint(struct reader *r)
         if (!(byte & 0x80))
             return n;
     }
+}
+
+uint64_t read_step(struct reader *r, uint64_t before)
+{
+    uint64_t zigzag = read_varint(r);
+    return before + (zigzag >> 1 ^ (0 - (zigzag & 1)));
 }
 
 size_t read_count(struct reader *r, size_t max)
@@ -345,6 +438,8 @@ const void *read_bytes(struct reader *r, size_t *len)
 bool read_tag(struct reader *r, const char *tag)
 {
     size_t len;
+    if (r->is_lean)
+        return !r->failed;
     const void *p = read_bytes(r, &len);
     if (p && len == strlen(tag) && memcmp(p, tag, len) == 0)
         return true;

@@ -70,6 +70,8 @@ struct state_piece {
     struct reader reader; /* over bytes lent until the next call */
 };
 bool state_next(struct state *s, uint64_t group, bool is_first, struct state_piece *piece);
+/* One piece, as state_next gives it. False: it isn't there, or is damaged. */
+bool state_get(struct state *s, uint64_t group, uint64_t number, struct reader *out);
 bool state_failed(const struct state *s);
 const char *state_words(const struct state *s); /* why; borrowed */
 

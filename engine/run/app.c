@@ -8,7 +8,7 @@
 #include "engine/store/overlay.h"
 #include <inttypes.h>
 
-enum { SCRATCH_BLOCK = 16 * 1024, STATE_FORMAT = 1 };
+enum { SCRATCH_BLOCK = 16 * 1024, STATE_FORMAT = 2 };
 
 /* What a named window publishes: the end of its chain. RESET and TIMER events are not published (spec 04
  * section 4). */
@@ -69,9 +69,10 @@ static void items_open(struct app *app)
     app->partitions = mem_array((size_t)partitions + 1, sizeof(struct op *));
     for (const struct plan_item *i = app->plan->items; i; i = i->next) {
         if (i->query) {
-            struct query *q = query_new(app, i->query, NULL, NULL);
+            struct query *q = mem_alloc(query_bytes(i->query, NULL));
+            query_init(q, app, i->query, NULL, NULL);
             app->queries[app->query_count++] = q;
-            query_subscribe(q);
+            query_subscribe(q, app);
         } else {
             app->partitions[app->partition_count++] = partition_new(app, i->partition);
         }
@@ -82,6 +83,7 @@ struct app *app_new(struct plan *plan, const struct app_host *host)
 {
     struct app *app = mem_alloc(sizeof(*app));
     app->state = state_new();
+    buf_init(&app->saving, SIZE_MAX);
     app->plan = plan;
     app->host = *host;
     app->playback = plan->playback;
@@ -130,8 +132,10 @@ void app_free(struct app *app)
         op_free(app->triggers[i]);
     for (int i = app->partition_count; i > 0; i--)
         partition_free(app->partitions[i - 1]);
-    for (int i = app->query_count; i > 0; i--)
-        query_free(app->queries[i - 1], NULL);
+    for (int i = app->query_count; i > 0; i--) {
+        query_fini(app->queries[i - 1]);
+        mem_free(app->queries[i - 1]);
+    }
     for (int i = 0; i < app->plan->aggregation_count; i++)
         aggregation_free(app->aggregations[i]);
     for (int i = 0; i < app->plan->window_count; i++) {
@@ -152,6 +156,7 @@ void app_free(struct app *app)
     timers_free(app->timers);
     script_fini(&app->env);
     state_free(app->state);
+    buf_fini(&app->saving);
     expr_env_fini(&app->env);
     arena_fini(&app->scratch);
     mem_free(app->triggers);
@@ -439,12 +444,11 @@ static int save_part(struct app *app, const char *name, const struct part_of *wh
 
 uint64_t app_checkpoint(struct app *app, const struct state_home *home)
 {
-    struct writer w = {.state = app->state};
-    buf_init(&w.out, SIZE_MAX);
+    struct writer w = {.state = app->state, .out = app->saving};
     state_begin(app->state, home);
     each_part(app, save_part, &w);
     state_finish(app->state);
-    buf_fini(&w.out);
+    app->saving = w.out;
     return state_written(app->state);
 }
 

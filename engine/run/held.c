@@ -16,7 +16,7 @@ struct telling {
 
 static uint64_t op_held(const struct op *op)
 {
-    struct tally tally = {.bytes = (op->type->size + 7) & ~(size_t)7};
+    struct tally tally = {.bytes = op_bytes(op->plan)};
     struct writer w = {.tally = &tally};
     if (op->type->save)
         op->type->save(op, &w);
