@@ -151,6 +151,7 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
     h->bind->unmapped = errors_app_unmapped;
     h->bind->undelivered = errors_app_undelivered;
     h->bind->user = h;
+    h->bind->account = &h->account;
     struct app_host host = {.user = h,
                             .sink = on_sink,
                             .has_sinks = on_has_sinks,

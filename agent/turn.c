@@ -220,6 +220,8 @@ static uint32_t turn(struct worker *w, struct hosted *h, bool ignores_bounds)
     h->due_ms = h->is_playback ? INT64_MAX : app_next_due(h->app);
     if (h->due_ms < w->due_ms)
         w->due_ms = h->due_ms;
+    if (h->has_topic_sinks && count)
+        w->due_ms = INT64_MIN; /* others may have asked for timers too */
     return count;
 }
 
@@ -246,6 +248,7 @@ static void unblock(struct worker *w, struct hosted *h)
 
 static void fire_timers(struct worker *w, int64_t now_ms)
 {
+    bool feeds = false;
     w->due_ms = INT64_MAX;
     for (struct hosted *h = w->apps; h; h = h->next) {
         if (h->is_playback || h->is_blocked || is_held(w, h))
@@ -265,10 +268,13 @@ static void fire_timers(struct worker *w, int64_t now_ms)
             if (!h->durable)
                 hosted_flush(h);
             h->due_ms = app_next_due(h->app);
+            feeds |= h->has_topic_sinks;
         }
         if (h->due_ms < w->due_ms && (h->due_ms > now_ms || !has_messages))
             w->due_ms = h->due_ms;
     }
+    if (feeds)
+        w->due_ms = INT64_MIN; /* those before it in the list may have asked for timers */
 }
 
 static void note_retry(struct worker *w, struct outbox *b, int64_t now_us)

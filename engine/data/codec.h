@@ -37,7 +37,7 @@ void write_varint(struct writer *w, uint64_t v);
 void write_count(struct writer *w, size_t n); /* a varint: so many things, or bytes, follow */
 void write_bytes(struct writer *w, const void *p, size_t len); /* with its length */
 void write_value(struct writer *w, struct value v);
-void write_row(struct writer *w, const struct row *r); /* r may be NULL */
+void write_row(struct writer *w, const struct row *r);          /* r may be NULL */
 void write_step(struct writer *w, uint64_t v, uint64_t before); /* few bytes when v is near before */
 void write_tag(struct writer *w, const char *tag);
 /* Has something that lies in so many bytes, and what is in it, which saving it doesn't tell. Nothing without

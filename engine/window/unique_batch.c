@@ -120,7 +120,8 @@ static int unique_batch_due(struct op *op, int64_t due_ms)
 
 static void unique_batch_save(const struct op *op, struct writer *w)
 {
-    struct unique_batch *u = (struct unique_batch *)(uintptr_t)op; /* how it is saved is no part of what it holds */
+    struct unique_batch *u =
+        (struct unique_batch *)(uintptr_t)op; /* how it is saved is no part of what it holds */
     write_tag(w, op->type->name);
     keyed_save(&u->batch, w);
     queue_save(&u->released, w);
