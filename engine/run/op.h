@@ -85,6 +85,11 @@ struct op_plan {
     int number;                    /* in the app; for op_shared; set by plan_add_op */
     const struct schema *in, *out; /* rows it gets and hands on (NULL for joins' and patterns' frames) */
     struct span span;
+    /* Windows, for explain: rows it holds at most (0: no such number), and the bytes of one where it isn't a
+     * whole row of in */
+    uint64_t most_rows;
+    uint32_t held_bytes;
+    bool holds_texts; /* with held_bytes: and what hangs on it */
 };
 
 struct op {

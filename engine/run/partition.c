@@ -31,6 +31,7 @@ struct receiver {
     struct partitioner *owner;
     const struct partition_input *input;
     size_t *routes; /* where in a block the operator of each is */
+    int column;     /* of texts that are the keys; -1: they are come by otherwise */
 };
 struct partitioner {
     struct op op;
@@ -296,6 +297,31 @@ static int push_one(struct receiver *r, const struct batch *in)
     return 0;
 }
 
+/* The keys of a chunk are known before their turn: what the index and the blocks hold of them comes from far
+ * when there are many, and all at once is sooner than one after another. */
+enum { MANY_KEYS = 2048, INDEX_AHEAD = 12, BLOCK_AHEAD = 6 };
+
+static inline bool soon(const struct receiver *r, const struct batch *in, uint32_t i, uint32_t *hash)
+{
+    if (i >= in->count)
+        return false;
+    const struct value v = row_get(in->events[i].row, (size_t)r->column);
+    if (UNLIKELY(v.type != TYPE_STRING))
+        return false;
+    *hash = keys_hash(v.as.s);
+    return true;
+}
+
+static void look_ahead(const struct receiver *r, const struct batch *in, uint32_t i)
+{
+    const struct keys *keys = &r->owner->keys;
+    uint32_t hash;
+    if (soon(r, in, i + INDEX_AHEAD, &hash))
+        keys_expect(keys, hash);
+    if (soon(r, in, i + BLOCK_AHEAD, &hash))
+        keys_bring(keys, hash);
+}
+
 /* Runs of one key; an event that lies in several ranges ends a run with each label that is another one.
  * Events without a key end none. */
 static int push_runs(struct receiver *r, const struct batch *in)
@@ -307,6 +333,8 @@ static int push_runs(struct receiver *r, const struct batch *in)
     for (uint32_t i = 0; i < in->count; i++) {
         const struct event *e = &in->events[i];
         bool is_in = false;
+        if (r->column >= 0 && keys_count(&r->owner->keys) >= MANY_KEYS)
+            look_ahead(r, in, i);
         for (int n = 0; n < ways; n++) {
             struct text *key;
             rc = key_of(r, e, n, &key);
@@ -318,7 +346,7 @@ static int push_runs(struct receiver *r, const struct batch *in)
                 rc = hand_to_key(r, current, &run);
                 if (UNLIKELY(rc < 0))
                     return rc;
-                batch_init(&run, r->op.env->scratch, in->count - i);
+                run.count = 0; /* it was borrowed */
             }
             current = key;
             is_in = true;
@@ -557,6 +585,8 @@ static struct receiver *receiver_new(struct partitioner *o, const struct partiti
     struct receiver *r = (struct receiver *)op_new(op_app(&o->op), &receiver_plan, NULL);
     r->owner = o;
     r->input = in;
+    r->column =
+        in->value && in->value->eval == eval_attr && in->value->slot == 0 ? (int)in->value->index : -1;
     r->routes = mem_array((size_t)in->route_count + 1, sizeof(size_t));
     for (int i = 0; i < in->route_count; i++) {
         int query = in->routes[i].query;

@@ -390,8 +390,10 @@ static __attribute__((noinline)) void advance_playback(struct app *app, int64_t 
     advance_schedulers(app);
 }
 
-void timers_advance(struct app *app, int64_t now_ms)
+void app_advance(struct app *app, int64_t now_ms)
 {
+    if (UNLIKELY(!app->started))
+        return;
     const struct heap *live = &app->timers->live;
     if (now_ms < app->env.now_ms)
         now_ms = app->env.now_ms; /* the clock stays, and what is due by it fires */
