@@ -274,6 +274,9 @@ static int open_outbox(struct hosted *h, struct bind_sink *s, const struct confi
                             place_of(h, s), &policy, config->device, h->name, e);
         if (rc < 0)
             return rc;
+    } else if (s->buffer.dedupe_field) {
+        log_write(LOG_WARN, h->log_name, "sink %s: dedupe.field has no meaning, for the app is not durable",
+                  stream);
     }
     return outbox_open(&h->outboxes[s->number], s, spool, h->name, stream, (uint32_t)config->outbox_messages,
                        (size_t)config->outbox_bytes, worker_poke, h->worker, e);
