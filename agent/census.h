@@ -4,8 +4,8 @@
  * It is filled by store_file_read (file.h), so it trusts nothing and opens nothing. It is not the state
  * itself: no app is loaded.
  *
- * The records it knows, by shelf: META 'a' NAME: app's number; 'c' 't' 'r' 'x' 'p' 'b' NUMBER: durable.c and
- * previous.c; 's' ... and 'o' NUMBER: spool.c. STATE, JOURNAL and TABLES begin with the app's number, OUTBOX
+ * The records it knows, by shelf: META 'a' NAME: app's number; 'c' 't' 'r' 'x' 'd' 'p' 'b' NUMBER: durable.c
+ * and previous.c; 's' ... and 'o' NUMBER: spool.c. STATE, JOURNAL and TABLES begin with the app's number, OUTBOX
  * with the sink's. Any thread. */
 #ifndef WEIR_AGENT_CENSUS_H
 #define WEIR_AGENT_CENSUS_H
@@ -18,13 +18,20 @@ struct census_part {
     char *name; /* owned */
     uint64_t bytes;
 };
+struct census_table { /* in the store */
+    uint32_t number;
+    char *name; /* owned; NULL: no name leads to it */
+    uint64_t rows;
+};
 struct census_app {
     uint32_t number;
-    char *name;       /* owned; NULL: no name leads to it */
-    char *text;       /* owned; NULL: there is none */
-    char *set_aside;  /* why its state can't be used: owned; NULL: it can */
-    bool has_mark;    /* a checkpoint */
-    bool is_previous; /* kept for a step back; then of is the app's number */
+    char *name;                       /* owned; NULL: no name leads to it */
+    char *text;                       /* owned; NULL: there is none */
+    char *set_aside;                  /* why its state can't be used: owned; NULL: it can */
+    char *partly;                     /* what of it may be lost, in words: owned; NULL: nothing */
+    struct buf mark_copy, names_copy; /* of its marks (mend.h); empty: there are none */
+    bool has_mark;                    /* a checkpoint */
+    bool is_previous;                 /* kept for a step back; then of is the app's number */
     uint32_t of;
     int64_t checkpoint_ms; /* the app's time at the checkpoint */
     uint64_t next_record;  /* of the journal behind the checkpoint */
@@ -33,6 +40,8 @@ struct census_app {
     uint64_t table_records, table_bytes; /* of tables in the store: rows and keys */
     struct census_part *parts;
     uint32_t part_count, part_cap;
+    struct census_table *tables;
+    uint32_t table_count, table_cap;
 };
 struct census_sink {
     uint32_t number, app, place;

@@ -123,6 +123,11 @@ static int compare(struct compile *made, struct bind *bind, const char *name, st
         bind_free(bind);
         return err_set(e, ERR_STATE, "app %s: its state cannot be used: %s", name, old->set_aside);
     }
+    if (old->partly) {
+        bind_free(bind);
+        return err_set(e, ERR_STATE, "app %s: %s: run it once as it was, then what is left is whole again", name,
+                       old->partly);
+    }
     bool is_same = old->text && !strcmp(old->text, text);
     struct app_upgrade u;
     struct keeper k;

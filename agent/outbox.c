@@ -382,6 +382,8 @@ static int spool_put(struct outbox *b, const struct message *m)
     struct message keyed = *m;
     struct buf text;
     uint64_t number = b->tail;
+    if (b->is_muted)
+        return 0;
     if (number < s->recorded) { /* law 6 */
         b->tail++;
         return 0;
@@ -533,10 +535,15 @@ void outbox_replay(struct outbox *b, uint64_t tail)
     b->tail = tail;
 }
 
+void outbox_mute(struct outbox *b)
+{
+    b->replays = b->is_muted = true;
+}
+
 bool outbox_replayed(struct outbox *b)
 {
-    bool same = b->tail == b->spool->recorded;
-    b->replays = false;
+    bool same = b->is_muted || b->tail == b->spool->recorded;
+    b->replays = b->is_muted = false;
     if (b->tail < b->spool->recorded)
         b->tail = b->spool->recorded;
     return same;

@@ -1,5 +1,6 @@
 /* salvage.c - see salvage.h. */
 #include "agent/salvage.h"
+#include "agent/mend.h"
 #include "engine/base/mem.h"
 #include "engine/data/codec.h"
 #include <inttypes.h>
@@ -122,57 +123,175 @@ static void put_sink(struct copy *c, const struct census_sink *s)
     buf_fini(&w.out);
 }
 
-static const char *why_not(const struct census *c, const struct census_app *a)
+/* ---- an app ---- */
+
+/* Its names' copy, if it is of this app: a state kept for a rollback has its app's. */
+static bool names_of(const struct census_app *a, struct mend_names *names)
+{
+    return a->names_copy.len && mend_read_names(a->names_copy.bytes, a->names_copy.len, names) &&
+           names->app == a->number;
+}
+
+/* What can't be done without, and is nowhere. */
+static const char *why_not(const struct census_app *a, const struct mend_names *names)
 {
     bool has_something = a->part_count || a->pieces || a->journal_records;
-    if (census_lacks(c, STORE_STATE, a->number))
-        return "records of its checkpoint may be lost";
-    if (has_something && !a->has_mark)
+    if (has_something && !a->has_mark && !a->mark_copy.len)
         return "the mark of its checkpoint is lost";
-    if (has_something && !a->text)
+    if (has_something && !a->text && !names)
         return "the text it is of is lost";
     if (a->has_mark && !a->part_count)
         return "its checkpoint is lost";
     return NULL;
 }
 
-static void put_app(struct copy *c, const struct census_app *a)
+static bool has_sink(const struct census_app *a, const struct mend_names *names, const struct census_sink *s)
 {
-    const struct salvage *to = c->salvage;
-    const char *kept = to->kept ? to->kept : to->from, *why = why_not(c->census, a);
+    struct mend_names each = names ? *names : (struct mend_names){0};
+    struct mend_sink sink;
+    while (mend_next_sink(&each, &sink))
+        if (sink.number == s->number)
+            return true;
+    return s->stream && s->app == a->number;
+}
+
+static bool lacks_messages(const struct census *c, const struct census_app *a, const struct mend_names *names)
+{
+    for (uint32_t i = 0; i < c->sink_count; i++)
+        if (has_sink(a, names, &c->sinks[i]) && census_lacks(c, STORE_OUTBOX, c->sinks[i].number))
+            return true;
+    return false;
+}
+
+/* What of it may be lost, in words; nothing when all is there. */
+static void add_losses(const struct census *c, const struct census_app *a, const struct mend_names *names,
+                       struct buf *out)
+{
+    const struct {
+        bool is_lost;
+        const char *words;
+    } all[] = {
+        {census_lacks(c, STORE_STATE, a->number), "records of its checkpoint"},
+        {census_lacks(c, STORE_JOURNAL, a->number), "records of its journal"},
+        {census_lacks(c, STORE_TABLES, a->number), "rows of its stored tables, or keys that lead to them"},
+        {census_lacks(c, STORE_META, a->number), "marks"},
+        {lacks_messages(c, a, names), "messages that waited for its sinks"}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].is_lost)
+            buf_printf(out, "%s%s", out->len ? ", " : "", all[i].words);
+    if (out->len)
+        buf_add_str(out, " may be lost");
+}
+
+static void put_mark(struct copy *c, char kind, uint32_t app, const void *bytes, size_t len)
+{
     struct key k;
+    key_number(&k, kind, app);
+    batch_put(&c->batch, STORE_META, k.bytes, k.len, bytes, len);
+}
+
+static void key_words(struct key *k, const struct mend_text *t)
+{
     struct buf words;
-    if (a->is_previous) {
-        if (!why)
-            return;
-        say(to, LOG_WARN, "the state kept for a rollback (number %" PRIu32 ") is incomplete and left out: %s",
-            a->of, why);
-        key_number(&k, 'p', a->of);
-        batch_drop(&c->batch, STORE_META, k.bytes, k.len);
+    buf_init(&words, SIZE_MAX);
+    buf_add(&words, t->bytes, t->len);
+    key_text(k, words.bytes ? words.bytes : "");
+    buf_fini(&words);
+}
+
+/* Marks that are lost, from their copies. */
+static void restore_marks(struct copy *c, const struct census_app *a, struct mend_names *names)
+{
+    struct mend_sink sink;
+    struct key k = {.len = 0};
+    if (!a->has_mark && a->mark_copy.len)
+        put_mark(c, 'c', a->number, a->mark_copy.bytes, a->mark_copy.len);
+    if (!names)
         return;
+    if (!a->text) {
+        put_mark(c, 't', a->number, names->text.bytes, names->text.len);
+        put_mark(c, 'r', a->number, names->file_text.bytes, names->file_text.len);
     }
-    if (!a->name) {
-        if (a->part_count || a->pieces || a->journal_records)
-            say(to, LOG_ERROR,
-                "app number %" PRIu32 " has no name any more: its records are copied, but no app finds them",
-                a->number);
-        return;
+    key_u8(&k, 'a');
+    key_words(&k, &names->name);
+    if (!a->name)
+        batch_put(&c->batch, STORE_META, k.bytes, k.len, &a->number, sizeof a->number);
+    while (mend_next_sink(names, &sink)) {
+        k.len = 0;
+        key_u8(&k, 's');
+        key_u32(&k, a->number);
+        key_u32(&k, sink.place);
+        key_words(&k, &sink.type);
+        key_u8(&k, 0);
+        key_words(&k, &sink.stream);
+        batch_put(&c->batch, STORE_META, k.bytes, k.len, &sink.number, sizeof sink.number);
     }
-    if (census_lacks(c->census, STORE_JOURNAL, a->number))
-        say(to, LOG_ERROR, "app %s: records of its journal may be lost; the others are there", a->name);
-    if (census_lacks(c->census, STORE_TABLES, a->number))
-        say(to, LOG_ERROR,
-            "app %s: rows of its stored tables, or keys that lead to them, may be lost; the others are there",
-            a->name);
+}
+
+static void put_previous(struct copy *c, const struct census_app *a)
+{
+    struct key k;
+    const char *why = census_lacks(c->census, STORE_STATE, a->number) ? "records of it may be lost"
+                      : !a->has_mark || !a->text                      ? "a mark of it is lost"
+                                                                      : NULL;
     if (!why)
         return;
-    say(to, LOG_ERROR, "app %s: its state cannot be used, %s: it begins anew, its outboxes go on", a->name,
-        why);
+    say(c->salvage, LOG_WARN,
+        "the state kept for a rollback (number %" PRIu32 ") is incomplete and left out: %s", a->of, why);
+    key_number(&k, 'p', a->of);
+    batch_drop(&c->batch, STORE_META, k.bytes, k.len);
+}
+
+static void tell_tables(const struct copy *c, const struct census_app *a, const char *name)
+{
+    for (uint32_t i = 0; census_lacks(c->census, STORE_TABLES, a->number) && i < a->table_count; i++)
+        say(c->salvage, LOG_ERROR, "app %s: table %s: %" PRIu64 " rows are there", name,
+            a->tables[i].name ? a->tables[i].name : "without a name", a->tables[i].rows);
+}
+
+static void set_app_aside(struct copy *c, const struct census_app *a, const char *name, const char *why)
+{
+    const struct salvage *to = c->salvage;
+    struct buf words;
+    say(to, LOG_ERROR, "app %s: its state cannot be used, %s: it begins anew, its outboxes go on", name, why);
     buf_init(&words, SIZE_MAX);
-    buf_printf(&words, "%s; what is left of it is in %s", why, kept);
-    key_number(&k, 'x', a->number);
-    batch_put(&c->batch, STORE_META, k.bytes, k.len, words.bytes, words.len);
+    buf_printf(&words, "%s; what is left of it is in %s", why, to->kept ? to->kept : to->from);
+    put_mark(c, 'x', a->number, words.bytes, words.len);
     buf_fini(&words);
+}
+
+static void put_app(struct copy *c, const struct census_app *a)
+{
+    struct mend_names copy, *names = names_of(a, &copy) ? &copy : NULL;
+    struct buf name, losses;
+    if (a->is_previous) {
+        put_previous(c, a);
+        return;
+    }
+    buf_init(&name, SIZE_MAX);
+    buf_init(&losses, SIZE_MAX);
+    if (a->name)
+        buf_add_str(&name, a->name);
+    else if (names)
+        buf_add(&name, names->name.bytes, names->name.len);
+    const char *why = why_not(a, names);
+    add_losses(c->census, a, names, &losses);
+    if (!name.len) {
+        if (a->part_count || a->pieces || a->journal_records)
+            say(c->salvage, LOG_ERROR,
+                "app number %" PRIu32 " has no name any more: its records are copied, but no app finds them",
+                a->number);
+    } else if (why && !a->set_aside) {
+        restore_marks(c, a, names);
+        set_app_aside(c, a, name.bytes, why);
+    } else if (losses.len) {
+        restore_marks(c, a, names);
+        say(c->salvage, LOG_ERROR, "app %s: %s; it goes on with what is left", name.bytes, losses.bytes);
+        tell_tables(c, a, name.bytes);
+        put_mark(c, 'd', a->number, losses.bytes, losses.len);
+    }
+    buf_fini(&name);
+    buf_fini(&losses);
 }
 
 static void tell_damages(const struct salvage *s, const struct census *c)

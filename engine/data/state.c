@@ -22,6 +22,8 @@ struct state {
     struct buf piece; /* checksum and bytes of what is being put */
     struct buf part;  /* what is being loaded: the home lends its own for one call only */
     char *failure;    /* owned; NULL: none */
+    bool restores, mends;
+    uint64_t lost; /* counted by state_lose */
 };
 
 struct state *state_new(void)
@@ -140,7 +142,7 @@ static void keep(struct state *s, char kind, uint64_t group, uint64_t a, uint64_
 
 void state_put(struct state *s, uint64_t group, uint64_t number, const void *bytes, size_t len)
 {
-    if (s->home)
+    if (s->home && !s->restores)
         put_now(s, group, number, bytes, len);
     else
         keep(s, 'p', group, number, len, len ? bytes : "");
@@ -150,7 +152,7 @@ void state_drop(struct state *s, uint64_t group, uint64_t from, uint64_t to)
 {
     if (from >= to)
         return;
-    if (s->home)
+    if (s->home && !s->restores)
         drop_now(s, group, from, to);
     else
         keep(s, 'd', group, from, to, NULL);
@@ -291,10 +293,36 @@ void state_open(struct state *s, const struct state_home *home)
     struct reader r;
     struct err e;
     s->home = home;
+    s->restores = true;
+    s->mends = false;
     parts_forget(s);
     map_init(&s->parts);
     if (state_read(s, "", &r, &e) == 0)
         s->next_group = (uint64_t)read_i64(&r);
+}
+
+void state_mend(struct state *s)
+{
+    s->mends = true;
+}
+
+bool state_mends(const struct state *s)
+{
+    return s->mends;
+}
+
+void state_lose(struct state *s, uint64_t count)
+{
+    s->lost += count;
+}
+
+uint64_t state_forgive(struct state *s)
+{
+    uint64_t lost = s->lost;
+    s->lost = 0;
+    mem_free(s->failure);
+    s->failure = NULL;
+    return lost;
 }
 
 int state_read(struct state *s, const char *name, struct reader *out, struct err *e)
@@ -366,7 +394,13 @@ void state_shut(struct state *s)
         if (!map_get(&s->claimed, above + 1, 8))
             keep(s, 'd', group, 0, UINT64_MAX, NULL);
     }
+    struct map_entry *e;
+    for (uint32_t at = 0; map_next(&s->claimed, &at, &e);) { /* the counter itself may be what was lost */
+        uint64_t group = from_big_endian(e->key);
+        s->next_group = group >= s->next_group ? group + 1 : s->next_group;
+    }
     map_fini(&s->claimed);
     map_init(&s->claimed);
     s->home = NULL;
+    s->restores = false;
 }

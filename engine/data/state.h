@@ -81,6 +81,13 @@ void state_finish(struct state *s);
 void state_open(struct state *s, const struct state_home *home);
 /* ERR_NOT_FOUND: there is no such part. ERR_STATE: damaged. */
 int state_read(struct state *s, const char *name, struct reader *out, struct err *e);
+/* Between state_open and state_shut, of a state that a salvage left incomplete: who can do without a piece (a
+ * partition without a key) leaves it out and counts it here instead of failing. */
+void state_mend(struct state *s);
+bool state_mends(const struct state *s);
+void state_lose(struct state *s, uint64_t count);
+/* Forgets a failure of state_next, and returns what was counted since the last call. */
+uint64_t state_forgive(struct state *s);
 /* Before state_shut: the parts that are there and that nobody has read. */
 void state_each_unread(struct state *s, void (*fn)(void *user, const char *name), void *user);
 void state_shut(struct state *s);

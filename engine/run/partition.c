@@ -721,6 +721,17 @@ static int load_purge(struct partitioner *o, struct reader *r)
     return rc;
 }
 
+/* A key of which something was lost (state.h: state_mend) is left out, its piece too. */
+static int leave_out(struct partitioner *o, struct state *s, uint64_t group, uint64_t number)
+{
+    struct partition *p = o->top ? o->all[o->top - 1] : NULL;
+    if (p && p->number == number)
+        partition_drop(p);
+    state_drop(s, group, number, number + 1);
+    (void)state_forgive(s);
+    return 0;
+}
+
 /* Each piece is copied: the queues inside have pieces of their own to read. */
 static int load_pieces(struct partitioner *o, struct reader *r)
 {
@@ -736,8 +747,10 @@ static int load_pieces(struct partitioner *o, struct reader *r)
                              .end = (const uint8_t *)bytes.bytes + bytes.len,
                              .state = r->state};
         rc = load_key(o, &own, piece.number);
-        if (own.failed || own.at != own.end)
+        if (own.failed || own.at != own.end || state_failed(r->state))
             rc = ERR_STATE;
+        if (rc < 0 && state_mends(r->state))
+            rc = leave_out(o, r->state, group, piece.number);
     }
     buf_fini(&bytes);
     o->group = group;
@@ -756,7 +769,9 @@ int partition_load(struct op *op, struct reader *r)
     int rc = r->state ? load_pieces(o, r) : 0;
     for (uint32_t i = 0; !r->state && i < count && rc == 0 && !r->failed; i++)
         rc = load_key(o, r, i);
-    if (rc == 0 && o->count != count)
+    if (rc == 0 && o->count < count && r->state && state_mends(r->state))
+        state_lose(r->state, count - o->count);
+    else if (rc == 0 && o->count != count)
         rc = ERR_STATE;
     if (rc == 0)
         rc = load_shared(o, r);

@@ -1,0 +1,197 @@
+/* mend.c - see mend.h. */
+#include "agent/mend.h"
+#include "agent/config.h"
+#include "agent/durable.h"
+#include "agent/hosted.h"
+#include "engine/base/log.h"
+#include <inttypes.h>
+#include <string.h>
+
+static void state_key(uint32_t app, char kind, struct key *k)
+{
+    k->len = 0;
+    key_u32(k, app);
+    key_u8(k, (uint8_t)kind);
+}
+
+static void mark_key(uint32_t app, struct key *k)
+{
+    k->len = 0;
+    key_u8(k, 'd');
+    key_u32(k, app);
+}
+
+/* ---- what is there twice ---- */
+
+void mend_copy_mark(uint32_t app, const struct buf *mark, struct store_batch *batch)
+{
+    struct key k;
+    state_key(app, MEND_MARK, &k);
+    batch_put(batch, STORE_STATE, k.bytes, k.len, mark->bytes, mark->len);
+}
+
+static void write_text(struct writer *w, const char *text)
+{
+    write_bytes(w, text, strlen(text));
+}
+
+static int place_of(const struct bind *b, int sink)
+{
+    int place = 0;
+    for (int i = 0; i < sink; i++)
+        place += b->sinks[i].stream == b->sinks[sink].stream && b->sinks[i].type == b->sinks[sink].type;
+    return place;
+}
+
+void mend_copy_names(const struct durable *d, struct store_batch *batch)
+{
+    const struct hosted *h = d->hosted;
+    struct writer w = {0};
+    struct key k;
+    size_t sinks = 0;
+    buf_init(&w.out, SIZE_MAX);
+    write_u32(&w, d->app);
+    write_text(&w, h->name);
+    write_text(&w, plan_text(app_plan(h->app)));
+    write_bytes(&w, h->text.bytes ? h->text.bytes : "", h->text.len);
+    for (int i = 0; i < h->bind->sink_count; i++)
+        sinks += h->outboxes[i] != NULL;
+    write_count(&w, sinks);
+    for (int i = 0; i < h->bind->sink_count; i++) {
+        if (!h->outboxes[i])
+            continue;
+        write_u32(&w, h->outboxes[i]->spool->sink);
+        write_u32(&w, (uint32_t)place_of(h->bind, i));
+        write_text(&w, h->bind->sinks[i].type->name);
+        write_text(&w, h->outboxes[i]->name);
+    }
+    state_key(d->app, MEND_NAMES, &k);
+    batch_put(batch, STORE_STATE, k.bytes, k.len, w.out.bytes, w.out.len);
+    buf_fini(&w.out);
+}
+
+static struct mend_text read_text(struct reader *r)
+{
+    struct mend_text t = {0};
+    t.bytes = read_bytes(r, &t.len);
+    return t;
+}
+
+bool mend_read_names(const void *bytes, size_t len, struct mend_names *out)
+{
+    struct reader r = {.at = bytes, .end = (const uint8_t *)bytes + len};
+    out->app = read_u32(&r);
+    out->name = read_text(&r);
+    out->text = read_text(&r);
+    out->file_text = read_text(&r);
+    out->sinks = read_count(&r, UINT32_MAX);
+    out->rest = r;
+    return !r.failed && out->name.len > 0;
+}
+
+bool mend_next_sink(struct mend_names *n, struct mend_sink *out)
+{
+    if (!n->sinks)
+        return false;
+    n->sinks--;
+    out->number = read_u32(&n->rest);
+    out->place = read_u32(&n->rest);
+    out->type = read_text(&n->rest);
+    out->stream = read_text(&n->rest);
+    return !n->rest.failed;
+}
+
+/* ---- an app ---- */
+
+/* What is lost shows when it is loaded; and what failed halfway is of no use. So another app of the text tries
+ * first, for nobody. */
+static int find_lost(struct durable *d, struct app_mend *m, struct err *e)
+{
+    const char *text = plan_text(app_plan(d->hosted->app));
+    struct engine_options options = {.user = NULL};
+    struct app_host nobody = {.seed = 1};
+    struct compile c;
+    engine_compile(&c, text, strlen(text), &options);
+    if (!c.plan) {
+        compile_fini(&c);
+        return err_set(e, ERR_STATE, "its text is refused now");
+    }
+    struct app *app = app_new(c.plan, &nobody);
+    c.plan = NULL;
+    compile_fini(&c);
+    int rc = app_start(app, d->now_ms, true, e);
+    if (rc == 0)
+        rc = app_find_lost(app, &d->keeper.home, m, e);
+    app_free(app);
+    return rc;
+}
+
+int mend_restore(struct durable *d, struct err *e)
+{
+    struct app_mend m;
+    const char *name = d->hosted->log_name;
+    app_mend_init(&m);
+    int rc = find_lost(d, &m, e);
+    if (rc == 0)
+        rc = app_restore_rest(d->hosted->app, &d->keeper.home, &m, e);
+    if (rc == 0) {
+        log_write(LOG_ERROR, name, "its state was damaged: %s; it goes on with what is left", d->lost.bytes);
+        if (m.fresh_count)
+            log_write(LOG_ERROR, name, "%d parts are lost and begin empty: %s", m.fresh_count, m.fresh.bytes);
+        if (m.partly_count)
+            log_write(LOG_ERROR, name, "of %d partitions keys are lost and begin anew: %s", m.partly_count,
+                      m.partly.bytes);
+        if (!m.fresh_count && !m.partly_count)
+            log_write(LOG_INFO, name, "every part of its state was good");
+        d->wants_checkpoint = true;
+    }
+    app_mend_fini(&m);
+    return rc;
+}
+
+/* ---- tables ---- */
+
+static void on_table(void *user, const struct app_table_mended *t)
+{
+    const char *name = user;
+    if (!t->is_lost)
+        log_write(t->lost || t->keys ? LOG_ERROR : LOG_INFO, name,
+                  "table %s: %" PRIu64 " rows are there, %" PRIu64 " are lost, %" PRIu64
+                  " keys were made again",
+                  t->table, t->rows, t->lost, t->keys);
+    if (t->is_lost)
+        log_write(LOG_ERROR, name, "table %s: nothing in the store has its name: it begins empty", t->table);
+}
+
+int mend_tables(struct store *store, struct app *app, uint32_t number, const char *log_name, struct err *e)
+{
+    struct store_item i;
+    struct key k;
+    mark_key(number, &k);
+    int rc = store_look(store, e);
+    if (rc < 0)
+        return rc;
+    rc = store_get(store, STORE_META, k.bytes, k.len, &i);
+    store_look_end(store);
+    if (rc == ERR_NOT_FOUND)
+        return 0;
+    if (rc < 0)
+        return err_set(e, rc, "its marks in the state cannot be read");
+    rc = app_tables_mend(app, on_table, (void *)(uintptr_t)log_name, e);
+    return rc < 0 ? rc : 1;
+}
+
+int mend_tables_done(struct store *store, struct app *app, uint32_t number, struct err *e)
+{
+    struct store_batch b;
+    struct key k;
+    mark_key(number, &k);
+    batch_open(&b);
+    app_tables_collect(app, &b);
+    batch_drop(&b, STORE_META, k.bytes, k.len);
+    int rc = store_apply(store, &b, e);
+    if (rc == 0)
+        app_tables_committed(app);
+    batch_close(&b);
+    return rc;
+}
