@@ -122,14 +122,17 @@ APP
     fresh_files
     echo '{"event":{"k":"a","v":5}}' >"$dir/in.txt"
     start_agent --state "$state" "$dir/sums.siddhi"
-    until_true summed 5 || return 1
-    sleep 2.2
+    until_true summed 5 && until_true second_is_written || return 1
     kill_agent
     fresh_files
     start_agent --state "$state" "$dir/sums.siddhi"
     until_true summed 5 || return 1
     echo '{"event":{"k":"a","v":7}}' >>"$dir/in.txt"
     until_true summed 12 && stop_agent
+}
+# The second of the first event is over, and its row is in the store.
+second_is_written() {
+    "$WEIR" state inspect --state "$state" 2>/dev/null | grep -qi '[1-9][0-9]*  rows of Sums_SECONDS'
 }
 summed() {
     ask a
