@@ -29,8 +29,8 @@ static void add_to_object(const char *field, const char *key, uint32_t place, co
     buf_add_char(out, ':');
     json_write_string(out, value.bytes, value.len);
     buf_fini(&value);
-    at = behind_blanks(at + 1, end);
-    if (at < end && *at != '}')
+    const char *next = behind_blanks(++at, end);
+    if (next < end && *next != '}')
         buf_add_char(out, ',');
     buf_add(out, at, (size_t)(end - at));
 }

@@ -253,7 +253,7 @@ static void dedupe_is(const char *field, const char *message, const char *wanted
 static void dedupe_finds_its_place(void)
 {
     dedupe_is("id", "{\"a\":1}", "{\"id\":\"d/A\\\"<&/S/7\",\"a\":1}");
-    dedupe_is("id", " {\n}", " {\"id\":\"d/A\\\"<&/S/7\"}");
+    dedupe_is("id", " {\n}", " {\"id\":\"d/A\\\"<&/S/7\"\n}");
     dedupe_is("i\"d", "[{\"a\":\"}{[\"},{\"b\":[{}]} , 3,\n{}]",
               "[{\"i\\\"d\":\"d/A\\\"<&/S/7/1\",\"a\":\"}{[\"},{\"i\\\"d\":\"d/A\\\"<&/S/7/2\",\"b\":[{}]}"
               " , 3,\n{\"i\\\"d\":\"d/A\\\"<&/S/7/4\"}]");
