@@ -98,6 +98,17 @@ piece_of_a_window() {
     says 1 'DAMAGED: state.*app One: piece [0-9]* of group 3' "$WEIR" state inspect --state "$state" || return 1
     goes_on 'begin empty: query last' '1 parts' 601 180901 1 601 "${whole[@]:4}" 599
 }
+# Killed before the first checkpoint: it is mended again, to the same effect.
+killed_while_mended() {
+    fresh
+    harm 'Pquery totals 0 select' 60 || return 1
+    WEIR_FAULT=durable.checkpoint:1:kill start_agent --state "$state" "$dir/app.siddhi"
+    until_true logged 'begin empty: query totals' || return 1
+    # A build without faults goes on: then we are the ones who kill.
+    logged 'ready: 1 app' && kill -9 "$agent"
+    until_true agent_ended && agent=
+    run_app && expects 1 601 "${whole[@]:2}" 599 && stop_agent
+}
 named_window() {
     fresh
     harm 'Pwindow W window.length' 60 || return 1
@@ -175,6 +186,7 @@ texts() {
 ok salvage-state makes_a_state
 ok salvage-none nothing_lost
 ok salvage-part part_of_a_query
+ok salvage-killed killed_while_mended
 ok salvage-piece piece_of_a_window
 ok salvage-named-window named_window
 ok salvage-table table_in_memory
