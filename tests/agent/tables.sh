@@ -102,6 +102,12 @@ stays_when_the_text_changes() {
     lines 2001 2001
     found 'key 601' 2001 2001 2001 && stop_agent
 }
+# One step back is the app's text and state; its tables stay as they are, and it says so.
+stays_when_the_app_goes_back() {
+    says 0 'its tables in the store stay as they are now: .*Latest' "$WEIR" upgrade --rollback Counter --state "$state" --to "$dir/counter.siddhi" ||
+        return 1
+    grep -q 'length(5)' "$dir/counter.siddhi" && start_agent --state "$state" "$dir/counter.siddhi" && until_true logged 'ready' && stop_agent
+}
 refuses_another_definition() {
     sed "s/@primaryKey('k') @index('v')/@primaryKey('k')/" "$dir/plain.siddhi" >"$dir/new" && mv "$dir/new" "$dir/plain.siddhi"
     start_agent --state "$state" "$dir/plain.siddhi"
@@ -144,6 +150,7 @@ ok tables-survive-a-kill survives_a_kill
 ok tables-keep-what-a-query-wrote keeps_what_a_query_wrote
 ok tables-count-once-when-durable counts_once_when_durable
 ok tables-stay-when-the-text-changes stays_when_the_text_changes
+ok tables-stay-when-the-app-goes-back stays_when_the_app_goes_back
 ok tables-aggregates-go-on aggregates_go_on
 ok tables-refuse-another-definition refuses_another_definition
 tally
