@@ -140,8 +140,6 @@ static const char *why_not(const struct census_app *a, const struct mend_names *
         return "the mark of its checkpoint is lost";
     if (has_something && !a->text && !names)
         return "the text it is of is lost";
-    if (a->has_mark && !a->part_count)
-        return "its checkpoint is lost";
     return NULL;
 }
 
