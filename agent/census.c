@@ -112,7 +112,9 @@ static void take_meta(struct census *c, const struct store_item *i)
     uint32_t number = 0;
     if (i->len == sizeof number)
         memcpy(&number, i->bytes, sizeof number);
-    if (*key == 'a' && i->key_len > 1 && i->len == 4) {
+    if (i->key_len == 8 && memcmp(key, "#numbers", 8) == 0 && i->len == sizeof c->numbers_begin) {
+        memcpy(&c->numbers_begin, i->bytes, sizeof c->numbers_begin);
+    } else if (*key == 'a' && i->key_len > 1 && i->len == 4) {
         struct census_app *a = census_app(c, number);
         if (!a->name)
             a->name = text_of(key + 1, i->key_len - 1);

@@ -68,6 +68,7 @@ struct census {
     uint32_t app_count, sink_count, damage_count;
     uint32_t app_cap, sink_cap, damage_cap;
     uint32_t last_app, last_sink;       /* the highest numbers seen anywhere */
+    uint64_t numbers_begin;             /* of messages, for sinks that are new (spool.h); 0: 1 */
     struct map app_places, sink_places; /* number -> its place and one */
 };
 enum { DAMAGES_MOST = 1000 };

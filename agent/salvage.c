@@ -1,6 +1,7 @@
 /* salvage.c - see salvage.h. */
 #include "agent/salvage.h"
 #include "agent/mend.h"
+#include "agent/spool.h"
 #include "engine/base/mem.h"
 #include "engine/data/codec.h"
 #include <inttypes.h>
@@ -18,6 +19,7 @@ struct copy {
     const struct census *census;
     struct store *store;
     struct store_batch batch;
+    uint64_t far_above;
     struct err *err;
     int rc;
 };
@@ -79,6 +81,18 @@ static void key_number(struct key *k, char kind, uint32_t number)
     key_u32(k, number);
 }
 
+/* Above every number that anything tells of, and that the time allows. */
+static uint64_t far_above(const struct census *c)
+{
+    uint64_t top = c->numbers_begin, by_time = spool_far_above();
+    for (uint32_t i = 0; i < c->sink_count; i++) {
+        const struct census_sink *s = &c->sinks[i];
+        top = s->tail > top ? s->tail : top;
+        top = s->last > top ? s->last : top;
+    }
+    return top < by_time ? by_time : (top / FAR_ABOVE + 1) * FAR_ABOVE;
+}
+
 static void put_sink(struct copy *c, const struct census_sink *s)
 {
     const struct census *all = c->census;
@@ -94,8 +108,7 @@ static void put_sink(struct copy *c, const struct census_sink *s)
     if (s->last >= tail)
         is_unsure = true;
     if (is_unsure) {
-        uint64_t top = tail > s->last ? tail : s->last;
-        tail = (top / FAR_ABOVE + 1) * FAR_ABOVE;
+        tail = c->far_above;
         head = s->chunks ? head : tail;
         say(to, LOG_WARN, "sink %s: its numbers are not sure; they go on from %" PRIu64,
             s->stream ? s->stream : "without a name", tail);
@@ -334,6 +347,11 @@ int salvage_run(struct salvage *s, const struct census *census, struct err *e)
     tell_shelves(s, census);
     put_number(&c.batch, "#apps", census->last_app);
     put_number(&c.batch, "#sinks", census->last_sink);
+    c.far_above = far_above(census);
+    if (census_lost(census, STORE_META) || census->seen.may_lack_last)
+        spool_put_begin(&c.batch, c.far_above);
+    else if (census->numbers_begin)
+        spool_put_begin(&c.batch, census->numbers_begin);
     for (uint32_t i = 0; i < census->app_count; i++)
         put_app(&c, &census->apps[i]);
     for (uint32_t i = 0; i < census->sink_count; i++)

@@ -69,7 +69,9 @@ set_aside_whole() { # WORDS
     says 1 "$1" "$WEIR" state inspect --state "$state" || return 1
     run_apps && stop_agent || return 1
     logged "$1" && logged 'set aside as .*/quarantine-1/data.mdb' && cmp "$dir/harmed" "$state/quarantine-1/data.mdb" &&
-        grep -q "$1" "$state/quarantine-1/report.txt" && "$WEIR" state inspect --state "$state" >"$dir/said"
+        grep -q "$1" "$state/quarantine-1/report.txt" && "$WEIR" state inspect --state "$state" >"$dir/said" || return 1
+    # Numbers of messages that nobody knows any more are not given out again.
+    [[ $(grep -c 'next number [0-9]\{16\}' "$dir/said") == 2 ]]
 }
 garbage() {
     fresh
