@@ -133,6 +133,10 @@ static void take_meta(struct census *c, const struct store_item *i)
             mem_free(census_app(c, of)->text);
             census_app(c, of)->text = text_of(i->bytes, i->len);
             break;
+        case 'r':
+            mem_free(census_app(c, of)->file_text);
+            census_app(c, of)->file_text = text_of(i->bytes, i->len);
+            break;
         case 'x':
             mem_free(census_app(c, of)->set_aside);
             census_app(c, of)->set_aside = text_of(i->bytes, i->len);
@@ -383,6 +387,7 @@ void census_fini(struct census *c)
         mem_free(a->parts);
         mem_free(a->name);
         mem_free(a->text);
+        mem_free(a->file_text);
         mem_free(a->set_aside);
         mem_free(a->partly);
         buf_fini(&a->mark_copy);

@@ -27,6 +27,7 @@ struct census_app {
     uint32_t number;
     char *name;                       /* owned; NULL: no name leads to it */
     char *text;                       /* owned; NULL: there is none */
+    char *file_text;                  /* as its file had it; owned; NULL: there is none */
     char *set_aside;                  /* why its state can't be used: owned; NULL: it can */
     char *partly;                     /* what of it may be lost, in words: owned; NULL: nothing */
     struct buf mark_copy, names_copy; /* of its marks (mend.h); empty: there are none */

@@ -4,6 +4,7 @@
 #include "agent/durable.h"
 #include "agent/hosted.h"
 #include "engine/base/log.h"
+#include "engine/base/mem.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -30,9 +31,36 @@ void mend_copy_mark(uint32_t app, const struct buf *mark, struct store_batch *ba
     batch_put(batch, STORE_STATE, k.bytes, k.len, mark->bytes, mark->len);
 }
 
-static void write_text(struct writer *w, const char *text)
+static struct mend_text text_of(const char *text)
 {
-    write_bytes(w, text, strlen(text));
+    return (struct mend_text){text, strlen(text)};
+}
+
+static void write_text(struct writer *w, const struct mend_text *t)
+{
+    write_bytes(w, t->bytes ? t->bytes : "", t->len);
+}
+
+void mend_write_names(const struct mend_names *n, const struct mend_sink *sinks, size_t count,
+                      struct store_batch *batch)
+{
+    struct writer w = {0};
+    struct key k;
+    buf_init(&w.out, SIZE_MAX);
+    write_u32(&w, n->app);
+    write_text(&w, &n->name);
+    write_text(&w, &n->text);
+    write_text(&w, &n->file_text);
+    write_count(&w, count);
+    for (size_t i = 0; i < count; i++) {
+        write_u32(&w, sinks[i].number);
+        write_u32(&w, sinks[i].place);
+        write_text(&w, &sinks[i].type);
+        write_text(&w, &sinks[i].stream);
+    }
+    state_key(n->app, MEND_NAMES, &k);
+    batch_put(batch, STORE_STATE, k.bytes, k.len, w.out.bytes, w.out.len);
+    buf_fini(&w.out);
 }
 
 static int place_of(const struct bind *b, int sink)
@@ -46,28 +74,20 @@ static int place_of(const struct bind *b, int sink)
 void mend_copy_names(const struct durable *d, struct store_batch *batch)
 {
     const struct hosted *h = d->hosted;
-    struct writer w = {0};
-    struct key k;
-    size_t sinks = 0;
-    buf_init(&w.out, SIZE_MAX);
-    write_u32(&w, d->app);
-    write_text(&w, h->name);
-    write_text(&w, plan_text(app_plan(h->app)));
-    write_bytes(&w, h->text.bytes ? h->text.bytes : "", h->text.len);
+    struct mend_names names = {.app = d->app,
+                               .name = text_of(h->name),
+                               .text = text_of(plan_text(app_plan(h->app))),
+                               .file_text = {h->text.bytes, h->text.len}};
+    struct mend_sink *sinks = mem_array((size_t)h->bind->sink_count + 1, sizeof *sinks);
+    size_t count = 0;
     for (int i = 0; i < h->bind->sink_count; i++)
-        sinks += h->outboxes[i] != NULL;
-    write_count(&w, sinks);
-    for (int i = 0; i < h->bind->sink_count; i++) {
-        if (!h->outboxes[i])
-            continue;
-        write_u32(&w, h->outboxes[i]->spool->sink);
-        write_u32(&w, (uint32_t)place_of(h->bind, i));
-        write_text(&w, h->bind->sinks[i].type->name);
-        write_text(&w, h->outboxes[i]->name);
-    }
-    state_key(d->app, MEND_NAMES, &k);
-    batch_put(batch, STORE_STATE, k.bytes, k.len, w.out.bytes, w.out.len);
-    buf_fini(&w.out);
+        if (h->outboxes[i])
+            sinks[count++] = (struct mend_sink){.number = h->outboxes[i]->spool->sink,
+                                                .place = (uint32_t)place_of(h->bind, i),
+                                                .type = text_of(h->bind->sinks[i].type->name),
+                                                .stream = text_of(h->outboxes[i]->name)};
+    mend_write_names(&names, sinks, count, batch);
+    mem_free(sinks);
 }
 
 static struct mend_text read_text(struct reader *r)

@@ -41,6 +41,9 @@ struct mend_sink {
 };
 bool mend_read_names(const void *bytes, size_t len, struct mend_names *out);
 bool mend_next_sink(struct mend_names *n, struct mend_sink *out);
+/* What mend_read_names reads: n without its sinks, which are count at sinks. */
+void mend_write_names(const struct mend_names *n, const struct mend_sink *sinks, size_t count,
+                      struct store_batch *batch);
 
 /* In app_restore's place. ERR_IO, ERR_STATE: words in e. */
 int mend_restore(struct durable *d, struct err *e);

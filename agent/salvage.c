@@ -62,6 +62,10 @@ static void on_item(void *user, enum store_shelf shelf, const struct store_item 
     if (is_made_anew(shelf, i))
         return;
     batch_put(&c->batch, shelf, i->key, i->key_len, i->bytes, i->len);
+    if (shelf == STORE_META && *(const char *)i->key == 'c' && i->key_len == 5) {
+        struct buf mark = {.bytes = (char *)(uintptr_t)i->bytes, .len = i->len};
+        mend_copy_mark(census_number((const char *)i->key + 1, 4), &mark, &c->batch);
+    }
     if (c->batch.ops.len > BATCH_BYTES)
         flush(c);
 }
@@ -239,6 +243,30 @@ static void restore_marks(struct copy *c, const struct census_app *a, struct men
     }
 }
 
+/* The copies of marks, when they are what is lost. */
+static void restore_copies(struct copy *c, const struct census_app *a)
+{
+    const struct census *all = c->census;
+    if (!a->name || !a->text || !a->file_text || a->names_copy.len)
+        return;
+    struct mend_names names = {.app = a->number,
+                               .name = {a->name, strlen(a->name)},
+                               .text = {a->text, strlen(a->text)},
+                               .file_text = {a->file_text, strlen(a->file_text)}};
+    struct mend_sink *sinks = mem_array(all->sink_count + 1UL, sizeof *sinks);
+    size_t count = 0;
+    for (uint32_t i = 0; i < all->sink_count; i++) {
+        const struct census_sink *s = &all->sinks[i];
+        if (s->stream && s->app == a->number)
+            sinks[count++] = (struct mend_sink){.number = s->number,
+                                                .place = s->place,
+                                                .type = {s->type, strlen(s->type)},
+                                                .stream = {s->stream, strlen(s->stream)}};
+    }
+    mend_write_names(&names, sinks, count, &c->batch);
+    mem_free(sinks);
+}
+
 static void put_previous(struct copy *c, const struct census_app *a)
 {
     struct key k;
@@ -297,6 +325,7 @@ static void put_app(struct copy *c, const struct census_app *a)
         set_app_aside(c, a, name.bytes, why);
     } else if (losses.len) {
         restore_marks(c, a, names);
+        restore_copies(c, a);
         say(c->salvage, LOG_ERROR, "app %s: %s; it goes on with what is left", name.bytes, losses.bytes);
         tell_tables(c, a, name.bytes);
         put_mark(c, 'd', a->number, losses.bytes, losses.len);

@@ -54,6 +54,37 @@ static void pause_us(long us)
 
 /* ---- what comes ---- */
 
+static void compare(const char *was, const char *text)
+{
+    if (strcmp(was, text) != 0 && differ++ < 3)
+        printf("    the same key, another message:\n    %s\n    %s\n", was, text);
+}
+
+/* Numbers go on far above when they are not sure: those are found by their keys. Takes text. */
+static void take_far_above(char *text)
+{
+    enum { FAR = 1 << 20 };
+    static char *far[FAR];
+    const char *id = strstr(text, "\"id\":\"");
+    size_t len = id ? strcspn(id + 6, "\"") + 6 : 0;
+    uint64_t place = 14695981039346656037u;
+    for (size_t i = 0; i < len; i++)
+        place = (place ^ (unsigned char)id[i]) * 1099511628211u;
+    for (place %= FAR; far[place]; place = (place + 1) % FAR) {
+        const char *was = strstr(far[place], "\"id\":\"");
+        if (was && strncmp(was, id, len + 1) == 0) {
+            repeats++;
+            compare(far[place], text);
+            free(text);
+            return;
+        }
+    }
+    if (far_above++ < FAR / 2)
+        far[place] = text;
+    else
+        free(text);
+}
+
 static void on_message(struct mosquitto *m, void *user, const struct mosquitto_message *msg)
 {
     (void)m;
@@ -66,9 +97,8 @@ static void on_message(struct mosquitto *m, void *user, const struct mosquitto_m
         if (!name || name == text || name[-1] != '/' || name[len] != '/')
             continue;
         long number = strtol(name + len + 1, NULL, 10);
-        if (number > MOST && damages) { /* numbers go on far above when they are not sure */
-            far_above++;
-            free(text);
+        if (number > MOST && damages) {
+            take_far_above(text);
             return;
         }
         if (number < 1 || number >= MOST)
@@ -76,8 +106,7 @@ static void on_message(struct mosquitto *m, void *user, const struct mosquitto_m
         char **at = &outputs[i][number];
         if (*at) {
             repeats++;
-            if (strcmp(*at, text) != 0 && differ++ < 3)
-                printf("    the same key, another message:\n    %s\n    %s\n", *at, text);
+            compare(*at, text);
             free(text);
         } else {
             *at = text;
