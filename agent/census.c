@@ -319,6 +319,15 @@ static void name_record(const struct census *c, enum store_shelf shelf, const un
         buf_printf(out, ": part '%.*s'", (int)(len - 5), (const char *)key + 5);
 }
 
+/* The group of a piece's key, or what stands in for it: parts come before all groups. */
+static uint64_t group_of(const void *key, size_t len, uint64_t none)
+{
+    const char *k = key;
+    if (!k || len < 5)
+        return none;
+    return k[4] < 'Q' ? 0 : k[4] > 'Q' || len < 13 ? UINT64_MAX : key_get_u64(k, 5);
+}
+
 static void on_damage(void *user, const struct store_damage *d)
 {
     struct census *c = user;
@@ -328,6 +337,8 @@ static void on_damage(void *user, const struct store_damage *d)
         last->loses |= d->loses;
         last->low = 0;
         last->high = UINT32_MAX;
+        last->low_group = 0;
+        last->high_group = UINT64_MAX;
         last->shelf = last->shelf == d->shelf ? d->shelf : STORE_SHELVES;
         return;
     }
@@ -338,13 +349,33 @@ static void on_damage(void *user, const struct store_damage *d)
                                    .loses = d->loses,
                                    .low = census_number(d->low, d->low_len),
                                    .high = d->high ? census_number(d->high, d->high_len) : UINT32_MAX,
+                                   .low_group = group_of(d->low, d->low_len, 0),
+                                   .high_group = group_of(d->high, d->high_len, UINT64_MAX),
                                    .words = mem_strdup(d->words)};
     if (!d->key)
         return;
+    made->key_app = census_number(d->key, d->key_len);
+    made->key_group = group_of(d->key, d->key_len, 0);
     buf_init(&key, SIZE_MAX);
     name_record(c, d->shelf, d->key, d->key_len, &key);
     made->key = mem_strdup(key.bytes ? key.bytes : "");
     buf_fini(&key);
+}
+
+void census_suspects(const struct census *c, uint32_t app, struct buf *out)
+{
+    for (uint32_t i = 0; i < c->damage_count; i++) {
+        const struct census_damage *d = &c->damages[i];
+        if (!d->loses || (d->shelf != STORE_STATE && d->shelf != STORE_SHELVES) || app < d->low ||
+            app > d->high)
+            continue;
+        uint64_t range[2] = {app == d->low ? d->low_group : 0, app == d->high ? d->high_group : UINT64_MAX};
+        /* a record alone, whose key lies between its neighbours' */
+        if (app == d->key_app && d->key_group >= range[0] && d->key_group <= range[1])
+            range[0] = range[1] = d->key_group;
+        if (range[0] <= range[1] && range[1] > 0)
+            buf_add(out, range, sizeof range);
+    }
 }
 
 uint64_t census_lost(const struct census *c, enum store_shelf shelf)

@@ -57,9 +57,12 @@ struct census_damage {
     enum store_shelf shelf; /* STORE_SHELVES: none */
     uint64_t page;
     bool loses;
-    uint32_t low, high; /* apps (of the outbox: sinks) whose records may be lost */
-    char *words;        /* owned */
-    char *key;          /* which record, in words; owned; NULL: not known */
+    uint32_t low, high;             /* apps (of the outbox: sinks) whose records may be lost */
+    uint64_t low_group, high_group; /* of the state's pieces: from low's, to high's */
+    uint32_t key_app;               /* of the one record that it is, as it stands there; 0: not known */
+    uint64_t key_group;
+    char *words; /* owned */
+    char *key;   /* which record, in words; owned; NULL: not known */
 };
 struct census {
     struct store_seen seen;
@@ -83,6 +86,8 @@ struct census_sink *census_sink(struct census *c, uint32_t number);
 struct census_app *census_find(const struct census *c, const char *name); /* or NULL */
 /* Does the app (the sink) miss records of the shelf, as far as can be told? */
 bool census_lacks(const struct census *c, enum store_shelf shelf, uint32_t number);
+/* Groups of the app's state that may lack pieces: from and to, eight bytes each. */
+void census_suspects(const struct census *c, uint32_t app, struct buf *out);
 /* Records of the shelf that are nowhere. */
 uint64_t census_lost(const struct census *c, enum store_shelf shelf);
 uint32_t census_number(const void *key, size_t key_len); /* the first four bytes of a key; 0: it has none */

@@ -2,7 +2,7 @@
  *
  * In the store: META 'a' NAME: the app's number; 'c' NUMBER: the mark of its checkpoint; 't' NUMBER: its
  * text, variables put in; 'r' NUMBER: as its file had it; 'x' NUMBER: its state may not be used, and why
- * (salvage.h); 'd' NUMBER: something of it is lost, and why (mend.h); 'b' NUMBER: it went back to the state
+ * (salvage.h); 'd' NUMBER: something of it is lost, and why; 'g' NUMBER: where (mend.h); 'b' NUMBER: it went back to the state
  * before a change (previous.h). STATE NUMBER 'C', NUMBER 'N': copies of marks (mend.h). JOURNAL NUMBER RECORD:
  * eight bytes of checksum, the state of chance when the record begins, notes. A note: its kind, source, time,
  * then what came. */
@@ -132,7 +132,7 @@ static int read_saved(struct durable *d, struct buf *set_aside, struct err *e)
 /* A checkpoint that a salvage found incomplete: what is left of it goes, in one transaction. */
 static int begin_anew(struct durable *d, const char *why, struct err *e)
 {
-    static const char kinds[] = "ctrxbd";
+    static const char kinds[] = "ctrxbdg";
     struct store_batch b;
     struct key from = {.len = 0}, to = {.len = 0};
     batch_open(&b);
@@ -413,6 +413,8 @@ static void checkpoint(struct durable *d, struct store_batch *batch)
     }
     if (d->lost.len) {
         app_key(d, 'd', &from);
+        batch_drop(batch, STORE_META, from.bytes, from.len);
+        app_key(d, 'g', &from);
         batch_drop(batch, STORE_META, from.bytes, from.len);
         mend_copy_names(d, batch); /* it may be what was lost */
         buf_clear(&d->lost);

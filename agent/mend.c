@@ -146,22 +146,38 @@ static int find_lost(struct durable *d, struct app_mend *m, struct err *e)
     return rc;
 }
 
+/* META 'g' NUMBER: groups of the state that may lack a piece. */
+static int read_suspects(struct durable *d, struct app_mend *m, struct err *e)
+{
+    struct store_item i;
+    struct key k = {.len = 0};
+    int rc = store_look(d->keeper.store, e);
+    if (rc < 0)
+        return rc;
+    key_u8(&k, 'g');
+    key_u32(&k, d->app);
+    rc = store_get(d->keeper.store, STORE_META, k.bytes, k.len, &i);
+    if (rc == 0)
+        buf_add(&m->suspects, i.bytes, i.len);
+    store_look_end(d->keeper.store);
+    return rc == ERR_NOT_FOUND ? 0 : rc < 0 ? err_set(e, rc, "its marks in the state cannot be read") : 0;
+}
+
 int mend_restore(struct durable *d, struct err *e)
 {
     struct app_mend m;
     const char *name = d->hosted->log_name;
     app_mend_init(&m);
-    int rc = find_lost(d, &m, e);
+    int rc = read_suspects(d, &m, e);
+    if (rc == 0)
+        rc = find_lost(d, &m, e);
     if (rc == 0)
         rc = app_restore_rest(d->hosted->app, &d->keeper.home, &m, e);
     if (rc == 0) {
         log_write(LOG_ERROR, name, "its state was damaged: %s; it goes on with what is left", d->lost.bytes);
         if (m.fresh_count)
             log_write(LOG_ERROR, name, "%d parts are lost and begin empty: %s", m.fresh_count, m.fresh.bytes);
-        if (m.partly_count)
-            log_write(LOG_ERROR, name, "of %d partitions keys are lost and begin anew: %s", m.partly_count,
-                      m.partly.bytes);
-        if (!m.fresh_count && !m.partly_count)
+        if (!m.fresh_count)
             log_write(LOG_INFO, name, "every part of its state was good");
         d->wants_checkpoint = true;
     }

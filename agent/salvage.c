@@ -299,6 +299,17 @@ static void set_app_aside(struct copy *c, const struct census_app *a, const char
     buf_fini(&words);
 }
 
+static void put_suspects(struct copy *c, const struct census_app *a)
+{
+    struct buf groups;
+    buf_init(&groups, SIZE_MAX);
+    if (census_lacks(c->census, STORE_STATE, a->number))
+        census_suspects(c->census, a->number, &groups);
+    if (groups.len)
+        put_mark(c, 'g', a->number, groups.bytes, groups.len);
+    buf_fini(&groups);
+}
+
 static void put_app(struct copy *c, const struct census_app *a)
 {
     struct mend_names copy, *names = names_of(a, &copy) ? &copy : NULL;
@@ -329,6 +340,7 @@ static void put_app(struct copy *c, const struct census_app *a)
         say(c->salvage, LOG_ERROR, "app %s: %s; it goes on with what is left", name.bytes, losses.bytes);
         tell_tables(c, a, name.bytes);
         put_mark(c, 'd', a->number, losses.bytes, losses.len);
+        put_suspects(c, a);
     }
     buf_fini(&name);
     buf_fini(&losses);

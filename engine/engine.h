@@ -138,14 +138,14 @@ void app_upgrade_fini(struct app_upgrade *u);
  * ERR_STATE: something is damaged. */
 int app_compare(struct app *app, const struct state_home *home, struct app_upgrade *upgrade, struct err *e);
 /* A state of which something was lost (agent/salvage.h). A part that is not there, or lacks a piece, begins
- * anew: a query as a whole, with a named window those who read it; a partition only leaves out the keys that
- * lack something. First find_lost, on an app of the same text made and started (resume) for this alone and
- * freed behind it, then restore_rest with what it found, in restore's place. ERR_IO, words in e; restore_rest
- * also ERR_STATE. */
+ * anew: a query as a whole, with a named window those who read it. First find_lost, on an app of the same text
+ * made and started (resume) for this alone and freed behind it, then restore_rest with what it found, in
+ * restore's place. ERR_IO, words in e; restore_rest also ERR_STATE. */
 struct app_mend {
-    struct map lost;          /* by name: what begins anew */
-    struct buf fresh, partly; /* in words, with commas: what begins anew and why; what lacks keys */
-    int fresh_count, partly_count;
+    struct buf suspects; /* the caller's to fill: from and to of groups (state.h) that may lack a piece */
+    struct map lost;     /* by name: what begins anew */
+    struct buf fresh;    /* and why, in words, with commas */
+    int fresh_count;
 };
 void app_mend_init(struct app_mend *m);
 void app_mend_fini(struct app_mend *m);

@@ -96,6 +96,60 @@ char *mem_strdup(const char *s)
     return memcpy(mem_alloc(bytes), s, bytes);
 }
 
+/* ---- slabs ---- */
+
+#ifdef WEIR_DEBUG
+
+void *mem_slab_new(void)
+{
+    return memset(mem_resize(NULL, 1, MEM_SLAB_BYTES), MEM_POISON, MEM_SLAB_BYTES);
+}
+
+void mem_slab_free(void *p)
+{
+    mem_free(p);
+}
+
+#else
+
+/* NULL: the system gives no more. */
+static void *map_slab(void)
+{
+    const size_t span = 2 * (size_t)MEM_SLAB_BYTES; /* wherever it lies, a slab is in it */
+    char *p = mmap(NULL, span, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    size_t before = -(uintptr_t)p & (MEM_SLAB_BYTES - 1);
+    if (before)
+        (void)munmap(p, before);
+    (void)munmap(p + before + MEM_SLAB_BYTES, MEM_SLAB_BYTES - before);
+#ifdef MADV_HUGEPAGE
+    (void)madvise(p + before, MEM_SLAB_BYTES, MADV_HUGEPAGE); /* a wish: it may fail */
+#endif
+    return p + before;
+}
+
+void *mem_slab_new(void)
+{
+    void *p = map_slab();
+    if (UNLIKELY(p == NULL)) {
+        mem_free(mem_resize(NULL, 2, MEM_SLAB_BYTES)); /* that gets what there is, or ends the process */
+        p = map_slab();
+    }
+    if (UNLIKELY(p == NULL))
+        err_assert_failed("out of memory", __FILE__, __LINE__);
+    mem_count(MEM_SLAB_BYTES);
+    return p;
+}
+
+void mem_slab_free(void *p)
+{
+    mem_count(-MEM_SLAB_BYTES);
+    (void)munmap(p, MEM_SLAB_BYTES);
+}
+
+#endif
+
 /* ---- pools ---- */
 
 void mem_pool_free_big(void *p)

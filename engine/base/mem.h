@@ -15,13 +15,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MEM_POOL_MAX = 512, MEM_POISON = 0xDD };
+enum { MEM_POOL_MAX = 512, MEM_SLAB_BYTES = 2 * 1024 * 1024, MEM_POISON = 0xDD };
 
 void *mem_alloc(size_t bytes);                        /* zeroed */
 void *mem_array(size_t count, size_t size);           /* zeroed, product checked */
 void *mem_resize(void *p, size_t count, size_t size); /* realloc; what is new is not zeroed */
 void mem_free(void *p);
 char *mem_strdup(const char *s);
+/* MEM_SLAB_BYTES that start at a multiple of it, not zeroed: one huge page where the system has them. The end
+ * gives them back to the system at once, whatever lies around them. */
+void *mem_slab_new(void);
+void mem_slab_free(void *p);
 
 struct mem_block {
     struct mem_block *next;

@@ -16,12 +16,47 @@ _Static_assert(TYPE_NULL == 0 && TYPE_STRING == 1 && TYPE_INT == 2 && TYPE_LONG 
 
 /* ---- writing ---- */
 
-static void write_little(struct writer *w, uint64_t v, size_t bytes)
+/* Room for so many bytes at the end, or NULL; then put them and call done with their end. */
+static inline char *room(struct writer *w, size_t most)
 {
-    char little[8];
+    struct buf *b = &w->out;
+    if (LIKELY(b->cap - b->len > most && !b->overflow)) /* cap counts the NUL */
+        return b->bytes + b->len;
+    return buf_reserve(b, most);
+}
+
+static inline void done(struct writer *w, char *end)
+{
+    w->out.len = (size_t)(end - w->out.bytes);
+    *end = 0;
+}
+
+static inline char *put_little(char *at, uint64_t v, size_t bytes)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(at, &v, bytes);
+#else
     for (size_t i = 0; i < bytes; i++)
-        little[i] = (char)(v >> (8 * i) & 0xFF);
-    buf_add(&w->out, little, bytes);
+        at[i] = (char)(v >> (8 * i) & 0xFF);
+#endif
+    return at + bytes;
+}
+
+enum { VARINT_MOST = 10 };
+
+static inline char *put_varint(char *at, uint64_t v)
+{
+    for (; v >= 0x80; v >>= 7)
+        *at++ = (char)(v | 0x80);
+    *at++ = (char)v;
+    return at;
+}
+
+static inline void write_little(struct writer *w, uint64_t v, size_t bytes)
+{
+    char *at = room(w, bytes);
+    if (LIKELY(at != NULL))
+        done(w, put_little(at, v, bytes));
 }
 
 void write_u8(struct writer *w, uint8_t v)
@@ -48,12 +83,8 @@ void write_double(struct writer *w, double v)
 
 void write_varint(struct writer *w, uint64_t v)
 {
-    char bytes[10];
-    size_t len = 0;
-    for (; v >= 0x80; v >>= 7)
-        bytes[len++] = (char)(v | 0x80);
-    bytes[len++] = (char)v;
-    buf_add(&w->out, bytes, len);
+    char bytes[VARINT_MOST];
+    buf_add(&w->out, bytes, (size_t)(put_varint(bytes, v) - bytes));
 }
 
 void write_count(struct writer *w, size_t n)
@@ -63,16 +94,43 @@ void write_count(struct writer *w, size_t n)
 
 void write_bytes(struct writer *w, const void *p, size_t len)
 {
-    write_count(w, len);
-    buf_add(&w->out, p, len);
+    char head[VARINT_MOST];
+    size_t head_len = (size_t)(put_varint(head, len) - head);
+    char *at = room(w, head_len + len);
+    if (UNLIKELY(!at))
+        return;
+    memcpy(at, head, head_len);
+    if (len)
+        memcpy(at + head_len, p, len);
+    done(w, at + head_len + len);
+}
+
+/* How many bytes are 0 at the upper end and at the lower, four bits each; then the others. */
+void write_sparse(struct writer *w, uint64_t v)
+{
+    unsigned upper = v ? (unsigned)__builtin_clzll(v) / 8 : 8, lower = v ? (unsigned)__builtin_ctzll(v) / 8 : 0;
+    char *at = room(w, 1 + sizeof v);
+    if (UNLIKELY(!at))
+        return;
+    *at++ = (char)(upper << 4 | lower);
+    (void)put_little(at, v >> 8 * lower, 8);
+    done(w, at + (8 - upper - lower));
+}
+
+void write_step(struct writer *w, uint64_t v, uint64_t before)
+{
+    uint64_t step = v - before;
+    write_varint(w, step << 1 ^ (uint64_t)((int64_t)step >> 63));
 }
 
 void write_tag(struct writer *w, const char *tag)
 {
+    if (w->is_lean)
+        return;
     write_bytes(w, tag, strlen(tag));
 }
 
-static void write_any(struct writer *w, struct value v, int depth);
+static inline void write_any(struct writer *w, struct value v, int depth);
 
 static void write_object(struct writer *w, const struct object *o, int depth)
 {
@@ -135,10 +193,29 @@ static void write_bare(struct writer *w, struct value v, int depth)
     }
 }
 
-static void write_any(struct writer *w, struct value v, int depth)
+/* What is most of a state, in one step each. */
+static inline void write_any(struct writer *w, struct value v, int depth)
 {
-    write_u8(w, (uint8_t)v.type);
-    write_bare(w, v, depth);
+    enum { NUMBER_MOST = 9 };
+    char head[1 + VARINT_MOST], *at;
+    if (v.type == TYPE_STRING) {
+        size_t len = v.as.s->len;
+        head[0] = TYPE_STRING;
+        size_t head_len = (size_t)(put_varint(head + 1, len) - head);
+        if (UNLIKELY((at = room(w, head_len + len)) == NULL))
+            return;
+        memcpy(at, head, head_len);
+        memcpy(at + head_len, v.as.s->bytes, len);
+        done(w, at + head_len + len);
+    } else if (v.type == TYPE_LONG || v.type == TYPE_DOUBLE) {
+        if (UNLIKELY((at = room(w, NUMBER_MOST)) == NULL))
+            return;
+        *at = (char)v.type;
+        done(w, put_little(at + 1, (uint64_t)v.as.l, 8));
+    } else {
+        write_u8(w, (uint8_t)v.type);
+        write_bare(w, v, depth);
+    }
 }
 
 void write_value(struct writer *w, struct value v)
@@ -148,13 +225,19 @@ void write_value(struct writer *w, struct value v)
 
 void write_row(struct writer *w, const struct row *r)
 {
-    write_u8(w, r != NULL);
-    if (!r)
+    enum { HEAD_MOST = 1 + 8 + VARINT_MOST };
+    if (!r) {
+        write_u8(w, 0);
         return;
-    write_i64(w, r->at_ms);
-    write_count(w, r->count);
+    }
+    char *at = room(w, HEAD_MOST);
+    if (UNLIKELY(!at))
+        return;
+    *at++ = 1;
+    at = put_little(at, (uint64_t)r->at_ms, 8);
+    done(w, put_varint(at, r->count));
     for (size_t i = 0; i < r->count; i++)
-        write_value(w, row_get(r, i));
+        write_any(w, row_get(r, i), 0);
 }
 
 /* The time as the difference to the row before, one bit of it telling whether the types are the same; then
@@ -189,7 +272,7 @@ void write_row_behind(struct writer *w, const struct row *r, const struct row *b
 /* ---- reading ---- */
 
 /* The next bytes, or NULL and failed; after a failure nothing is left. */
-static const uint8_t *take(struct reader *r, size_t bytes)
+static inline const uint8_t *take(struct reader *r, size_t bytes)
 {
     if (r->failed || (size_t)(r->end - r->at) < bytes) {
         r->failed = true;
@@ -207,12 +290,18 @@ static void fail(struct reader *r)
     r->at = r->end;
 }
 
-static uint64_t read_little(struct reader *r, size_t bytes)
+static inline uint64_t read_little(struct reader *r, size_t bytes)
 {
     const uint8_t *p = take(r, bytes);
     uint64_t v = 0;
-    for (size_t i = 0; p && i < bytes; i++)
+    if (UNLIKELY(!p))
+        return 0;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(&v, p, bytes);
+#else
+    for (size_t i = 0; i < bytes; i++)
         v |= (uint64_t)p[i] << (8 * i);
+#endif
     return v;
 }
 
@@ -229,6 +318,17 @@ uint32_t read_u32(struct reader *r)
 int64_t read_i64(struct reader *r)
 {
     return (int64_t)read_little(r, 8);
+}
+
+uint64_t read_sparse(struct reader *r)
+{
+    uint8_t head = read_u8(r);
+    unsigned upper = head >> 4, lower = head & 15;
+    if (upper + lower > 8) {
+        fail(r);
+        return 0;
+    }
+    return upper == 8 ? 0 : read_little(r, 8 - upper - lower) << 8 * lower;
 }
 
 double read_double(struct reader *r)
@@ -254,6 +354,12 @@ uint64_t read_varint(struct reader *r)
     }
 }
 
+uint64_t read_step(struct reader *r, uint64_t before)
+{
+    uint64_t zigzag = read_varint(r);
+    return before + (zigzag >> 1 ^ (0 - (zigzag & 1)));
+}
+
 size_t read_count(struct reader *r, size_t max)
 {
     uint64_t n = read_varint(r);
@@ -276,6 +382,8 @@ const void *read_bytes(struct reader *r, size_t *len)
 bool read_tag(struct reader *r, const char *tag)
 {
     size_t len;
+    if (r->is_lean)
+        return !r->failed;
     const void *p = read_bytes(r, &len);
     if (p && len == strlen(tag) && memcmp(p, tag, len) == 0)
         return true;
@@ -445,8 +553,14 @@ struct row *read_row_behind(struct reader *r, const struct row *before)
     }
     uint64_t step = zigzag >> 1 ^ (0 - (zigzag & 1));
     struct row *row = row_new(count, (int64_t)(step + (before ? (uint64_t)before->at_ms : 0)));
-    for (size_t i = 0; i < count; i++)
-        row_set_take(row, i, read_bare(r, types[i], 0));
+    for (size_t i = 0; i < count; i++) {
+        if (LIKELY(types[i] == TYPE_LONG || types[i] == TYPE_DOUBLE)) {
+            row->types[i] = types[i];
+            row_cells(row)[i].l = (int64_t)read_little(r, 8);
+        } else {
+            row_set_take(row, i, read_bare(r, types[i], 0));
+        }
+    }
     if (r->failed) {
         row_unref(row);
         return NULL;

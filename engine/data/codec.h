@@ -13,11 +13,13 @@ struct state; /* state.h */
 struct writer {
     struct buf out;
     struct state *state; /* NULL: everything goes to out */
+    bool is_lean;        /* one of many of a kind: tags are left out */
 };
 struct reader {
     const uint8_t *at, *end;
     bool failed;
     struct state *state; /* as in the writer that wrote it */
+    bool is_lean;        /* likewise */
 };
 
 void write_u8(struct writer *w, uint8_t v);
@@ -28,8 +30,11 @@ void write_varint(struct writer *w, uint64_t v);
 void write_count(struct writer *w, size_t n); /* a varint: so many things, or bytes, follow */
 void write_bytes(struct writer *w, const void *p, size_t len); /* with its length */
 void write_value(struct writer *w, struct value v);
-void write_row(struct writer *w, const struct row *r); /* r may be NULL */
+void write_row(struct writer *w, const struct row *r);          /* r may be NULL */
+void write_step(struct writer *w, uint64_t v, uint64_t before); /* few bytes when v is near before */
 void write_tag(struct writer *w, const char *tag);
+/* Eight bytes, of which those that are 0 at both ends are left out: a count, a sum. Nine at most. */
+void write_sparse(struct writer *w, uint64_t v);
 /* As write_row, r not NULL, in fewer bytes when rows of one schema stand one after another: before is the row
  * written last, or NULL. */
 void write_row_behind(struct writer *w, const struct row *r, const struct row *before);
@@ -37,9 +42,11 @@ void write_row_behind(struct writer *w, const struct row *r, const struct row *b
 uint8_t read_u8(struct reader *r);
 uint32_t read_u32(struct reader *r);
 int64_t read_i64(struct reader *r);
+uint64_t read_sparse(struct reader *r);
 double read_double(struct reader *r);
 size_t read_count(struct reader *r, size_t max); /* more than max, or than bytes left: failed, 0 */
 uint64_t read_varint(struct reader *r); /* what write_count wrote, when it is no size of what follows */
+uint64_t read_step(struct reader *r, uint64_t before);
 const void *read_bytes(struct reader *r, size_t *len); /* borrowed from the input */
 struct value read_value(struct reader *r);             /* owned by the caller */
 struct row *read_row(struct reader *r);                /* refs 1, or NULL */

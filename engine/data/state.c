@@ -1,16 +1,25 @@
 /* state.c - see state.h. Keys: 'P' and the part's name; 'Q', group, number (both big-endian). Every value
- * begins with eight bytes: the hash of what follows. */
+ * begins with eight bytes: the hash of what follows. A part then says whether it stands there whole ('w') or
+ * is a list of chunks ('c'): their group, and of each its number and length. */
 #include "engine/data/state.h"
 #include "engine/base/hash.h"
 #include "engine/base/map.h"
 #include "engine/base/mem.h"
+#include "engine/data/chunks.h"
 #include <string.h>
 
-enum { CHECKSUM = 8, PIECE_KEY = 17, PART_NAME_MOST = 240, OP_HEAD = 1 + 8 + 8 + 4 };
+enum { CHECKSUM = 8, PIECE_KEY = 17, PART_NAME_MOST = 240 };
+#ifdef WEIR_DEBUG
+enum { CHUNKED_FROM = 256 }; /* so that small tests meet what big states do */
+#else
+enum { CHUNKED_FROM = 64 * 1024 };
+#endif
+enum { PART_WHOLE = 'w', PART_CHUNKED = 'c' };
 
 struct part {
     uint64_t hash;
-    bool seen; /* in this checkpoint */
+    bool seen;            /* in this checkpoint */
+    struct chunks chunks; /* when it is big */
 };
 struct state {
     const struct state_home *home; /* while a checkpoint or a restore is under way */
@@ -22,8 +31,8 @@ struct state {
     struct buf piece; /* checksum and bytes of what is being put */
     struct buf part;  /* what is being loaded: the home lends its own for one call only */
     char *failure;    /* owned; NULL: none */
-    bool restores, mends;
-    uint64_t lost; /* counted by state_lose */
+    bool restores;
+    struct buf suspects; /* in a restore: from and to of each range of groups that may lack a piece */
 };
 
 struct state *state_new(void)
@@ -35,14 +44,21 @@ struct state *state_new(void)
     buf_init(&s->later, SIZE_MAX);
     buf_init(&s->piece, SIZE_MAX);
     buf_init(&s->part, SIZE_MAX);
+    buf_init(&s->suspects, SIZE_MAX);
     return s;
+}
+
+static void part_free(struct part *p)
+{
+    chunks_fini(&p->chunks);
+    mem_free(p);
 }
 
 static void parts_forget(struct state *s)
 {
     struct map_entry *e;
     for (uint32_t at = 0; map_next(&s->parts, &at, &e);)
-        mem_free(e->value);
+        part_free(e->value);
     map_fini(&s->parts);
 }
 
@@ -55,6 +71,7 @@ void state_free(struct state *s)
     buf_fini(&s->later);
     buf_fini(&s->piece);
     buf_fini(&s->part);
+    buf_fini(&s->suspects);
     mem_free(s->failure);
     mem_free(s);
 }
@@ -187,6 +204,17 @@ static bool fail(struct state *s, const char *words)
     return false;
 }
 
+static bool is_suspect(const struct state *s, uint64_t group)
+{
+    uint64_t range[2];
+    for (size_t at = 0; at + sizeof range <= s->suspects.len; at += sizeof range) {
+        memcpy(range, s->suspects.bytes + at, sizeof range);
+        if (group >= range[0] && group <= range[1])
+            return true;
+    }
+    return false;
+}
+
 bool state_next(struct state *s, uint64_t group, bool is_first, struct state_piece *piece)
 {
     unsigned char prefix[PIECE_KEY], above[PIECE_KEY];
@@ -198,6 +226,8 @@ bool state_next(struct state *s, uint64_t group, bool is_first, struct state_pie
     piece_key(above, group, piece->number);
     if (is_first)
         map_put(&s->claimed, prefix + 1, 8, s);
+    if (is_first && s->suspects.len && is_suspect(s, group))
+        return fail(s, "a piece of it is lost");
     int rc = s->home->next(s->home->user, prefix, 9, is_first ? NULL : above, is_first ? 0 : sizeof above,
                            &key, &key_len, &bytes, &len);
     if (rc == ERR_NOT_FOUND)
@@ -210,6 +240,22 @@ bool state_next(struct state *s, uint64_t group, bool is_first, struct state_pie
         return fail(s, "a piece of the saved state is damaged: its checksum is wrong");
     piece->reader = (struct reader){.at = body, .end = body + (len - CHECKSUM), .state = s};
     return true;
+}
+
+bool state_get(struct state *s, uint64_t group, uint64_t number, struct reader *out)
+{
+    unsigned char key[PIECE_KEY];
+    const void *bytes;
+    size_t len;
+    piece_key(key, group, number);
+    map_put(&s->claimed, key + 1, 8, s);
+    if (s->suspects.len && is_suspect(s, group))
+        return fail(s, "a piece of it is lost");
+    if (s->home->get(s->home->user, key, sizeof key, &bytes, &len) < 0 || len < CHECKSUM)
+        return false;
+    const uint8_t *body = (const uint8_t *)bytes + CHECKSUM;
+    *out = (struct reader){.at = body, .end = body + (len - CHECKSUM), .state = s};
+    return hash_bytes(body, len - CHECKSUM, number) == from_big_endian(bytes);
 }
 
 bool state_failed(const struct state *s)
@@ -244,23 +290,52 @@ void state_begin(struct state *s, const struct state_home *home)
     flush_later(s);
 }
 
-void state_part(struct state *s, const char *name, const struct buf *bytes)
+/* The part of this name, made when it is new. */
+static struct part *part_need(struct state *s, const char *key, size_t key_len)
 {
-    char key[PART_NAME_MOST + 1];
-    size_t key_len = part_key(key, name);
-    uint64_t hash =
-        hash_bytes(bytes->bytes ? bytes->bytes : "", bytes->len, hash_bytes(name, strlen(name), 1));
     struct part *p = map_get(&s->parts, key, key_len);
-    if (p && p->hash == hash) {
-        p->seen = true;
-        return;
-    }
     if (!p) {
         p = mem_alloc(sizeof *p);
         map_put(&s->parts, key, key_len, p);
     }
-    *p = (struct part){.hash = hash, .seen = true};
-    put_checked(s, key, key_len, bytes->bytes, bytes->len, hash);
+    return p;
+}
+
+static uint64_t name_seed(const char *name)
+{
+    return hash_bytes(name, strlen(name), 1);
+}
+
+/* Writes what stands under the part's name, unless it stands there already. */
+static void put_part(struct state *s, struct part *p, const char *name, char kind, const void *bytes,
+                     size_t len)
+{
+    char key[PART_NAME_MOST + 1];
+    size_t key_len = part_key(key, name);
+    buf_clear(&s->part);
+    buf_add_char(&s->part, kind);
+    buf_add(&s->part, bytes, len);
+    uint64_t hash = hash_bytes(s->part.bytes, s->part.len, name_seed(name));
+    if (p->hash != hash)
+        put_checked(s, key, key_len, s->part.bytes, s->part.len, hash);
+    p->hash = hash;
+}
+
+void state_part(struct state *s, const char *name, const struct buf *bytes)
+{
+    char key[PART_NAME_MOST + 1];
+    struct part *p = part_need(s, key, part_key(key, name));
+    struct writer list = {0};
+    p->seen = true;
+    if (bytes->len < CHUNKED_FROM) {
+        chunks_end(&p->chunks, s);
+        put_part(s, p, name, PART_WHOLE, bytes->bytes ? bytes->bytes : "", bytes->len);
+        return;
+    }
+    buf_init(&list.out, SIZE_MAX);
+    chunks_save(&p->chunks, s, bytes->bytes, bytes->len, &list);
+    put_part(s, p, name, PART_CHUNKED, list.out.bytes, list.out.len);
+    buf_fini(&list.out);
 }
 
 void state_finish(struct state *s)
@@ -276,7 +351,8 @@ void state_finish(struct state *s)
         to[e->len] = 0;
         s->home->drop(s->home->user, e->key, e->len, to, e->len + 1U);
         map_remove(&s->parts, e->key, e->len);
-        mem_free(p);
+        chunks_end(&p->chunks, s);
+        part_free(p);
     }
     s->home = NULL;
 }
@@ -294,35 +370,38 @@ void state_open(struct state *s, const struct state_home *home)
     struct err e;
     s->home = home;
     s->restores = true;
-    s->mends = false;
     parts_forget(s);
     map_init(&s->parts);
     if (state_read(s, "", &r, &e) == 0)
         s->next_group = (uint64_t)read_i64(&r);
 }
 
-void state_mend(struct state *s)
+void state_suspect(struct state *s, uint64_t from, uint64_t to)
 {
-    s->mends = true;
+    buf_add(&s->suspects, &from, sizeof from);
+    buf_add(&s->suspects, &to, sizeof to);
 }
 
-bool state_mends(const struct state *s)
+void state_forgive(struct state *s)
 {
-    return s->mends;
-}
-
-void state_lose(struct state *s, uint64_t count)
-{
-    s->lost += count;
-}
-
-uint64_t state_forgive(struct state *s)
-{
-    uint64_t lost = s->lost;
-    s->lost = 0;
     mem_free(s->failure);
     s->failure = NULL;
-    return lost;
+}
+
+static int damaged(const char *name, struct err *e)
+{
+    return err_set(e, ERR_STATE, "the saved state of '%s' is damaged: its checksum is wrong", name);
+}
+
+/* What the list of a part says, in its place. */
+static int read_chunks(struct state *s, struct part *p, const char *name, struct err *e)
+{
+    struct buf list = s->part;
+    buf_init(&s->part, SIZE_MAX);
+    struct reader r = {.at = (const uint8_t *)list.bytes + 1, .end = (const uint8_t *)list.bytes + list.len};
+    bool good = chunks_load(&p->chunks, s, &r, &s->part);
+    buf_fini(&list);
+    return good ? 0 : damaged(name, e);
 }
 
 int state_read(struct state *s, const char *name, struct reader *out, struct err *e)
@@ -336,16 +415,18 @@ int state_read(struct state *s, const char *name, struct reader *out, struct err
     if (rc < 0)
         return err_set(e, rc, "the saved state of '%s' cannot be read", name);
     const uint8_t *body = (const uint8_t *)bytes + CHECKSUM;
-    uint64_t seed = hash_bytes(name, strlen(name), 1);
-    if (len < CHECKSUM || hash_bytes(body, len - CHECKSUM, seed) != from_big_endian(bytes))
-        return err_set(e, ERR_STATE, "the saved state of '%s' is damaged: its checksum is wrong", name);
-    struct part *p = mem_alloc(sizeof *p);
+    if (len < CHECKSUM || hash_bytes(body, len - CHECKSUM, name_seed(name)) != from_big_endian(bytes))
+        return damaged(name, e);
+    struct part *p = part_need(s, key, key_len);
     p->hash = from_big_endian(bytes);
-    mem_free(map_put(&s->parts, key, key_len, p));
     buf_clear(&s->part);
     buf_add(&s->part, body, len - CHECKSUM);
+    char kind = len > CHECKSUM ? s->part.bytes[0] : PART_WHOLE;
+    if (kind == PART_CHUNKED && (rc = read_chunks(s, p, name, e)) < 0)
+        return rc;
     *out = (struct reader){.at = (const uint8_t *)s->part.bytes, .state = s};
     out->end = out->at + s->part.len;
+    out->at += kind == PART_WHOLE && s->part.len; /* another: of an older format, and its owner says so */
     return 0;
 }
 
@@ -401,6 +482,7 @@ void state_shut(struct state *s)
     }
     map_fini(&s->claimed);
     map_init(&s->claimed);
+    buf_clear(&s->suspects);
     s->home = NULL;
     s->restores = false;
 }

@@ -10,13 +10,16 @@
  * operator keeps its group's number in its part.
  *
  * How each kind of operator grows
- *   windows     queue.c does it for all of them: rows that came since the last checkpoint are one piece,
- * numbered by its first row; it is dropped when all its rows have left. The part holds counts only. Queues of
- * few rows stand in the part. partitions  a piece a key, numbered by the key's place; only keys that were
- * touched since the last checkpoint are written. Queues inside have groups of their own, as above. tables
- * pieces of rows by place; only those with a change are written (state_put replaces). aggregations a piece a
- * bucket of time; closed ones are written once. patterns, select's groups, rate limiters: whole, in their
- * parts, until one of them shows to be big.
+ *   windows       queue.c does it for all of them: rows that came since the last checkpoint are one piece,
+ *                 numbered by its first row; it is dropped when all its rows have left. The part holds counts
+ *                 only. Queues of few rows stand in the part.
+ *   partitions    a piece a key, numbered by the key's place; only keys that were touched since the last
+ *                 checkpoint are written. Queues inside have groups of their own, as above.
+ *   tables        records.h: rows that changed since the last checkpoint are written together, as new pieces;
+ *                 a second group tells which rows of a piece are dead. What is left of a piece of few rows
+ *                 moves to the next one.
+ *   aggregations  a piece a bucket of time; closed ones are written once.
+ *   patterns, select's groups, rate limiters: whole, in their parts, until one of them shows to be big.
  *
  * For an operator that does nothing special, save and load of op.h are all there is: what they write is its
  * part. One that wants pieces asks the writer: w->state is NULL when the whole state is wanted as one run of
@@ -70,6 +73,8 @@ struct state_piece {
     struct reader reader; /* over bytes lent until the next call */
 };
 bool state_next(struct state *s, uint64_t group, bool is_first, struct state_piece *piece);
+/* One piece, as state_next gives it. False: it isn't there, or is damaged. */
+bool state_get(struct state *s, uint64_t group, uint64_t number, struct reader *out);
 bool state_failed(const struct state *s);
 const char *state_words(const struct state *s); /* why; borrowed */
 
@@ -81,13 +86,10 @@ void state_finish(struct state *s);
 void state_open(struct state *s, const struct state_home *home);
 /* ERR_NOT_FOUND: there is no such part. ERR_STATE: damaged. */
 int state_read(struct state *s, const char *name, struct reader *out, struct err *e);
-/* Between state_open and state_shut, of a state that a salvage left incomplete: who can do without a piece (a
- * partition without a key) leaves it out and counts it here instead of failing. */
-void state_mend(struct state *s);
-bool state_mends(const struct state *s);
-void state_lose(struct state *s, uint64_t count);
-/* Forgets a failure of state_next, and returns what was counted since the last call. */
-uint64_t state_forgive(struct state *s);
+/* Between state_open and state_shut, of a state that a salvage left incomplete: groups from .. to may lack a
+ * piece, which need not show in what is there. Asked for one of them, state_next and state_get fail. */
+void state_suspect(struct state *s, uint64_t from, uint64_t to);
+void state_forgive(struct state *s); /* forgets a failure */
 /* Before state_shut: the parts that are there and that nobody has read. */
 void state_each_unread(struct state *s, void (*fn)(void *user, const char *name), void *user);
 void state_shut(struct state *s);

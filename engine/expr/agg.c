@@ -60,9 +60,9 @@ void agg_block_save(const struct agg_layout *l, const char *block, struct writer
             continue;
         }
         for (size_t at = 0; at < s->type->size; at += sizeof(int64_t)) {
-            int64_t number;
+            uint64_t number;
             memcpy(&number, state + at, sizeof(number));
-            write_i64(w, number);
+            write_sparse(w, number);
         }
     }
 }
@@ -79,7 +79,7 @@ int agg_block_load(const struct agg_layout *l, char *block, struct reader *r)
             continue;
         }
         for (size_t at = 0; at < s->type->size; at += sizeof(int64_t)) {
-            int64_t number = read_i64(r);
+            uint64_t number = read_sparse(r);
             memcpy(state + at, &number, sizeof(number));
         }
     }

@@ -9,7 +9,7 @@
 
 struct table *aggregation_table(const struct aggregation *a, int unit)
 {
-    return a->op.app->tables[a->plan->units[unit].table->number];
+    return op_app(&a->op)->tables[a->plan->units[unit].table->number];
 }
 
 static void open_at(struct aggregation *a, int unit, int64_t at_ms)
@@ -282,11 +282,11 @@ void aggregation_each_op(struct aggregation *a, void (*visit)(struct op *op, voi
         visit(a->purge, user);
 }
 
-void aggregation_save(const struct aggregation *a, struct writer *w)
+void aggregation_save(struct aggregation *a, struct writer *w)
 {
     write_tag(w, a->plan->element->schema->id);
     for (int i = 0; i < a->plan->unit_count; i++) {
-        const struct aggregate_open *o = &a->open[i];
+        struct aggregate_open *o = &a->open[i];
         write_u8(w, o->started);
         write_i64(w, o->start_ms);
         bucket_save(&o->bucket, w);

@@ -18,7 +18,7 @@ struct aggregate_purge {
 
 struct op *aggregate_purge_new(struct aggregation *a)
 {
-    struct aggregate_purge *p = (struct aggregate_purge *)op_new(a->op.app, &a->plan->purge, NULL);
+    struct aggregate_purge *p = (struct aggregate_purge *)op_new(op_app(&a->op), &a->plan->purge, NULL);
     p->of = a;
     return &p->op;
 }

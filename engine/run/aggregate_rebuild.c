@@ -53,9 +53,9 @@ int aggregation_rebuild(struct aggregation *a)
     int rc = 0;
     if (aggregation_table(a, 0)->plan->type != &table_stored || !is_fresh(a))
         return 0;
-    app_enter(a->op.app);
+    app_enter(op_app(&a->op));
     for (int unit = a->plan->unit_count - 1; unit > 0 && rc == 0; unit--)
         rc = rebuild_unit(a, unit);
-    app_leave(a->op.app);
+    app_leave(op_app(&a->op));
     return rc;
 }

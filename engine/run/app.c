@@ -8,7 +8,7 @@
 #include "engine/store/overlay.h"
 #include <inttypes.h>
 
-enum { SCRATCH_BLOCK = 16 * 1024, STATE_FORMAT = 1 };
+enum { SCRATCH_BLOCK = 16 * 1024, STATE_FORMAT = 2 };
 
 /* What a named window publishes: the end of its chain. RESET and TIMER events are not published (spec 04
  * section 4). */
@@ -69,9 +69,10 @@ static void items_open(struct app *app)
     app->partitions = mem_array((size_t)partitions + 1, sizeof(struct op *));
     for (const struct plan_item *i = app->plan->items; i; i = i->next) {
         if (i->query) {
-            struct query *q = query_new(app, i->query, NULL, NULL);
+            struct query *q = mem_alloc(query_bytes(i->query, NULL));
+            query_init(q, app, i->query, NULL, NULL);
             app->queries[app->query_count++] = q;
-            query_subscribe(q);
+            query_subscribe(q, app);
         } else {
             app->partitions[app->partition_count++] = partition_new(app, i->partition);
         }
@@ -82,6 +83,7 @@ struct app *app_new(struct plan *plan, const struct app_host *host)
 {
     struct app *app = mem_alloc(sizeof(*app));
     app->state = state_new();
+    buf_init(&app->saving, SIZE_MAX);
     app->plan = plan;
     app->host = *host;
     app->playback = plan->playback;
@@ -130,8 +132,10 @@ void app_free(struct app *app)
         op_free(app->triggers[i]);
     for (int i = app->partition_count; i > 0; i--)
         partition_free(app->partitions[i - 1]);
-    for (int i = app->query_count; i > 0; i--)
-        query_free(app->queries[i - 1], NULL);
+    for (int i = app->query_count; i > 0; i--) {
+        query_fini(app->queries[i - 1]);
+        mem_free(app->queries[i - 1]);
+    }
     for (int i = 0; i < app->plan->aggregation_count; i++)
         aggregation_free(app->aggregations[i]);
     for (int i = 0; i < app->plan->window_count; i++) {
@@ -152,6 +156,7 @@ void app_free(struct app *app)
     timers_free(app->timers);
     script_fini(&app->env);
     state_free(app->state);
+    buf_fini(&app->saving);
     expr_env_fini(&app->env);
     arena_fini(&app->scratch);
     mem_free(app->triggers);
@@ -442,12 +447,11 @@ static int save_part(struct app *app, const char *name, const struct part_of *wh
 
 uint64_t app_checkpoint(struct app *app, const struct state_home *home)
 {
-    struct writer w = {.state = app->state};
-    buf_init(&w.out, SIZE_MAX);
+    struct writer w = {.state = app->state, .out = app->saving};
     state_begin(app->state, home);
     each_part(app, save_part, &w);
     state_finish(app->state);
-    buf_fini(&w.out);
+    app->saving = w.out;
     return state_written(app->state);
 }
 
@@ -545,14 +549,14 @@ void app_mend_init(struct app_mend *m)
     *m = (struct app_mend){0};
     map_init(&m->lost);
     buf_init(&m->fresh, SIZE_MAX);
-    buf_init(&m->partly, SIZE_MAX);
+    buf_init(&m->suspects, SIZE_MAX);
 }
 
 void app_mend_fini(struct app_mend *m)
 {
     map_fini(&m->lost);
     buf_fini(&m->fresh);
-    buf_fini(&m->partly);
+    buf_fini(&m->suspects);
 }
 
 /* What begins anew as one: of a query all its parts, for a sum over a window that is empty now would never
@@ -591,9 +595,7 @@ static int mend_part(struct app *app, const char *name, const struct part_of *wh
     if (is_lost(m, unit))
         return 0;
     int rc = load_part(app, name, what, &alone);
-    uint64_t count = state_forgive(app->state);
-    if (!l->tries && rc == 0 && count)
-        buf_printf(&m->partly, "%s%s (%" PRIu64 " keys)", m->partly_count++ ? ", " : "", unit, count);
+    state_forgive(app->state);
     if (!l->tries || rc == 0 || rc == ERR_IO)
         return rc;
     lose_unit(m, unit, l->e->text);
@@ -639,7 +641,11 @@ static int mend(struct app *app, const struct state_home *home, struct app_mend 
 {
     struct loading l = {.e = e, .mend = m, .tries = tries};
     state_open(app->state, home);
-    state_mend(app->state);
+    for (size_t at = 0; at + 2 * sizeof(uint64_t) <= m->suspects.len; at += 2 * sizeof(uint64_t)) {
+        uint64_t range[2];
+        memcpy(range, m->suspects.bytes + at, sizeof range);
+        state_suspect(app->state, range[0], range[1]);
+    }
     int rc = each_part(app, mend_part, &l);
     state_shut(app->state);
     return rc;

@@ -17,6 +17,7 @@ void bucket_fini(struct bucket *b)
     mem_free(b->rows);
     mem_free(b->hashes);
     mem_free(b->slots);
+    segments_end(&b->saved);
     bucket_init(b, b->layout);
 }
 
@@ -79,10 +80,11 @@ static void bucket_put(struct bucket *b, struct row *row, uint32_t hash)
         bucket_widen(b);
     b->rows[b->count] = row;
     b->hashes[b->count] = hash;
+    segments_touch(b->saved, b->count);
     slot_put(b, b->count++);
 }
 
-/* The row of the group, made when it is new. */
+/* The row of the group, made when it is new; it is going to be changed. */
 static struct row *bucket_need(struct bucket *b, int64_t start_ms, int64_t event_start_ms,
                                const struct value *keys, bool *fresh)
 {
@@ -92,8 +94,10 @@ static struct row *bucket_need(struct bucket *b, int64_t start_ms, int64_t event
     for (uint32_t at = hash & (b->slot_count - 1); b->slot_count && b->slots[at];
          at = (at + 1) & (b->slot_count - 1)) {
         uint32_t place = b->slots[at] - 1;
-        if (b->hashes[place] == hash && key_same(l, b->rows[place], event_start_ms, keys))
-            return b->rows[place];
+        if (b->hashes[place] != hash || !key_same(l, b->rows[place], event_start_ms, keys))
+            continue;
+        segments_touch(b->saved, place);
+        return b->rows[place];
     }
     struct row *row = row_new(l->schema->count, start_ms);
     row_set(row, 0, value_long(start_ms));
@@ -306,11 +310,20 @@ struct row **bucket_take_rows(struct bucket *b, struct arena *scratch, uint32_t 
 
 /* ---- state ---- */
 
-void bucket_save(const struct bucket *b, struct writer *w)
+static void near_entry(void *user, uint32_t place, int step)
 {
-    write_count(w, b->count);
-    for (uint32_t i = 0; i < b->count; i++)
-        write_row(w, b->rows[i]);
+    segments_near_row(((const struct bucket *)user)->rows[place], step);
+}
+
+static void write_entry(void *user, struct writer *w, uint32_t place)
+{
+    const struct bucket *b = user;
+    write_row(w, b->rows[place]);
+}
+
+void bucket_save(struct bucket *b, struct writer *w)
+{
+    segments_save(&b->saved, w, b->count, &(struct segments_owner){.user = b, .write = write_entry, .near = near_entry});
 }
 
 static bool row_fits(const struct bucket_layout *l, const struct row *row)
@@ -331,22 +344,55 @@ static bool row_fits(const struct bucket_layout *l, const struct row *row)
     return true;
 }
 
+static bool begin_entries(void *user, uint32_t count)
+{
+    struct bucket *b = user;
+    if (b->count)
+        return false;
+    while (b->cap < count)
+        bucket_widen(b);
+    if (count)
+        memset(b->rows, 0, b->cap * sizeof(struct row *));
+    return true;
+}
+
+static bool read_entry(void *user, struct reader *r, uint32_t place)
+{
+    struct bucket *b = user;
+    const struct bucket_layout *l = b->layout;
+    struct value keys[LIMIT_BUCKET_KEYS];
+    struct row *row = read_row(r);
+    if (!row_fits(l, row)) {
+        if (row)
+            row_unref(row);
+        return false;
+    }
+    for (int k = 0; k < l->key_count; k++)
+        keys[k] = row_get(row, (size_t)(l->first_key + k));
+    b->rows[place] = row;
+    b->hashes[place] =
+        key_hash(l, l->event_start >= 0 ? row_get(row, (size_t)l->event_start).as.l : 0, keys);
+    b->count = place < b->count ? b->count : place + 1;
+    return true;
+}
+
+/* Those that were read, without holes when not all were. */
+static void close_holes(struct bucket *b)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < b->count; i++)
+        if (b->rows[i])
+            b->rows[count++] = b->rows[i];
+    b->count = count;
+}
+
 int bucket_load(struct bucket *b, struct reader *r)
 {
-    const struct bucket_layout *l = b->layout;
-    size_t count = read_count(r, UINT32_MAX / 4);
-    for (size_t i = 0; i < count && !r->failed; i++) {
-        struct row *row = read_row(r);
-        struct value keys[LIMIT_BUCKET_KEYS];
-        if (!row_fits(l, row)) {
-            if (row)
-                row_unref(row);
-            return ERR_STATE;
-        }
-        for (int k = 0; k < l->key_count; k++)
-            keys[k] = row_get(row, (size_t)(l->first_key + k));
-        bucket_put(b, row,
-                   key_hash(l, l->event_start >= 0 ? row_get(row, (size_t)l->event_start).as.l : 0, keys));
-    }
-    return r->failed ? ERR_STATE : 0;
+    int rc = segments_load(
+        &b->saved, r, &(struct segments_owner){.user = b, .read = read_entry, .begin = begin_entries});
+    if (rc < 0)
+        close_holes(b);
+    for (uint32_t i = 0; rc == 0 && i < b->count; i++)
+        slot_put(b, i);
+    return r->failed ? ERR_STATE : rc;
 }

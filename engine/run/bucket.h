@@ -8,8 +8,8 @@
 #ifndef WEIR_RUN_BUCKET_H
 #define WEIR_RUN_BUCKET_H
 
-#include "engine/data/codec.h"
 #include "engine/data/schema.h"
+#include "engine/data/segments.h"
 
 enum column_kind {
     COLUMN_START,       /* AGG_TIMESTAMP: of the bucket by the clock */
@@ -41,6 +41,7 @@ struct bucket {
     uint32_t *hashes;
     uint32_t *slots; /* row + 1; 0: free */
     uint32_t count, cap, slot_count;
+    struct segments *saved; /* by place: how they stand in a checkpoint */
 };
 
 void bucket_init(struct bucket *b, const struct bucket_layout *layout);
@@ -55,7 +56,8 @@ void bucket_add_row(struct bucket *b, int64_t start_ms, int64_t event_start_ms, 
 struct row **bucket_rows(const struct bucket *b, struct arena *scratch);
 /* As bucket_rows; they are the caller's now and the bucket is empty. */
 struct row **bucket_take_rows(struct bucket *b, struct arena *scratch, uint32_t *count);
-void bucket_save(const struct bucket *b, struct writer *w);
+/* In a checkpoint (w->state) of many rows only those that changed are written. */
+void bucket_save(struct bucket *b, struct writer *w);
 int bucket_load(struct bucket *b, struct reader *r); /* into an empty one; ERR_STATE */
 
 #endif

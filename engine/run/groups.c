@@ -49,6 +49,7 @@ void groups_fini(struct groups *g, const struct agg_layout *l)
         group_free(g, l, g->all[i]);
     mem_free(g->all);
     mem_free(g->slots);
+    segments_end(&g->saved);
     *g = (struct groups){.key_count = g->key_count};
 }
 
@@ -73,18 +74,28 @@ static void groups_widen(struct groups *g)
         slot_put(g, g->all[i]);
 }
 
+static struct group *group_new(const struct groups *g, const struct agg_layout *l, const struct value *keys,
+                               uint32_t hash)
+{
+    struct group *group = mem_pool_alloc(sizeof(*group) + (size_t)g->key_count * sizeof(struct value));
+    *group = (struct group){.hash = hash};
+    group->agg = agg_block_new(l);
+    for (int i = 0; i < g->key_count; i++)
+        group->keys[i] = value_keep(key_value(keys[i]));
+    return group;
+}
+
 static struct group *group_add(struct groups *g, const struct agg_layout *l, const struct value *keys,
                                uint32_t hash)
 {
     if (g->count == g->cap)
         groups_widen(g);
-    struct group *group = mem_pool_alloc(sizeof(*group) + (size_t)g->key_count * sizeof(struct value));
-    *group = (struct group){.hash = hash, .number = g->next_number++, .place = g->count};
-    group->agg = agg_block_new(l);
-    for (int i = 0; i < g->key_count; i++)
-        group->keys[i] = value_keep(key_value(keys[i]));
+    struct group *group = group_new(g, l, keys, hash);
+    group->number = g->next_number++;
+    group->place = g->count;
     g->all[g->count++] = group;
     slot_put(g, group);
+    segments_touch(g->saved, group->place);
     return group;
 }
 
@@ -94,26 +105,37 @@ static uint32_t spread(uint32_t hash)
     return hash ^ hash >> 15;
 }
 
-struct group *groups_need(struct groups *g, const struct agg_layout *l, const struct value *keys)
+static inline uint32_t keys_hash(const struct groups *g, const struct value *keys)
 {
     uint32_t hash = 0;
     for (int i = 0; i < g->key_count; i++)
         hash = hash * 31 + key_hash(key_value(keys[i]));
-    hash = spread(hash);
-    if (LIKELY(g->slot_count)) {
-        uint32_t mask = g->slot_count - 1;
-        for (uint32_t at = hash & mask; g->slots[at].place; at = (at + 1) & mask) {
-            if (g->slots[at].hash != hash)
-                continue;
-            struct group *group = g->all[g->slots[at].place - 1];
-            int i = 0;
-            while (i < g->key_count && key_same(group->keys[i], key_value(keys[i])))
-                i++;
-            if (i == g->key_count)
-                return group;
-        }
+    return spread(hash);
+}
+
+static inline __attribute__((always_inline)) struct group *slot_find(const struct groups *g, const struct value *keys, uint32_t hash)
+{
+    if (UNLIKELY(!g->slot_count))
+        return NULL;
+    uint32_t mask = g->slot_count - 1;
+    for (uint32_t at = hash & mask; g->slots[at].place; at = (at + 1) & mask) {
+        if (g->slots[at].hash != hash)
+            continue;
+        struct group *group = g->all[g->slots[at].place - 1];
+        int i = 0;
+        while (i < g->key_count && key_same(group->keys[i], key_value(keys[i])))
+            i++;
+        if (i == g->key_count)
+            return group;
     }
-    return group_add(g, l, keys, hash);
+    return NULL;
+}
+
+struct group *groups_need(struct groups *g, const struct agg_layout *l, const struct value *keys)
+{
+    uint32_t hash = keys_hash(g, keys);
+    struct group *group = slot_find(g, keys, hash);
+    return LIKELY(group != NULL) ? group : group_add(g, l, keys, hash);
 }
 
 static __attribute__((noinline)) struct group *need_value(struct groups *g, const struct agg_layout *l,
@@ -164,6 +186,12 @@ static void slot_remove(struct groups *g, uint32_t at)
     }
 }
 
+void groups_note(struct groups *g, struct group *group)
+{
+    group->marks = GROUP_NOTED;
+    segments_touch(g->saved, group->place);
+}
+
 void groups_forget(struct groups *g, const struct agg_layout *l, struct group *group)
 {
     slot_remove(g, slot_of(g, group));
@@ -173,6 +201,7 @@ void groups_forget(struct groups *g, const struct agg_layout *l, struct group *g
         last->place = group->place;
         g->all[last->place] = last;
         g->slots[at].place = last->place + 1;
+        segments_touch(g->saved, last->place);
     }
     g->count--;
     group_free(g, l, group);
@@ -182,46 +211,115 @@ void groups_reset(struct groups *g, const struct agg_layout *l, bool keep)
 {
     for (uint32_t i = g->count; i > 0; i--) {
         struct group *group = g->all[i - 1];
-        if (!group->used && !keep) {
+        if (!(group->marks & GROUP_USED) && !keep) {
             groups_forget(g, l, group);
             continue;
         }
-        group->used = false;
+        group->marks = 0;
+        segments_touch(g->saved, group->place);
         agg_block_reset(l, group->agg);
     }
 }
 
-void groups_save(const struct groups *g, const struct agg_layout *l, struct writer *w)
+/* ---- state ---- */
+
+struct saving { /* or loading */
+    struct groups *g;
+    const struct agg_layout *l;
+    struct value *keys; /* of the group being read */
+};
+
+static void near_group(void *user, uint32_t place, int step)
 {
-    write_u32(w, g->next_number);
-    write_count(w, g->count);
-    for (uint32_t i = 0; i < g->count; i++) {
-        const struct group *group = g->all[i];
-        for (int k = 0; k < g->key_count; k++)
-            write_value(w, group->keys[k]);
-        write_u32(w, group->number);
-        write_u8(w, group->used);
-        agg_block_save(l, group->agg, w);
+    const struct saving *s = user;
+    const struct group *group = s->g->all[place];
+    if (step == 0) {
+        __builtin_prefetch(group);
+    } else if (step == 1) {
+        __builtin_prefetch(group->agg);
+        for (int k = 0; k < s->g->key_count; k++)
+            if (group->keys[k].type == TYPE_STRING)
+                __builtin_prefetch(group->keys[k].as.s);
     }
+}
+
+static void write_group(void *user, struct writer *w, uint32_t place)
+{
+    const struct saving *s = user;
+    struct group *group = s->g->all[place];
+    for (int k = 0; k < s->g->key_count; k++)
+        write_value(w, group->keys[k]);
+    write_varint(w, (uint64_t)group->number << 1 | (group->marks & GROUP_USED));
+    agg_block_save(s->l, group->agg, w);
+    group->marks &= GROUP_USED;
+}
+
+/* Room for all of them at once: they come in any order of their places. */
+static bool begin_groups(void *user, uint32_t count)
+{
+    struct saving *s = user;
+    struct groups *g = s->g;
+    if (g->count)
+        return false;
+    while (g->cap < count)
+        groups_widen(g);
+    if (g->cap)
+        memset(g->all, 0, g->cap * sizeof(struct group *));
+    return true;
+}
+
+static bool read_group(void *user, struct reader *r, uint32_t place)
+{
+    struct saving *s = user;
+    struct groups *g = s->g;
+    for (int k = 0; k < g->key_count; k++)
+        s->keys[k] = read_value(r);
+    uint64_t number = read_varint(r);
+    struct group *group = group_new(g, s->l, s->keys, keys_hash(g, s->keys));
+    for (int k = 0; k < g->key_count; k++)
+        value_drop(s->keys[k]);
+    group->number = (uint32_t)(number >> 1);
+    group->marks = number & GROUP_USED;
+    group->place = place;
+    g->all[place] = group;
+    g->count = place < g->count ? g->count : place + 1;
+    return agg_block_load(s->l, group->agg, r) == 0 && !r->failed;
+}
+
+void groups_save(struct groups *g, const struct agg_layout *l, struct writer *w)
+{
+    struct saving s = {.g = g, .l = l};
+    write_u32(w, g->next_number);
+    segments_save(&g->saved, w, g->count, &(struct segments_owner){.user = &s, .write = write_group, .near = near_group});
+}
+
+/* Those that were read, without holes when not all were. */
+static void close_holes(struct groups *g)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < g->count; i++)
+        if (g->all[i])
+            g->all[count++] = g->all[i];
+    g->count = count;
 }
 
 int groups_load(struct groups *g, const struct agg_layout *l, struct reader *r)
 {
+    struct saving s = {.g = g, .l = l};
+    s.keys = mem_array((size_t)g->key_count + 1, sizeof(*s.keys));
     uint32_t next = read_u32(r);
-    size_t count = read_count(r, UINT32_MAX);
-    struct value *keys = mem_array((size_t)g->key_count + 1, sizeof(*keys));
-    int rc = 0;
-    for (size_t i = 0; i < count && rc == 0 && !r->failed; i++) {
-        for (int k = 0; k < g->key_count; k++)
-            keys[k] = read_value(r);
-        struct group *group = groups_need(g, l, keys);
-        for (int k = 0; k < g->key_count; k++)
-            value_drop(keys[k]);
-        group->number = read_u32(r);
-        group->used = read_u8(r);
-        rc = agg_block_load(l, group->agg, r);
+    int rc = segments_load(
+        &g->saved, r,
+        &(struct segments_owner){.user = &s, .read = read_group, .begin = begin_groups});
+    if (rc < 0)
+        close_holes(g);
+    for (uint32_t i = 0; rc == 0 && i < g->count; i++) {
+        if (slot_find(g, g->all[i]->keys, g->all[i]->hash))
+            rc = ERR_STATE;
+        else
+            slot_put(g, g->all[i]);
     }
     g->next_number = next;
-    mem_free(keys);
+    mem_free(s.keys);
     return r->failed ? ERR_STATE : rc;
 }

@@ -6,7 +6,15 @@
 #ifndef WEIR_RUN_GROUPS_H
 #define WEIR_RUN_GROUPS_H
 
+#include "engine/data/segments.h"
 #include "engine/expr/expr.h"
+
+/* What is noted of a group. */
+enum group_mark {
+    GROUP_USED = 1,    /* since the last reset */
+    GROUP_TOUCHED = 2, /* since the last checkpoint */
+    GROUP_NOTED = GROUP_USED | GROUP_TOUCHED
+};
 
 struct group {
     char *agg; /* block of states; owned */
@@ -15,7 +23,7 @@ struct group {
     uint64_t chunk;  /* the selector's: chunk that remembered a row of this group */
     uint32_t slot;   /* of that row */
     uint32_t place;  /* in groups.all */
-    bool used;       /* since the last reset */
+    uint8_t marks;   /* enum group_mark */
     bool is_leaving; /* going to be forgotten at the end of this chunk */
     struct value keys[];
 };
@@ -26,6 +34,7 @@ struct groups {
     } * slots;
     uint32_t count, cap, slot_count, next_number;
     int key_count;
+    struct segments *saved; /* by place: how they stand in a checkpoint */
 };
 
 void groups_init(struct groups *g, int key_count);
@@ -34,10 +43,18 @@ void groups_fini(struct groups *g, const struct agg_layout *l);
 struct group *groups_need(struct groups *g, const struct agg_layout *l, const struct value *keys);
 /* As groups_need with one key, a text. */
 struct group *groups_need_text(struct groups *g, const struct agg_layout *l, struct text *text);
+/* Whoever changes a group's states says so. */
+void groups_note(struct groups *g, struct group *group);
+static inline void group_use(struct groups *g, struct group *group)
+{
+    if (UNLIKELY(group->marks != GROUP_NOTED))
+        groups_note(g, group);
+}
 void groups_forget(struct groups *g, const struct agg_layout *l, struct group *group);
 /* RESET: all states begin again; groups not used since the last one are forgotten unless keep. */
 void groups_reset(struct groups *g, const struct agg_layout *l, bool keep);
-void groups_save(const struct groups *g, const struct agg_layout *l, struct writer *w);
+/* In a checkpoint (w->state) of many groups only those that changed are written. */
+void groups_save(struct groups *g, const struct agg_layout *l, struct writer *w);
 int groups_load(struct groups *g, const struct agg_layout *l, struct reader *r);
 
 #endif

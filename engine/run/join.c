@@ -3,12 +3,15 @@
 #include "engine/run/join.h"
 #include "engine/run/app.h"
 #include "engine/run/select.h"
+#include "engine/run/table_place.h"
 
 struct join_side {
     struct op op;
     struct op *other; /* the other side's window, or NULL */
     struct join_index *index;
     struct queue *indexed; /* what the index is on */
+    struct op *direct; /* the selector, where an event that comes alone may go the short way: direct_one */
+    struct table_probe probe; /* of a direct side; table NULL: the lookup is asked */
 };
 
 static const struct join_side_plan *plan_of(const struct op *op)
@@ -20,10 +23,14 @@ static void join_open(struct op *op)
 {
     struct join_side *j = (struct join_side *)op;
     const struct join_side_plan *p = plan_of(op);
+    if (p->is_direct && p->lookup->only) {
+        j->direct = op->query->ops[p->select->index];
+        table_probe_open(&j->probe, p->lookup, op_app(op), p->slot);
+    }
     if (p->other_window)
         j->other = op->query->ops[p->other_window->index];
     else if (p->other_named)
-        j->other = op->app->windows[p->other_named->number];
+        j->other = op_app(op)->windows[p->other_named->number];
 }
 
 static void pair_add(struct join_side *j, struct batch *out, struct row *own, struct row *other,
@@ -87,7 +94,7 @@ static int match(struct join_side *j, const struct join_side_plan *p, const stru
     if (p->lookup) {
         struct row **found = NULL;
         uint32_t count = 0;
-        rc = p->lookup->rows(p->lookup, j->op.app, &f, &found, &count);
+        rc = p->lookup->rows(p->lookup, op_app(&j->op), &f, &found, &count);
         for (uint32_t i = 0; rc == 0 && i < count; i++)
             pair_add(j, out, e->row, found[i], e, e->kind);
     } else {
@@ -188,7 +195,7 @@ static int direct_push(struct join_side *j, const struct join_side_plan *p, cons
     struct frame f = {.env = j->op.env, .rows = rows, .at_ms = e->at_ms, .kind = e->kind, .user = &j->op};
     uint32_t count = 0;
     rows[p->slot] = e->row;
-    if (p->lookup->rows(p->lookup, j->op.app, &f, &found, &count) < 0)
+    if (p->lookup->rows(p->lookup, op_app(&j->op), &f, &found, &count) < 0)
         return ERR_EVENT;
     if (count == 0 && !p->preserved)
         return 0;
@@ -207,22 +214,31 @@ static int direct_push(struct join_side *j, const struct join_side_plan *p, cons
 }
 
 /* As direct_push for an event that came alone, when the table has one row for it at most. */
-static int no_window_one(struct op *op, const struct event *e)
+static int direct_one(struct join_side *j, const struct join_side_plan *p, const struct event *e)
 {
-    struct op *join = op->next;
-    if (UNLIKELY(join->type != &op_join_side || !plan_of(join)->is_direct || !plan_of(join)->lookup->only))
-        return op_push_wrapped(op, NULL, 0, 0, e);
-    const struct join_side_plan *p = plan_of(join);
     struct row *rows[2] = {NULL, NULL}, *found = NULL;
-    struct frame f = {.env = op->env, .rows = rows, .at_ms = e->at_ms, .kind = EVENT_CURRENT, .user = join};
     rows[p->slot] = e->row;
-    if (UNLIKELY(p->lookup->only(p->lookup, op->app, &f, &found) < 0))
-        return ERR_EVENT;
+    if (LIKELY(j->probe.table != NULL)) {
+        found = table_probe_row(&j->probe, e->row);
+    } else {
+        struct frame f = {
+            .env = j->op.env, .rows = rows, .at_ms = e->at_ms, .kind = EVENT_CURRENT, .user = &j->op};
+        if (UNLIKELY(p->lookup->only(p->lookup, op_app(&j->op), &f, &found) < 0))
+            return ERR_EVENT;
+    }
     if (UNLIKELY(!found && !p->preserved))
         return 0;
     rows[1 - p->slot] = found;
     struct event pair = {.rows = rows, .at_ms = e->at_ms, .kind = EVENT_CURRENT};
-    return op_one(join->next, &pair);
+    return op_one(j->direct, &pair);
+}
+
+static int no_window_one(struct op *op, const struct event *e)
+{
+    struct join_side *j = (struct join_side *)op->next;
+    if (UNLIKELY(j->op.type != &op_join_side || !j->direct))
+        return op_push_wrapped(op, NULL, 0, 0, e);
+    return direct_one(j, plan_of(&j->op), e);
 }
 
 static int no_window_push(struct op *op, const struct batch *in)

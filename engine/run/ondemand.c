@@ -97,7 +97,7 @@ static int collect_push(struct op *op, const struct batch *in)
 {
     for (uint32_t i = 0; i < in->count; i++) {
         if (in->events[i].kind == EVENT_CURRENT)
-            rows_add(op->app->ondemand, in->events[i].row);
+            rows_add(op_app(op)->ondemand, in->events[i].row);
     }
     return 0;
 }
@@ -142,7 +142,7 @@ static int find_in_window(struct app *app, const struct ondemand_plan *q, struct
 static int run_find(struct app *app, const struct ondemand_plan *q)
 {
     struct row *slot = NULL, **rows = NULL;
-    struct op user = {.app = app, .env = &app->env};
+    struct op user = {.env = &app->env};
     struct frame f = {.env = &app->env, .rows = &slot, .at_ms = RESULT_AT_MS, .user = &user};
     struct batch found;
     uint32_t count = 0;

@@ -35,7 +35,9 @@ struct kept_plan; /* engine/window/kept.h */
 struct op_type {
     const char *name; /* "filter", "window.length" */
     size_t size;      /* of the instance, zeroed before open */
-    /* of op->shared: one zeroed block for all instances of the plan (spec 04 section 2.17), owned by the
+    /* Where that depends on the plan: with what the instance holds behind itself. May be NULL. */
+    size_t (*size_of)(const struct op_plan *plan);
+    /* of op_shared: one zeroed block for all instances of the plan (spec 04 section 2.17), owned by the
      * app */
     size_t shared_size;
     void (*open)(struct op *op); /* may be NULL; op->plan is set */
@@ -80,7 +82,7 @@ struct op_plan {
     /* number of its scheduler in the app, in creation order (spec 03 section 2); -1: none. Set by plan */
     int scheduler;
     int index;                     /* of its instance in query->ops; set by plan_add_op */
-    int number;                    /* in the app; for op->shared; set by plan_add_op */
+    int number;                    /* in the app; for op_shared; set by plan_add_op */
     const struct schema *in, *out; /* rows it gets and hands on (NULL for joins' and patterns' frames) */
     struct span span;
 };
@@ -89,13 +91,17 @@ struct op {
     const struct op_type *type;
     const struct op_plan *plan;
     struct op *next;
-    struct app *app;
     struct query *query;      /* its query instance; NULL for a named window */
     struct expr_env *env;     /* the app's */
-    void *shared;             /* type->shared_size bytes, or NULL */
     struct op_timers *timers; /* timer.c's; NULL until the first request */
 };
 
+/* Of an instance. */
+static inline size_t op_bytes(const struct op_plan *plan)
+{
+    size_t bytes = plan->type->size_of ? plan->type->size_of(plan) : plan->type->size;
+    return (bytes + 7) & ~(size_t)7;
+}
 static inline int op_push(struct op *op, const struct batch *b)
 {
     return op->type->push(op, b);
@@ -105,6 +111,8 @@ static inline int op_next(struct op *op, const struct batch *b)
 {
     return b->count ? op->next->type->push(op->next, b) : 0;
 }
+/* query.c: type->shared_size bytes. */
+void *op_shared(const struct op *op);
 /* query.c: by push, with the batch that one and slide stand for. */
 int op_push_wrapped(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms,
                     const struct event *e);

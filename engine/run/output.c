@@ -5,7 +5,7 @@
 
 void output_callback(struct op *op, const struct batch *in, bool current_wanted, bool expired_wanted)
 {
-    struct app *app = op->app;
+    struct app *app = op_app(op);
     const struct plan_query *q = op->query->plan;
     if (!app->host.query || !q->is_named || in->count == 0)
         return;
@@ -51,10 +51,10 @@ static void output_open(struct op *op)
     struct output *o = (struct output *)op;
     const struct output_plan *p = (const struct output_plan *)op->plan;
     if (p->target->kind == ELEMENT_WINDOW)
-        o->window = op->app->windows[p->target->number];
+        o->window = op_app(op)->windows[p->target->number];
     else
-        o->stream = app_stream_of(op->app, p->target, op->query->partition);
-    o->is_plain = o->stream && p->current_wanted && !op->app->host.query;
+        o->stream = app_stream_of(op_app(op), p->target, op->query->partition);
+    o->is_plain = o->stream && p->current_wanted && !op_app(op)->host.query;
 }
 
 static int output_push(struct op *op, const struct batch *in)
@@ -62,7 +62,7 @@ static int output_push(struct op *op, const struct batch *in)
     struct output *o = (struct output *)op;
     const struct output_plan *p = (const struct output_plan *)op->plan;
     struct batch space;
-    if (UNLIKELY(op->app->host.query != NULL))
+    if (UNLIKELY(op_app(op)->host.query != NULL))
         output_callback(op, in, p->current_wanted, p->expired_wanted);
     const struct batch *rows = output_rows(op, in, p->current_wanted, p->expired_wanted, &space);
     if (rows->count == 0)

@@ -7,127 +7,93 @@
  * (...)' doesn't name go to every key there is, in the language's order: that of a hash map; (6) keys are
  * never dropped while rows are under way, only by the timer of @purge.
  *
- * A million keys are ordinary: a key costs its queries' operators (query.c) and about 60 bytes. */
+ * A million keys are ordinary. All a key holds lies in one block (keys.h), each thing at the same place in
+ * every block, so that an event that finds the key touches few lines of memory, one beside the other. */
 #include "engine/run/partition.h"
 #include "engine/base/utf8.h"
+#include "engine/data/segments.h"
 #include "engine/run/app.h"
+#include "engine/run/keys.h"
 #include "engine/run/output.h"
 #include "engine/run/purge.h"
 #include <stdlib.h>
 
-enum { FIRST_SLOTS = 16 };
-
-/* One key. Behind queries: its inner streams, then, with @purge, struct purge_use. */
+/* One key. Behind it its inner streams, with @purge struct purge_use, and its queries. key.mark: place in
+ * owner->saved + 1; 0: it has none yet. */
 struct partition {
+    struct keyed key;
     struct partitioner *owner;
-    struct text *key;
-    uint32_t hash, place; /* in owner->all */
-    uint64_t number;      /* of its piece in checkpoints: keys count up */
-    uint32_t touched;     /* place in owner->touched + 1; 0: as the last checkpoint has it */
-    struct query *queries[];
+    uint64_t number; /* keys count up */
+    struct stream *inner[];
 };
 struct receiver {
     struct op op;
     struct partitioner *owner;
     const struct partition_input *input;
+    size_t *routes; /* where in a block the operator of each is */
+    int column;     /* of texts that are the keys; -1: they are come by otherwise */
 };
 struct partitioner {
     struct op op;
     const struct plan_partition *plan;
     struct receiver **receivers;
-    struct query **models;  /* for each query: the operators all its copies share */
-    size_t bytes, use_at;   /* of struct partition; where its purge_use is */
-    struct partition **all; /* in order of coming into being; NULL: gone */
-    uint32_t count, top, cap;
-    struct slot {
-        uint32_t place, hash; /* place + 1; 0: empty. The hash stands here too: a probe that misses costs no
-                                 look at the key */
-    } * slots;
-    uint32_t slot_count;
+    struct query **models; /* for each query: the operators all its copies share */
+    size_t bytes, use_at;  /* of a block; where in it purge_use is */
+    size_t *query_at;      /* and each query */
+    struct keys keys;
     uint32_t most;              /* keys there were at one time: the language's map never shrinks */
     struct partition **ordered; /* all, in the language's order; NULL: not known */
     struct purge purge;
-    /* Checkpoints (engine/data/state.h): a piece a key; those that were touched since the last one. Not noted
-     * before the first. */
-    uint64_t group, next_number;
-    struct partition **touched; /* NULL: gone since */
-    uint32_t touched_count, touched_cap;
+    uint64_t next_number;
+    struct segments *saved; /* keys by their places there: how they stand in a checkpoint */
+    uint32_t *by_place;     /* of its key's block; made with the first checkpoint, then for all keys */
+    uint32_t place_count, place_cap;
 };
 
-/* ---- the table of keys ---- */
-
-static uint32_t spread(uint32_t hash)
+static struct purge_use *use_of(const struct partition *p)
 {
-    hash ^= hash >> 16;
-    hash *= 0x85EBCA6Bu;
-    hash ^= hash >> 13;
-    hash *= 0xC2B2AE35u;
-    return hash ^ hash >> 16;
+    return (struct purge_use *)(void *)((char *)(uintptr_t)p + p->owner->use_at);
 }
 
-static void slot_put(struct partitioner *o, const struct partition *p)
+static struct partition *of_use(const struct partitioner *o, struct purge_use *use)
 {
-    uint32_t mask = o->slot_count - 1, at = p->hash & mask;
-    while (o->slots[at].place)
-        at = (at + 1) & mask;
-    o->slots[at] = (struct slot){p->place + 1, p->hash};
+    return (struct partition *)(void *)((char *)use - o->use_at);
 }
 
-/* Room for one more: closes the holes, and doubles when most of it is in use. */
-static void table_widen(struct partitioner *o)
+static struct query *query_of(const struct partition *p, int query)
 {
-    uint32_t top = 0;
-    for (uint32_t i = 0; i < o->top; i++) {
-        struct partition *p = o->all[i];
-        if (!p)
-            continue;
-        p->place = top;
-        o->all[top++] = p;
+    return (struct query *)(void *)((char *)(uintptr_t)p + p->owner->query_at[query]);
+}
+
+struct stream *partition_stream(struct partition *p, const struct plan_element *e)
+{
+    return p->inner[e->number];
+}
+
+/* ---- all keys ---- */
+
+static int compare_numbers(const void *a, const void *b)
+{
+    const struct partition *x = *(struct partition *const *)a, *y = *(struct partition *const *)b;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* All of them, keys_count, in order of coming into being; the caller frees the list. That is the order of
+ * their places until a place is used again. */
+static struct partition **partitions_list(const struct partitioner *o)
+{
+    const struct blocks *b = &o->keys.blocks;
+    struct partition **list = mem_array((size_t)keys_count(&o->keys) + 1, sizeof(struct partition *));
+    uint32_t count = 0;
+    bool is_sorted = true;
+    for (uint32_t i = blocks_next(b, 0); i < blocks_end(b); i = blocks_next(b, i + 1)) {
+        list[count] = blocks_at(b, i);
+        is_sorted = is_sorted && (!count || list[count - 1]->number < list[count]->number);
+        count++;
     }
-    o->top = top;
-    if (o->slot_count == 0)
-        o->slot_count = FIRST_SLOTS;
-    else if (o->count > o->cap / 2)
-        o->slot_count *= 2;
-    ASSERT(o->slot_count <= UINT32_MAX / 4);
-    o->cap = o->slot_count / 4 * 3;
-    o->all = mem_resize(o->all, o->cap, sizeof(*o->all));
-    mem_free(o->slots);
-    o->slots = mem_array(o->slot_count, sizeof(*o->slots));
-    for (uint32_t i = 0; i < o->top; i++)
-        slot_put(o, o->all[i]);
-}
-
-static struct partition *table_find(const struct partitioner *o, struct text *key, uint32_t hash)
-{
-    if (UNLIKELY(o->slot_count == 0))
-        return NULL;
-    uint32_t mask = o->slot_count - 1;
-    for (uint32_t at = hash & mask; o->slots[at].place; at = (at + 1) & mask) {
-        if (o->slots[at].hash != hash)
-            continue;
-        struct partition *p = o->all[o->slots[at].place - 1];
-        if (LIKELY(text_equal(p->key, key)))
-            return p;
-    }
-    return NULL;
-}
-
-/* Later slots of the run move back, so that no marks are left. */
-static void slot_remove(struct partitioner *o, const struct partition *p)
-{
-    uint32_t mask = o->slot_count - 1, at = p->hash & mask;
-    while (o->slots[at].place != p->place + 1)
-        at = (at + 1) & mask;
-    o->slots[at].place = 0;
-    for (uint32_t next = (at + 1) & mask; o->slots[next].place; next = (next + 1) & mask) {
-        uint32_t home = o->slots[next].hash & mask;
-        if (((next - home) & mask) < ((next - at) & mask))
-            continue;
-        o->slots[at] = o->slots[next];
-        o->slots[next].place = 0;
-        at = next;
-    }
+    if (!is_sorted)
+        qsort(list, count, sizeof(struct partition *), compare_numbers);
+    return list;
 }
 
 static void order_forget(struct partitioner *o)
@@ -141,100 +107,81 @@ static void order_forget(struct partitioner *o)
 void partition_touch(struct partition *p)
 {
     struct partitioner *o = p->owner;
-    if (LIKELY(p->touched || !o->group))
-        return;
-    if (o->touched_count == o->touched_cap) {
-        o->touched_cap = o->touched_cap ? o->touched_cap * 2 : 64;
-        o->touched = mem_resize(o->touched, o->touched_cap, sizeof(struct partition *));
-    }
-    o->touched[o->touched_count++] = p;
-    p->touched = o->touched_count;
+    if (UNLIKELY(o->saved != NULL))
+        segments_touch(o->saved, p->key.mark - 1);
 }
 
-static void untouch(struct partition *p)
+static void place_give(struct partition *p)
 {
     struct partitioner *o = p->owner;
-    if (p->touched)
-        o->touched[p->touched - 1] = NULL;
-    if (o->group)
-        state_drop(o->op.app->state, o->group, p->number, p->number + 1);
+    if (o->place_count == o->place_cap) {
+        o->place_cap = o->place_cap ? o->place_cap * 2 : 64;
+        o->by_place = mem_resize(o->by_place, o->place_cap, sizeof(*o->by_place));
+    }
+    o->by_place[o->place_count++] = p->key.place;
+    p->key.mark = o->place_count;
+    partition_touch(p);
+}
+
+/* The last one comes to stand in its place. */
+static void place_take(struct partition *p)
+{
+    struct partitioner *o = p->owner;
+    if (!p->key.mark)
+        return;
+    struct partition *last = blocks_at(&o->keys.blocks, o->by_place[--o->place_count]);
+    if (last == p)
+        return;
+    o->by_place[p->key.mark - 1] = last->key.place;
+    last->key.mark = p->key.mark;
+    partition_touch(last);
 }
 
 /* ---- a key's copy ---- */
 
-static struct stream **inner_of(const struct partition *p)
-{
-    return (struct stream **)(uintptr_t)(p->queries + p->owner->plan->query_count);
-}
-
-static struct purge_use *use_of(const struct partition *p)
-{
-    return (struct purge_use *)(void *)((char *)(uintptr_t)p + p->owner->use_at);
-}
-
-static struct partition *of_use(const struct partitioner *o, struct purge_use *use)
-{
-    return (struct partition *)(void *)((char *)use - o->use_at);
-}
-
-struct stream *partition_stream(struct partition *p, const struct plan_element *e)
-{
-    return inner_of(p)[e->number];
-}
-
 static struct partition *partition_make(struct partitioner *o, struct text *key, uint32_t hash)
 {
     const struct plan_partition *plan = o->plan;
-    if (o->top == o->cap)
-        table_widen(o);
+    struct partition *p = (struct partition *)keys_add(&o->keys, key, hash);
     order_forget(o);
-    struct partition *p = mem_pool_alloc(o->bytes);
-    memset(p, 0, o->bytes);
     p->owner = o;
-    p->key = value_keep(value_text(key)).as.s;
-    p->hash = hash;
-    p->place = o->top;
     p->number = o->next_number++;
-    o->all[o->top++] = p;
-    o->count++;
-    if (o->count > o->most)
-        o->most = o->count;
-    slot_put(o, p);
+    if (o->by_place)
+        place_give(p);
+    if (keys_count(&o->keys) > o->most)
+        o->most = keys_count(&o->keys);
     for (int i = 0; i < plan->inner_count; i++)
-        inner_of(p)[i] = stream_new(o->op.app, plan->inner[i]);
+        p->inner[i] = stream_new(op_app(&o->op), plan->inner[i]);
     for (int i = 0; i < plan->query_count; i++)
-        p->queries[i] = query_new(o->op.app, plan->queries[i], p, o->models[i]);
-    for (int i = 0; i < plan->query_count; i++) {
-        struct query *q = p->queries[i];
+        query_init(query_of(p, i), op_app(&o->op), plan->queries[i], p, o->models[i]);
+    for (int i = 0; i < plan->query_count && plan->inner_count > 0; i++) {
+        struct query *q = query_of(p, i);
         for (int k = 0; k < q->plan->input_count; k++) {
             const struct plan_input *in = &q->plan->inputs[k];
             if (in->element->is_inner)
-                stream_subscribe(inner_of(p)[in->element->number], q->ops[in->entry->index]);
+                stream_subscribe(p->inner[in->element->number], q->ops[in->entry->index]);
         }
     }
     return p;
 }
 
+/* What it holds; its block and its key are there yet. */
 static void partition_end(struct partition *p)
 {
     struct partitioner *o = p->owner;
     for (int i = o->plan->query_count; i > 0; i--)
-        query_free(p->queries[i - 1], o->models[i - 1]);
+        query_fini(query_of(p, i - 1));
     for (int i = 0; i < o->plan->inner_count; i++)
-        stream_free(inner_of(p)[i]);
-    value_drop(value_text(p->key));
-    mem_pool_free(p, o->bytes);
+        stream_free(p->inner[i]);
 }
 
 static void partition_drop(struct partition *p)
 {
     struct partitioner *o = p->owner;
     order_forget(o);
-    slot_remove(o, p);
-    o->all[p->place] = NULL;
-    o->count--;
-    untouch(p);
+    place_take(p);
     partition_end(p);
+    keys_remove(&o->keys, &p->key);
 }
 
 /* ---- delivery ---- */
@@ -245,7 +192,7 @@ static struct partition *partition_begin(struct partitioner *o, struct text *key
     struct partition *p = partition_make(o, key, hash);
     struct err e = {0};
     for (int i = 0; i < o->plan->query_count; i++) {
-        if (query_start(p->queries[i], &e) == 0)
+        if (query_start(query_of(p, i), &e) == 0)
             continue;
         expr_fail(o->op.env, "%.200s", e.text);
         partition_drop(p);
@@ -256,23 +203,30 @@ static struct partition *partition_begin(struct partitioner *o, struct text *key
 
 static struct partition *partition_need(struct partitioner *o, struct text *key)
 {
-    uint32_t hash = spread(text_hash(key));
-    struct partition *p = table_find(o, key, hash);
+    uint32_t hash = keys_hash(key);
+    struct partition *p = (struct partition *)keys_guess(&o->keys, key, hash);
     bool is_new = !p;
     if (UNLIKELY(is_new))
         p = partition_begin(o, key, hash);
-    if (p)
-        partition_touch(p);
-    if (p && o->plan->purges)
+    if (UNLIKELY(!p))
+        return NULL;
+    keys_note(&o->keys, &p->key);
+    partition_touch(p);
+    if (o->plan->purges)
         purge_touch(&o->purge, &o->op, use_of(p), is_new);
     return p;
 }
 
-static int hand_to(struct partition *p, const struct partition_input *in, const struct batch *b)
+/* Where a route of the input leads. */
+static inline struct op *entry_of(const struct receiver *r, struct partition *p, int route)
 {
-    for (int i = 0; i < in->route_count; i++) {
-        const struct partition_route *r = &in->routes[i];
-        int rc = op_push(p->queries[r->query]->ops[r->op], b);
+    return (struct op *)(void *)((char *)p + r->routes[route]);
+}
+
+static int hand_to(const struct receiver *r, struct partition *p, const struct batch *b)
+{
+    for (int i = 0; i < r->input->route_count; i++) {
+        int rc = op_push(entry_of(r, p, i), b);
         if (UNLIKELY(rc < 0))
             return rc;
     }
@@ -282,7 +236,7 @@ static int hand_to(struct partition *p, const struct partition_input *in, const 
 static int hand_to_key(struct receiver *r, struct text *key, const struct batch *b)
 {
     struct partition *p = partition_need(r->owner, key);
-    return p ? hand_to(p, r->input, b) : ERR_EVENT;
+    return p ? hand_to(r, p, b) : ERR_EVENT;
 }
 
 /* The text of a key that isn't null. */
@@ -338,6 +292,31 @@ static int push_one(struct receiver *r, const struct batch *in)
     return 0;
 }
 
+/* The keys of a chunk are known before their turn: what the index and the blocks hold of them comes from far
+ * when there are many, and all at once is sooner than one after another. */
+enum { MANY_KEYS = 2048, INDEX_AHEAD = 12, BLOCK_AHEAD = 6 };
+
+static inline bool soon(const struct receiver *r, const struct batch *in, uint32_t i, uint32_t *hash)
+{
+    if (i >= in->count)
+        return false;
+    const struct value v = row_get(in->events[i].row, (size_t)r->column);
+    if (UNLIKELY(v.type != TYPE_STRING))
+        return false;
+    *hash = keys_hash(v.as.s);
+    return true;
+}
+
+static void look_ahead(const struct receiver *r, const struct batch *in, uint32_t i)
+{
+    const struct keys *keys = &r->owner->keys;
+    uint32_t hash;
+    if (soon(r, in, i + INDEX_AHEAD, &hash))
+        keys_expect(keys, hash);
+    if (soon(r, in, i + BLOCK_AHEAD, &hash))
+        keys_bring(keys, hash);
+}
+
 /* Runs of one key; an event that lies in several ranges ends a run with each label that is another one.
  * Events without a key end none. */
 static int push_runs(struct receiver *r, const struct batch *in)
@@ -349,6 +328,8 @@ static int push_runs(struct receiver *r, const struct batch *in)
     for (uint32_t i = 0; i < in->count; i++) {
         const struct event *e = &in->events[i];
         bool is_in = false;
+        if (r->column >= 0 && keys_count(&r->owner->keys) >= MANY_KEYS)
+            look_ahead(r, in, i);
         for (int n = 0; n < ways; n++) {
             struct text *key;
             rc = key_of(r, e, n, &key);
@@ -360,7 +341,7 @@ static int push_runs(struct receiver *r, const struct batch *in)
                 rc = hand_to_key(r, current, &run);
                 if (UNLIKELY(rc < 0))
                     return rc;
-                batch_init(&run, r->op.env->scratch, in->count - i);
+                run.count = 0; /* it was borrowed */
             }
             current = key;
             is_in = true;
@@ -384,23 +365,23 @@ static int compare_buckets(const void *a, const void *b)
     const struct in_bucket *x = a, *y = b;
     if (x->bucket != y->bucket)
         return x->bucket < y->bucket ? -1 : 1;
-    return x->p->place < y->p->place ? -1 : 1;
+    return compare_numbers(&x->p, &y->p);
 }
 
 static void order_make(struct partitioner *o)
 {
-    struct in_bucket *list = mem_array((size_t)o->count + 1, sizeof(*list));
-    uint32_t buckets = 16, count = 0;
+    uint32_t buckets = 16, count = keys_count(&o->keys);
+    struct in_bucket *list = mem_array((size_t)count + 1, sizeof(*list));
     while (o->most > buckets / 4 * 3 && buckets < 1u << 30)
         buckets *= 2;
-    for (uint32_t i = 0; i < o->top; i++) {
-        if (!o->all[i])
-            continue;
-        uint32_t hash = (uint32_t)utf8_java_hash(o->all[i]->key->bytes, o->all[i]->key->len);
-        list[count++] = (struct in_bucket){(hash ^ hash >> 16) & (buckets - 1), o->all[i]};
+    o->ordered = partitions_list(o);
+    for (uint32_t i = 0; i < count; i++) {
+        size_t len;
+        const char *text = keyed_text(&o->ordered[i]->key, &len);
+        uint32_t hash = (uint32_t)utf8_java_hash(text, len);
+        list[i] = (struct in_bucket){(hash ^ hash >> 16) & (buckets - 1), o->ordered[i]};
     }
     qsort(list, count, sizeof(*list), compare_buckets);
-    o->ordered = mem_array((size_t)count + 1, sizeof(*o->ordered));
     for (uint32_t i = 0; i < count; i++)
         o->ordered[i] = list[i].p;
     mem_free(list);
@@ -409,7 +390,7 @@ static void order_make(struct partitioner *o)
 static int push_all(struct receiver *r, const struct batch *in)
 {
     struct partitioner *o = r->owner;
-    uint32_t count = o->count;
+    uint32_t count = keys_count(&o->keys);
     if (count == 0)
         return 0;
     if (!o->ordered)
@@ -419,7 +400,7 @@ static int push_all(struct receiver *r, const struct batch *in)
     memcpy(keys, o->ordered, count * sizeof(struct partition *));
     for (uint32_t i = 0; i < count; i++) {
         partition_touch(keys[i]);
-        int rc = hand_to(keys[i], r->input, in);
+        int rc = hand_to(r, keys[i], in);
         if (UNLIKELY(rc < 0))
             return rc;
     }
@@ -442,7 +423,7 @@ static int receiver_one(struct op *op, const struct event *e)
     if (UNLIKELY(!p))
         return ERR_EVENT;
     for (int i = 0; i < in->route_count; i++) {
-        int rc = op_one(p->queries[in->routes[i].query]->ops[in->routes[i].op], e);
+        int rc = op_one(entry_of(r, p, i), e);
         if (UNLIKELY(rc < 0))
             return rc;
     }
@@ -495,11 +476,9 @@ static const struct op_plan *shared_op(const struct plan_query *q)
 
 static struct query *model_new(struct app *app, const struct plan_query *plan)
 {
-    struct query *q = mem_alloc(sizeof(*q));
+    struct query *q = mem_alloc(sizeof(*q) + (size_t)plan->op_count * sizeof(struct op *));
     const struct op_plan *shared = shared_op(plan);
-    q->app = app;
     q->plan = plan;
-    q->ops = mem_array((size_t)plan->op_count + 1, sizeof(struct op *));
     if (!shared)
         return q;
     struct op *op = q->ops[shared->index] = op_new(app, shared, q);
@@ -512,27 +491,55 @@ static void model_free(struct query *q)
 {
     for (int i = 0; i < q->plan->op_count; i++)
         op_free(q->ops[i]);
-    mem_free(q->ops);
     mem_free(q);
+}
+
+/* Where in a block everything is. */
+static void plan_block(struct partitioner *o)
+{
+    const struct plan_partition *plan = o->plan;
+    size_t at = sizeof(struct partition) + (size_t)plan->inner_count * sizeof(struct stream *);
+    o->use_at = at;
+    at += plan->purges ? sizeof(struct purge_use) : 0;
+    o->query_at = mem_array((size_t)plan->query_count + 1, sizeof(size_t));
+    for (int i = 0; i < plan->query_count; i++) {
+        o->query_at[i] = at;
+        at += query_bytes(plan->queries[i], o->models[i]);
+    }
+    o->bytes = at;
+    keys_init(&o->keys, at);
+}
+
+static struct receiver *receiver_new(struct partitioner *o, const struct partition_input *in)
+{
+    struct receiver *r = (struct receiver *)op_new(op_app(&o->op), &receiver_plan, NULL);
+    r->owner = o;
+    r->input = in;
+    r->column =
+        in->value && in->value->eval == eval_attr && in->value->slot == 0 ? (int)in->value->index : -1;
+    r->routes = mem_array((size_t)in->route_count + 1, sizeof(size_t));
+    for (int i = 0; i < in->route_count; i++) {
+        int query = in->routes[i].query;
+        ASSERT(!o->models[query]->ops[in->routes[i].op]); /* where events enter is each copy's own */
+        r->routes[i] =
+            o->query_at[query] + query_op_at(o->plan->queries[query], o->models[query], in->routes[i].op);
+    }
+    return r;
 }
 
 struct op *partition_new(struct app *app, const struct plan_partition *plan)
 {
     struct partitioner *o = (struct partitioner *)op_new(app, &partitioner_plan, NULL);
     o->plan = plan;
-    o->use_at = sizeof(struct partition) + (size_t)plan->query_count * sizeof(struct query *) +
-                (size_t)plan->inner_count * sizeof(struct stream *);
-    o->bytes = o->use_at + (plan->purges ? sizeof(struct purge_use) : 0);
     purge_init(&o->purge, plan->interval_ms, plan->idle_ms);
     o->models = mem_array((size_t)plan->query_count + 1, sizeof(struct query *));
     for (int i = 0; i < plan->query_count; i++)
         o->models[i] = model_new(app, plan->queries[i]);
+    plan_block(o);
     o->receivers = mem_array((size_t)plan->input_count + 1, sizeof(struct receiver *));
     for (int i = 0; i < plan->input_count; i++) {
         const struct partition_input *in = &plan->inputs[i];
-        struct receiver *r = o->receivers[i] = (struct receiver *)op_new(app, &receiver_plan, NULL);
-        r->owner = o;
-        r->input = in;
+        struct receiver *r = o->receivers[i] = receiver_new(o, in);
         if (in->route_count == 0)
             continue;
         struct stream *s = app_stream_of(app, in->element, NULL);
@@ -543,89 +550,93 @@ struct op *partition_new(struct app *app, const struct plan_partition *plan)
     return &o->op;
 }
 
-static void table_clear(struct partitioner *o)
+static void partitions_clear(struct partitioner *o)
 {
+    const struct blocks *b = &o->keys.blocks;
     order_forget(o);
-    for (uint32_t i = o->top; i > 0; i--) {
-        if (o->all[i - 1])
-            partition_end(o->all[i - 1]);
-    }
-    mem_free(o->all);
-    mem_free(o->slots);
-    mem_free(o->touched);
-    o->touched = NULL;
-    o->touched_count = o->touched_cap = 0;
-    o->all = NULL;
-    o->slots = NULL;
-    o->count = o->top = o->cap = o->slot_count = o->most = 0;
+    for (uint32_t i = blocks_next(b, 0); i < blocks_end(b); i = blocks_next(b, i + 1))
+        partition_end(blocks_at(b, i));
+    keys_fini(&o->keys);
+    segments_end(&o->saved);
+    mem_free(o->by_place);
+    o->by_place = NULL;
+    o->place_count = o->place_cap = 0;
+    o->most = 0;
 }
 
 void partition_free(struct op *op)
 {
     struct partitioner *o = (struct partitioner *)op;
-    table_clear(o);
+    partitions_clear(o);
     purge_fini(&o->purge);
-    for (int i = 0; i < o->plan->input_count; i++)
+    for (int i = 0; i < o->plan->input_count; i++) {
+        mem_free(o->receivers[i]->routes);
         op_free(&o->receivers[i]->op);
+    }
     for (int i = 0; i < o->plan->query_count; i++)
         model_free(o->models[i]);
     mem_free(o->receivers);
     mem_free(o->models);
+    mem_free(o->query_at);
     op_free(op);
 }
 
 void partition_each_op(struct op *op, void (*visit)(struct op *op, void *user), void *user)
 {
     struct partitioner *o = (struct partitioner *)op;
-    for (uint32_t i = 0; i < o->top; i++) {
-        for (int q = 0; o->all[i] && q < o->plan->query_count; q++) {
-            const struct query *query = o->all[i]->queries[q];
+    struct partition **all = partitions_list(o);
+    for (uint32_t i = 0; i < keys_count(&o->keys); i++) {
+        for (int q = 0; q < o->plan->query_count; q++) {
+            const struct query *query = query_of(all[i], q);
             for (int k = 0; k < query->plan->op_count; k++) {
                 if (query->ops[k]->query == query)
                     visit(query->ops[k], user);
             }
         }
     }
+    mem_free(all);
     visit(op, user);
 }
 
 /* ---- state ---- */
 
-static void save_key(const struct partition *p, struct writer *w)
+static void near_key(void *user, uint32_t place, int step)
 {
-    const struct partitioner *o = p->owner;
-    write_bytes(w, p->key->bytes, p->key->len);
+    enum { LINE = 64, NEAR_BYTES = 8 * LINE };
+    const struct partitioner *o = user;
+    const char *block = blocks_at(&o->keys.blocks, o->by_place[place]);
+    for (size_t at = 0; step == 0 && at < o->bytes && at < NEAR_BYTES; at += LINE)
+        __builtin_prefetch(block + at);
+}
+
+static void write_key(void *user, struct writer *w, uint32_t place)
+{
+    const struct partitioner *o = user;
+    struct partition *p = blocks_at(&o->keys.blocks, o->by_place[place]);
+    size_t len;
+    const char *text = keyed_text(&p->key, &len);
+    write_bytes(w, text, len);
+    write_varint(w, p->number);
     if (o->plan->purges)
         write_i64(w, use_of(p)->last_ms);
+    bool was_lean = w->is_lean;
+    w->is_lean = true;
     for (int q = 0; q < o->plan->query_count; q++)
-        query_save(p->queries[q], w);
+        query_save(query_of(p, q), w);
+    w->is_lean = was_lean;
 }
 
-static void save_piece(struct partition *p, struct writer *piece)
+static void save_keys(struct partitioner *o, struct writer *w)
 {
-    buf_clear(&piece->out);
-    save_key(p, piece);
-    state_put(piece->state, p->owner->group, p->number, piece->out.bytes, piece->out.len);
-    p->touched = 0;
-}
-
-static void save_pieces(struct partitioner *o, struct writer *w)
-{
-    struct writer piece = {.state = w->state};
-    buf_init(&piece.out, SIZE_MAX);
-    bool is_first = o->group == 0;
-    if (is_first)
-        o->group = state_group(w->state);
-    for (uint32_t i = 0; is_first && i < o->top; i++)
-        if (o->all[i])
-            save_piece(o->all[i], &piece);
-    for (uint32_t i = 0; i < o->touched_count; i++)
-        if (o->touched[i])
-            save_piece(o->touched[i], &piece);
-    o->touched_count = 0;
-    buf_fini(&piece.out);
-    write_i64(w, (int64_t)o->group);
+    if (!o->by_place) {
+        struct partition **all = partitions_list(o);
+        for (uint32_t i = 0; i < keys_count(&o->keys); i++)
+            place_give(all[i]);
+        mem_free(all);
+    }
     write_i64(w, (int64_t)o->next_number);
+    segments_save(&o->saved, w, o->place_count,
+                  &(struct segments_owner){.user = o, .write = write_key, .near = near_key});
 }
 
 /* What the copies of an operator share; nothing where there was no copy yet. */
@@ -635,7 +646,7 @@ static void save_shared(const struct partitioner *o, struct writer *w)
         const struct plan_query *query = o->plan->queries[q];
         for (int i = 0; i < query->op_count; i++) {
             const struct op_plan *op = query->ops[i];
-            const void *shared = o->op.app->shared[op->number];
+            const void *shared = op_app(&o->op)->shared[op->number];
             if (!op->type->save_shared)
                 continue;
             write_u8(w, shared != NULL);
@@ -654,7 +665,7 @@ static int load_shared(struct partitioner *o, struct reader *r)
             const struct op_plan *op = query->ops[i];
             if (!op->type->load_shared || !read_u8(r))
                 continue;
-            void **shared = &o->op.app->shared[op->number];
+            void **shared = &op_app(&o->op)->shared[op->number];
             if (!*shared)
                 *shared = mem_alloc(op->type->shared_size);
             rc = op->type->load_shared(op, *shared, r);
@@ -665,39 +676,55 @@ static int load_shared(struct partitioner *o, struct reader *r)
 
 void partition_save(const struct op *op, struct writer *w)
 {
-    const struct partitioner *o = (const struct partitioner *)op;
+    struct partitioner *o = (struct partitioner *)(uintptr_t)op; /* how it is saved is no part of what it holds */
     write_tag(w, o->plan->name);
     write_u32(w, o->most);
-    write_u32(w, o->count);
-    if (w->state)
-        save_pieces((struct partitioner *)(uintptr_t)o, w); /* how it is saved is no part of what it holds */
-    for (uint32_t i = 0; !w->state && i < o->top; i++)
-        if (o->all[i])
-            save_key(o->all[i], w);
+    save_keys(o, w);
     save_shared(o, w);
     if (o->plan->purges)
         purge_save(&o->purge, w);
 }
 
-static int load_key(struct partitioner *o, struct reader *r, uint64_t number)
+static bool begin_keys(void *user, uint32_t count)
 {
+    struct partitioner *o = user;
+    o->place_cap = count + 1;
+    o->place_count = count;
+    o->by_place = mem_resize(o->by_place, o->place_cap, sizeof(*o->by_place));
+    return true;
+}
+
+static bool read_key(void *user, struct reader *r, uint32_t place)
+{
+    struct partitioner *o = user;
     size_t len;
     const char *bytes = read_bytes(r, &len);
-    if (!bytes || r->failed)
-        return ERR_STATE;
+    uint64_t number = read_varint(r);
+    if (!bytes || r->failed || number >= o->next_number)
+        return false;
     struct text *key = text_new(bytes, len);
-    uint32_t hash = spread(text_hash(key));
-    int rc = table_find(o, key, hash) ? ERR_STATE : 0;
-    if (rc == 0) {
+    uint32_t hash = keys_hash(key);
+    bool good = !keys_find(&o->keys, key, hash);
+    if (good) {
+        uint32_t *by_place = o->by_place;
+        uint64_t next = o->next_number;
+        o->by_place = NULL; /* its place is known */
         struct partition *p = partition_make(o, key, hash);
+        o->by_place = by_place;
+        o->next_number = next;
         p->number = number;
+        p->key.mark = place + 1;
+        by_place[place] = p->key.place;
         if (o->plan->purges)
             use_of(p)->last_ms = read_i64(r);
-        for (int q = 0; q < o->plan->query_count && rc == 0; q++)
-            rc = query_load(p->queries[q], r);
+        bool was_lean = r->is_lean;
+        r->is_lean = true;
+        for (int q = 0; q < o->plan->query_count && good; q++)
+            good = query_load(query_of(p, q), r) == 0;
+        r->is_lean = was_lean;
     }
     value_drop(value_text(key));
-    return rc;
+    return good;
 }
 
 static int compare_uses(const void *a, const void *b)
@@ -709,53 +736,27 @@ static int compare_uses(const void *a, const void *b)
 static int load_purge(struct partitioner *o, struct reader *r)
 {
     int rc = purge_load(&o->purge, r);
-    struct purge_use **uses = mem_array((size_t)o->top + 1, sizeof(*uses));
-    for (uint32_t i = 0; i < o->top; i++)
-        uses[i] = use_of(o->all[i]);
-    qsort(uses, o->top, sizeof(struct purge_use *), compare_uses);
-    for (uint32_t i = 0; i < o->top; i++)
+    uint32_t count = keys_count(&o->keys);
+    struct partition **all = partitions_list(o);
+    struct purge_use **uses = mem_array((size_t)count + 1, sizeof(*uses));
+    for (uint32_t i = 0; i < count; i++)
+        uses[i] = use_of(all[i]);
+    qsort(uses, count, sizeof(struct purge_use *), compare_uses);
+    for (uint32_t i = 0; i < count; i++)
         purge_append(&o->purge, uses[i]);
     mem_free(uses);
+    mem_free(all);
     if (rc == 0)
         purge_ask(&o->purge, &o->op);
     return rc;
 }
 
-/* A key of which something was lost (state.h: state_mend) is left out, its piece too. */
-static int leave_out(struct partitioner *o, struct state *s, uint64_t group, uint64_t number)
+static int load_keys(struct partitioner *o, struct reader *r)
 {
-    struct partition *p = o->top ? o->all[o->top - 1] : NULL;
-    if (p && p->number == number)
-        partition_drop(p);
-    state_drop(s, group, number, number + 1);
-    (void)state_forgive(s);
-    return 0;
-}
-
-/* Each piece is copied: the queues inside have pieces of their own to read. */
-static int load_pieces(struct partitioner *o, struct reader *r)
-{
-    struct state_piece piece = {0};
-    struct buf bytes;
-    uint64_t group = (uint64_t)read_i64(r), next = (uint64_t)read_i64(r);
-    int rc = r->failed ? ERR_STATE : 0;
-    buf_init(&bytes, SIZE_MAX);
-    for (bool is_first = true; rc == 0 && state_next(r->state, group, is_first, &piece); is_first = false) {
-        buf_clear(&bytes);
-        buf_add(&bytes, piece.reader.at, (size_t)(piece.reader.end - piece.reader.at));
-        struct reader own = {.at = (const uint8_t *)bytes.bytes,
-                             .end = (const uint8_t *)bytes.bytes + bytes.len,
-                             .state = r->state};
-        rc = load_key(o, &own, piece.number);
-        if (own.failed || own.at != own.end || state_failed(r->state))
-            rc = ERR_STATE;
-        if (rc < 0 && state_mends(r->state))
-            rc = leave_out(o, r->state, group, piece.number);
-    }
-    buf_fini(&bytes);
-    o->group = group;
-    o->next_number = next;
-    return state_failed(r->state) ? ERR_STATE : rc;
+    o->next_number = (uint64_t)read_i64(r);
+    int rc = segments_load(&o->saved, r,
+                           &(struct segments_owner){.user = o, .read = read_key, .begin = begin_keys});
+    return rc == 0 && keys_count(&o->keys) != o->place_count ? ERR_STATE : rc;
 }
 
 int partition_load(struct op *op, struct reader *r)
@@ -763,20 +764,14 @@ int partition_load(struct op *op, struct reader *r)
     struct partitioner *o = (struct partitioner *)op;
     if (!read_tag(r, o->plan->name))
         return ERR_STATE;
-    table_clear(o);
+    partitions_clear(o);
+    keys_init(&o->keys, o->bytes);
     uint32_t most = read_u32(r);
-    uint32_t count = read_u32(r);
-    int rc = r->state ? load_pieces(o, r) : 0;
-    for (uint32_t i = 0; !r->state && i < count && rc == 0 && !r->failed; i++)
-        rc = load_key(o, r, i);
-    if (rc == 0 && o->count < count && r->state && state_mends(r->state))
-        state_lose(r->state, count - o->count);
-    else if (rc == 0 && o->count != count)
-        rc = ERR_STATE;
+    int rc = load_keys(o, r);
     if (rc == 0)
         rc = load_shared(o, r);
     if (rc == 0 && o->plan->purges)
         rc = load_purge(o, r);
-    o->most = most > o->count ? most : o->count;
+    o->most = most > keys_count(&o->keys) ? most : keys_count(&o->keys);
     return r->failed ? ERR_STATE : rc;
 }

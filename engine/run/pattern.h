@@ -161,9 +161,10 @@ struct pattern_flags {
     bool emit[PATTERN_NODES_MAX];
 };
 struct pattern {
-    struct op op;               /* op.shared: struct pattern_flags */
-    struct pattern_node *nodes; /* by number */
-    struct row **frame;         /* of the filter being asked */
+    struct op op;
+    struct pattern_flags *flags; /* op_shared */
+    struct pattern_node *nodes;  /* by number */
+    struct row **frame;          /* of the filter being asked */
     bool is_started;
     bool is_irregular; /* a partial got a first event while it waited: heaps don't know, lists are scanned */
     bool is_tapped;    /* the stream function let the event through */
@@ -185,7 +186,7 @@ static inline struct pattern_node *pattern_node_at(struct pattern *m, int number
 }
 static inline bool *node_emit(struct pattern *m, int number)
 {
-    return &((struct pattern_flags *)m->op.shared)->emit[number];
+    return &m->flags->emit[number];
 }
 static inline bool node_is_absent(const struct pattern_node *n)
 {

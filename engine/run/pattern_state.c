@@ -1,14 +1,20 @@
 /* pattern_state.c - a running pattern as bytes.
  *
- * What is shared is written once and counted again when it is loaded: rows, chains and partials have numbers
- * in order of first sight. Indexes and heaps are made anew; timers are requested in the order they were
+ * What is shared is written where it is first met and counted again when it is loaded: rows, chains and
+ * partials met so get numbers in that order, and are named by how many were met since. So what one partial
+ * says of itself doesn't change when others come and go, and a big pattern's chunks stay what they are
+ * (engine/data/chunks.h). Indexes and heaps are made anew; timers are requested in the order they were
  * requested before.
  *
- *   pattern = flags, counters, rows, chains, partials, nodes, timers
- *   row     = a row                            chain = count, numbers of rows
- *   partial = time, dead, number + 1 of the row or chain in each slot; after all of them, number + 1 of the
- * one behind each node    = flags, due, last arrival, aggregators, pending, fresh (numbers of partials) timer
- * = node, due */
+ *   pattern = flags, counters, nodes, timers
+ *   node    = flags, due, last arrival, aggregators, pending, fresh (lists of partials)
+ *   timer   = node, due
+ *   partial = reference; then, when it stands here: time as the difference to the partial before, dead, in
+ *             each slot a row or a chain, the partial linked behind it
+ *   chain   = reference; then count, rows
+ *   row     = reference; then the row, leaning on the one of its slot before it
+ */
+#include "engine/data/segments.h"
 #include "engine/run/app.h"
 #include "engine/run/pattern.h"
 
@@ -66,82 +72,94 @@ static void seen_fini(struct seen *s)
     mem_free(s->slots);
 }
 
+/* A reference: nothing, something that stands here and nowhere else, or here for the first time, or that was
+ * met before: REF_BACK + those met since. */
+enum { REF_NONE, REF_OWN, REF_NEW, REF_BACK };
+
 struct saving {
     const struct pattern *m;
+    struct writer *w;
     struct seen rows, chains, partials;
+    const struct row **before; /* by node: the row written last */
+    int64_t last_ms;           /* of the partial written last */
 };
 
-static void see_events(struct saving *s, const struct partial *p)
+/* True: it is to be written here. */
+static bool save_ref(struct saving *s, struct seen *seen, const void *thing, uint32_t refs)
 {
-    const struct pattern_plan *plan = pattern_plan_of(s->m);
-    uint32_t before;
-    for (int i = 0; i < plan->node_count; i++) {
-        if (!p->slots[i].row)
-            continue;
-        if (!plan->is_chain[i]) {
-            seen_number(&s->rows, p->slots[i].row);
-            continue;
-        }
-        const struct chain *c = p->slots[i].chain;
-        before = s->chains.count;
-        if (seen_number(&s->chains, c) < before)
-            continue;
-        for (uint32_t k = 0; k < c->count; k++)
-            seen_number(&s->rows, c->rows[k]);
+    uint32_t before = seen->count;
+    if (!thing || refs == 1) {
+        write_u8(s->w, thing ? REF_OWN : REF_NONE);
+        return thing != NULL;
     }
+    uint32_t number = seen_number(seen, thing);
+    write_varint(s->w, number == before ? REF_NEW : REF_BACK + (uint64_t)(before - 1 - number));
+    return number == before;
+}
+
+static void save_row(struct saving *s, const struct row *row, int node)
+{
+    if (!save_ref(s, &s->rows, row, row ? row->refs : 0))
+        return;
+    write_row_behind(s->w, row, s->before[node]);
+    s->before[node] = row;
+}
+
+static void save_chain(struct saving *s, const struct chain *c, int node)
+{
+    if (!save_ref(s, &s->chains, c, c ? c->refs : 0))
+        return;
+    write_count(s->w, c->count);
+    for (uint32_t i = 0; i < c->count; i++)
+        save_row(s, c->rows[i], node);
 }
 
 /* With the tail behind it. */
-static void see_partial(struct saving *s, const struct partial *p)
-{
-    for (; p; p = p->next) {
-        uint32_t before = s->partials.count;
-        if (seen_number(&s->partials, p) < before)
-            return;
-        see_events(s, p);
-    }
-}
-
-static void see_list(struct saving *s, const struct wait_list *l)
-{
-    for (const struct wait *w = l->first; w; w = w->next)
-        see_partial(s, w->partial);
-}
-
-static void save_things(struct saving *s, struct writer *w)
+static void save_partial(struct saving *s, const struct partial *p)
 {
     const struct pattern_plan *plan = pattern_plan_of(s->m);
-    write_count(w, s->rows.count);
-    for (uint32_t i = 0; i < s->rows.count; i++)
-        write_row(w, s->rows.things[i]);
-    write_count(w, s->chains.count);
-    for (uint32_t i = 0; i < s->chains.count; i++) {
-        const struct chain *c = s->chains.things[i];
-        write_count(w, c->count);
-        for (uint32_t k = 0; k < c->count; k++)
-            write_u32(w, seen_number(&s->rows, c->rows[k]));
-    }
-    write_count(w, s->partials.count);
-    for (uint32_t i = 0; i < s->partials.count; i++) {
-        const struct partial *p = s->partials.things[i];
-        write_i64(w, p->ts_ms);
-        write_u8(w, p->is_dead);
-        for (int k = 0; k < plan->node_count; k++) {
-            const void *thing = plan->is_chain[k] ? (const void *)p->slots[k].chain : p->slots[k].row;
-            write_u32(w, thing ? seen_number(plan->is_chain[k] ? &s->chains : &s->rows, thing) + 1 : 0);
+    for (; save_ref(s, &s->partials, p, p ? p->refs : 0); p = p->next) {
+        int64_t step = (int64_t)((uint64_t)p->ts_ms - (uint64_t)s->last_ms);
+        write_varint(s->w, (uint64_t)step << 1 ^ (uint64_t)(step >> 63));
+        s->last_ms = p->ts_ms;
+        write_u8(s->w, p->is_dead);
+        for (int i = 0; i < plan->node_count; i++) {
+            if (plan->is_chain[i])
+                save_chain(s, p->slots[i].chain, i);
+            else
+                save_row(s, p->slots[i].row, i);
         }
-    }
-    for (uint32_t i = 0; i < s->partials.count; i++) {
-        const struct partial *p = s->partials.things[i];
-        write_u32(w, p->next ? seen_number(&s->partials, p->next) + 1 : 0);
     }
 }
 
-static void save_list(struct saving *s, const struct wait_list *l, struct writer *w)
+/* Brings near what is going to be written: first the partials, then their rows, then the texts there. */
+static void near_partials(const struct pattern_plan *plan, struct partial *const *some, int count)
 {
-    write_count(w, l->count);
-    for (const struct wait *x = l->first; x; x = x->next)
-        write_u32(w, seen_number(&s->partials, x->partial));
+    for (int i = 0; i < count; i++)
+        __builtin_prefetch(some[i]);
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < plan->node_count; k++)
+            if (some[i]->slots[k].row)
+                __builtin_prefetch(some[i]->slots[k].row); /* or its chain */
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < plan->node_count; k++)
+            if (!plan->is_chain[k] && some[i]->slots[k].row)
+                segments_near_row(some[i]->slots[k].row, 2);
+}
+
+static void save_list(struct saving *s, const struct wait_list *l)
+{
+    enum { AT_A_TIME = 64 };
+    struct partial *some[AT_A_TIME];
+    write_count(s->w, l->count);
+    for (const struct wait *x = l->first; x;) {
+        int count = 0;
+        for (; x && count < AT_A_TIME; x = x->next)
+            some[count++] = x->partial;
+        near_partials(pattern_plan_of(s->m), some, count);
+        for (int i = 0; i < count; i++)
+            save_partial(s, some[i]);
+    }
 }
 
 /* The requests of all nodes, merged in the order they were made. */
@@ -176,16 +194,11 @@ static void save_dues(const struct pattern *m, struct writer *w)
 void pattern_save(const struct op *op, struct writer *w)
 {
     const struct pattern *m = (const struct pattern *)op;
-    struct saving s = {.m = m};
     int count = pattern_plan_of(m)->node_count;
-    for (int i = 0; i < count; i++) {
-        see_list(&s, &m->nodes[i].pending);
-        see_list(&s, &m->nodes[i].fresh);
-    }
+    struct saving s = {.m = m, .w = w, .before = mem_array((size_t)count, sizeof(*s.before))};
     write_u8(w, m->is_started);
     write_i64(w, m->newest_ms);
     write_i64(w, (int64_t)m->dropped);
-    save_things(&s, w);
     for (int i = 0; i < count; i++) {
         const struct pattern_node *n = &m->nodes[i];
         write_u8(w, (uint8_t)(n->is_inited | *node_emit((struct pattern *)(uintptr_t)m, i) << 1 |
@@ -193,94 +206,166 @@ void pattern_save(const struct op *op, struct writer *w)
         write_i64(w, n->due_ms);
         write_i64(w, n->last_arrival_ms);
         agg_block_save(n->plan->aggs, n->agg, w);
-        save_list(&s, &n->pending, w);
-        save_list(&s, &n->fresh, w);
+        save_list(&s, &n->pending);
+        save_list(&s, &n->fresh);
     }
     save_dues(m, w);
     seen_fini(&s.rows);
     seen_fini(&s.chains);
     seen_fini(&s.partials);
+    mem_free(s.before);
 }
 
 /* ---- load ---- */
 
+/* Things with a number; each with a reference. */
+struct things {
+    void **list;
+    size_t count, cap;
+};
+struct link {
+    struct partial *from, *to;
+};
 struct loading {
     struct pattern *m;
     struct reader *r;
-    struct row **rows;
-    struct chain **chains;
-    struct partial **partials;
-    size_t row_count, chain_count, partial_count;
+    struct things rows, chains, partials; /* met more than once */
+    struct things all;                    /* partials, each with the reference it was made with */
+    struct link *links;
+    size_t link_count, link_cap;
+    struct row **before; /* by node: the row read last; each with a reference */
+    int64_t last_ms;
 };
 
-/* A number that must be below limit. */
-static uint32_t read_number(struct reader *r, size_t limit)
+static void things_add(struct things *t, void *thing)
 {
-    uint32_t n = read_u32(r);
-    if (n >= limit)
-        r->failed = true;
-    return r->failed ? 0 : n;
+    if (t->count == t->cap) {
+        t->cap = t->cap ? t->cap * 2 : 64;
+        t->list = mem_resize(t->list, t->cap, sizeof(void *));
+    }
+    t->list[t->count++] = thing;
 }
 
-static void load_rows(struct loading *l)
+/* True: it stands here, and is to be noted when *is_new. Else *thing is what was met before, or NULL. */
+static bool load_ref(struct loading *l, const struct things *met, void **thing, bool *is_new)
 {
+    uint64_t ref = read_varint(l->r);
+    *thing = NULL;
+    *is_new = ref == REF_NEW;
+    if (ref < REF_BACK)
+        return ref != REF_NONE && !l->r->failed;
+    if (ref - REF_BACK >= met->count)
+        l->r->failed = true;
+    else
+        *thing = met->list[met->count - 1 - (size_t)(ref - REF_BACK)];
+    return false;
+}
+
+/* Borrowed: of l; NULL: none, or failed. Rows must have the columns the plan knows. */
+static struct row *load_row(struct loading *l, int node)
+{
+    void *met;
+    bool is_new;
+    struct row *row;
+    if (load_ref(l, &l->rows, &met, &is_new)) {
+        row = read_row_behind(l->r, l->before[node]);
+        if (!row)
+            return NULL;
+        if (l->before[node])
+            row_unref(l->before[node]);
+        l->before[node] = row;
+        if (is_new)
+            things_add(&l->rows, row_ref(row));
+    } else {
+        row = met;
+    }
+    if (row && row->count != pattern_plan_of(l->m)->nodes[node].schema->count)
+        l->r->failed = true;
+    return l->r->failed ? NULL : row;
+}
+
+static struct chain *chain_ref(struct chain *c)
+{
+    c->refs++;
+    return c;
+}
+
+/* Owned by the caller; NULL: none, or failed. */
+static struct chain *load_chain(struct loading *l, int node)
+{
+    void *met;
+    bool is_new;
+    if (!load_ref(l, &l->chains, &met, &is_new)) {
+        const struct chain *known = met;
+        for (uint32_t i = 0; known && i < known->count; i++)
+            if (known->rows[i]->count != pattern_plan_of(l->m)->nodes[node].schema->count)
+                l->r->failed = true;
+        return met && !l->r->failed ? chain_ref(met) : NULL;
+    }
+    struct chain *c = chain_new();
     size_t count = read_count(l->r, UINT32_MAX);
-    l->rows = mem_array(count + 1, sizeof(*l->rows));
     for (size_t i = 0; i < count && !l->r->failed; i++) {
-        l->rows[i] = read_row(l->r);
-        if (!l->rows[i])
-            l->r->failed = true;
+        struct row *row = load_row(l, node);
+        if (row)
+            chain_add(c, row);
         else
-            l->row_count++;
-    }
-}
-
-static void load_chains(struct loading *l)
-{
-    size_t count = read_count(l->r, UINT32_MAX);
-    l->chains = mem_array(count + 1, sizeof(*l->chains));
-    for (size_t i = 0; i < count && !l->r->failed; i++) {
-        struct chain *c = l->chains[l->chain_count++] = chain_new();
-        size_t events = read_count(l->r, UINT32_MAX);
-        for (size_t k = 0; k < events && !l->r->failed; k++) {
-            uint32_t row = read_number(l->r, l->row_count);
-            if (!l->r->failed)
-                chain_add(c, l->rows[row]);
-        }
-        if (c->count == 0)
             l->r->failed = true;
     }
+    if (is_new)
+        things_add(&l->chains, chain_ref(c));
+    if (c->count && !l->r->failed)
+        return c;
+    l->r->failed = true;
+    chain_unref(c);
+    return NULL;
 }
 
-/* Rows must have the columns the plan knows. */
-static bool row_fits(const struct row *row, const struct pattern_node_plan *plan)
-{
-    return row->count == plan->schema->count;
-}
-
-static void load_slot(struct loading *l, struct partial *p, int number)
+static struct partial *load_body(struct loading *l)
 {
     const struct pattern_plan *plan = pattern_plan_of(l->m);
-    bool is_chain = plan->is_chain[number];
-    uint32_t at = read_number(l->r, (is_chain ? l->chain_count : l->row_count) + 1);
-    if (l->r->failed || at == 0)
-        return;
-    if (!is_chain) {
-        if (row_fits(l->rows[at - 1], &plan->nodes[number]))
-            p->slots[number].row = row_ref(l->rows[at - 1]);
-        else
-            l->r->failed = true;
-        return;
+    struct partial *p = partial_new(plan->node_count);
+    things_add(&l->all, p);
+    uint64_t zigzag = read_varint(l->r);
+    l->last_ms = p->ts_ms = (int64_t)((uint64_t)l->last_ms + (zigzag >> 1 ^ (0 - (zigzag & 1))));
+    p->is_dead = read_u8(l->r) != 0 ? 1u : 0u;
+    for (int i = 0; i < plan->node_count && !l->r->failed; i++) {
+        if (plan->is_chain[i]) {
+            p->slots[i].chain = load_chain(l, i);
+        } else {
+            struct row *row = load_row(l, i);
+            p->slots[i].row = row ? row_ref(row) : NULL;
+        }
     }
-    struct chain *c = l->chains[at - 1];
-    for (uint32_t i = 0; i < c->count; i++) {
-        if (!row_fits(c->rows[i], &plan->nodes[number]))
-            l->r->failed = true;
+    return p;
+}
+
+static void note_link(struct loading *l, struct partial *from, struct partial *to)
+{
+    if (l->link_count == l->link_cap) {
+        l->link_cap = l->link_cap ? l->link_cap * 2 : 64;
+        l->links = mem_resize(l->links, l->link_cap, sizeof(*l->links));
     }
-    if (l->r->failed)
-        return;
-    c->refs++;
-    p->slots[number].chain = c;
+    l->links[l->link_count++] = (struct link){from, to};
+}
+
+/* With the tail behind it, whose links are made later. Borrowed: of l. NULL: failed. */
+static struct partial *load_partial(struct loading *l)
+{
+    struct partial *first = NULL, *last = NULL;
+    for (bool is_here = true; is_here && !l->r->failed;) {
+        void *met;
+        bool is_new;
+        is_here = load_ref(l, &l->partials, &met, &is_new);
+        struct partial *p = is_here ? load_body(l) : met;
+        if (is_here && is_new)
+            things_add(&l->partials, p);
+        if (last && p)
+            note_link(l, last, p);
+        first = first ? first : p;
+        last = p;
+    }
+    l->r->failed = l->r->failed || !first;
+    return l->r->failed ? NULL : first;
 }
 
 /* Links make no circle, whatever the bytes say. */
@@ -293,25 +378,6 @@ static void load_link(struct loading *l, struct partial *p, struct partial *next
         }
     }
     partial_link(l->m, p, next);
-}
-
-static void load_partials(struct loading *l)
-{
-    uint16_t slots = pattern_plan_of(l->m)->node_count;
-    size_t count = read_count(l->r, UINT32_MAX);
-    l->partials = mem_array(count + 1, sizeof(*l->partials));
-    for (size_t i = 0; i < count && !l->r->failed; i++) {
-        struct partial *p = l->partials[l->partial_count++] = partial_new(slots);
-        p->ts_ms = read_i64(l->r);
-        p->is_dead = read_u8(l->r) != 0 ? 1u : 0u;
-        for (int k = 0; k < slots && !l->r->failed; k++)
-            load_slot(l, p, k);
-    }
-    for (size_t i = 0; i < l->partial_count && !l->r->failed; i++) {
-        uint32_t next = read_number(l->r, l->partial_count + 1);
-        if (!l->r->failed && next > 0)
-            load_link(l, l->partials[i], l->partials[next - 1]);
-    }
 }
 
 static void load_node(struct loading *l, struct pattern_node *n)
@@ -329,10 +395,10 @@ static void load_node(struct loading *l, struct pattern_node *n)
     struct wait_list pending = {.is_keyed = n->pending.is_keyed};
     size_t count = read_count(r, UINT32_MAX);
     for (size_t i = 0; i < count && !r->failed; i++) {
-        uint32_t at = read_number(r, l->partial_count);
-        if (r->failed)
+        struct partial *p = load_partial(l);
+        if (!p)
             break;
-        struct wait *w = wait_new(&pending, l->partials[at]);
+        struct wait *w = wait_new(&pending, p);
         wait_append(&pending, w);
         if (pending.is_keyed)
             node_note_key(l->m, n, w);
@@ -341,10 +407,19 @@ static void load_node(struct loading *l, struct pattern_node *n)
     node_pend(l->m, n, &pending);
     count = read_count(r, UINT32_MAX);
     for (size_t i = 0; i < count && !r->failed; i++) {
-        uint32_t at = read_number(r, l->partial_count);
-        if (!r->failed)
-            node_fresh(l->m, n, l->partials[at]);
+        struct partial *p = load_partial(l);
+        if (p)
+            node_fresh(l->m, n, p);
     }
+}
+
+/* A number that must be below limit. */
+static uint32_t read_number(struct reader *r, size_t limit)
+{
+    uint32_t n = read_u32(r);
+    if (n >= limit)
+        r->failed = true;
+    return r->failed ? 0 : n;
 }
 
 static void load_dues(struct loading *l)
@@ -376,29 +451,40 @@ static void forget(struct pattern *m)
     }
 }
 
+static void loading_end(struct loading *l)
+{
+    for (size_t i = 0; i < l->all.count; i++)
+        partial_unref(l->m, l->all.list[i]);
+    for (size_t i = 0; i < l->chains.count; i++)
+        chain_unref(l->chains.list[i]);
+    for (size_t i = 0; i < l->rows.count; i++)
+        row_unref(l->rows.list[i]);
+    for (int i = 0; i < pattern_plan_of(l->m)->node_count; i++)
+        if (l->before[i])
+            row_unref(l->before[i]);
+    mem_free(l->all.list);
+    mem_free(l->partials.list);
+    mem_free(l->chains.list);
+    mem_free(l->rows.list);
+    mem_free(l->links);
+    mem_free(l->before);
+}
+
 int pattern_load(struct op *op, struct reader *r)
 {
-    struct loading l = {.m = (struct pattern *)op, .r = r};
-    struct pattern *m = l.m;
+    struct pattern *m = (struct pattern *)op;
+    int count = pattern_plan_of(m)->node_count;
+    struct loading l = {.m = m, .r = r, .before = mem_array((size_t)count, sizeof(*l.before))};
     forget(m);
     m->is_started = read_u8(r) != 0;
     m->newest_ms = read_i64(r);
     m->dropped = (uint64_t)read_i64(r);
     m->told = m->dropped * 2;
-    load_rows(&l);
-    load_chains(&l);
-    load_partials(&l);
-    for (int i = 0; i < pattern_plan_of(m)->node_count && !r->failed; i++)
+    for (int i = 0; i < count && !r->failed; i++)
         load_node(&l, &m->nodes[i]);
+    for (size_t i = 0; i < l.link_count && !r->failed; i++)
+        load_link(&l, l.links[i].from, l.links[i].to);
     load_dues(&l);
-    for (size_t i = 0; i < l.partial_count; i++)
-        partial_unref(m, l.partials[i]);
-    for (size_t i = 0; i < l.chain_count; i++)
-        chain_unref(l.chains[i]);
-    for (size_t i = 0; i < l.row_count; i++)
-        row_unref(l.rows[i]);
-    mem_free(l.partials);
-    mem_free(l.chains);
-    mem_free(l.rows);
+    loading_end(&l);
     return r->failed ? ERR_STATE : 0;
 }

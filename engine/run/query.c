@@ -1,20 +1,21 @@
 /* query.c - one running copy of a query: its operators made from the plan and chained. There may be a copy
- * for each of a million keys, so it takes one block, and what keeps nothing of its own is shared
- * (partition.c). */
+ * for each of a million keys, so it lies in one piece, in memory of whoever makes it, and what keeps nothing
+ * of its own is shared (partition.c). */
 #include "engine/run/app.h"
 
 static void op_init(struct op *op, struct app *app, const struct op_plan *plan, struct query *query)
 {
     op->type = plan->type;
     op->plan = plan;
-    op->app = app;
     op->query = query;
     op->env = &app->env;
-    if (plan->type->shared_size) {
-        if (!app->shared[plan->number])
-            app->shared[plan->number] = mem_alloc(plan->type->shared_size);
-        op->shared = app->shared[plan->number];
-    }
+    if (plan->type->shared_size && !app->shared[plan->number])
+        app->shared[plan->number] = mem_alloc(plan->type->shared_size);
+}
+
+void *op_shared(const struct op *op)
+{
+    return op_app(op)->shared[op->plan->number];
 }
 
 static void op_close(struct op *op)
@@ -38,7 +39,7 @@ int op_push_wrapped(struct op *op, struct row *const *left, uint32_t count, int6
 
 struct op *op_new(struct app *app, const struct op_plan *plan, struct query *query)
 {
-    struct op *op = mem_alloc(plan->type->size);
+    struct op *op = mem_alloc(op_bytes(plan));
     op_init(op, app, plan, query);
     return op;
 }
@@ -60,13 +61,7 @@ struct stream *app_stream_of(struct app *app, const struct plan_element *e, stru
     return e->is_inner ? partition_stream(partition, e) : app->streams[e->number];
 }
 
-/* A query lies in one block: itself, the list of its operators, the operators. */
-static size_t op_bytes(const struct op_plan *plan)
-{
-    return (plan->type->size + 7) & ~(size_t)7;
-}
-
-static size_t query_bytes(const struct plan_query *plan, const struct query *model)
+size_t query_bytes(const struct plan_query *plan, const struct query *model)
 {
     size_t bytes = sizeof(struct query) + (size_t)plan->op_count * sizeof(struct op *);
     for (int i = 0; i < plan->op_count; i++) {
@@ -76,17 +71,22 @@ static size_t query_bytes(const struct plan_query *plan, const struct query *mod
     return bytes;
 }
 
-struct query *query_new(struct app *app, const struct plan_query *plan, struct partition *partition,
-                        const struct query *model)
+size_t query_op_at(const struct plan_query *plan, const struct query *model, int index)
 {
-    size_t bytes = query_bytes(plan, model);
-    struct query *q = mem_pool_alloc(bytes);
-    memset(q, 0, bytes);
-    q->app = app;
+    size_t at = sizeof(struct query) + (size_t)plan->op_count * sizeof(struct op *);
+    for (int i = 0; i < index; i++) {
+        if (!model || !model->ops[i])
+            at += op_bytes(plan->ops[i]);
+    }
+    return at;
+}
+
+void query_init(struct query *q, struct app *app, const struct plan_query *plan, struct partition *partition,
+                const struct query *model)
+{
+    char *at = (char *)(q->ops + plan->op_count);
     q->plan = plan;
     q->partition = partition;
-    q->ops = (struct op **)(q + 1);
-    char *at = (char *)(q->ops + plan->op_count);
     for (int i = 0; i < plan->op_count; i++) {
         if (model && model->ops[i]) {
             q->ops[i] = model->ops[i];
@@ -105,14 +105,13 @@ struct query *query_new(struct app *app, const struct plan_query *plan, struct p
         if (plan->ops[i]->type->open)
             plan->ops[i]->type->open(q->ops[i]);
     }
-    return q;
 }
 
-void query_subscribe(struct query *q)
+void query_subscribe(struct query *q, struct app *app)
 {
     for (int i = 0; i < q->plan->input_count; i++) {
         const struct plan_input *in = &q->plan->inputs[i];
-        struct stream *s = app_stream_of(q->app, in->element, q->partition);
+        struct stream *s = app_stream_of(app, in->element, q->partition);
         if (s)
             stream_subscribe(s, q->ops[in->entry->index]);
     }
@@ -128,40 +127,26 @@ int query_start(struct query *q, struct err *e)
     return rc;
 }
 
-void query_free(struct query *q, const struct query *model)
+void query_fini(struct query *q)
 {
-    if (!q)
-        return;
     for (int i = q->plan->op_count; i > 0; i--) {
         if (q->ops[i - 1]->query == q)
             op_close(q->ops[i - 1]);
     }
-    mem_pool_free(q, query_bytes(q->plan, model));
 }
 
 void query_save(const struct query *q, struct writer *w)
 {
-    write_tag(w, q->plan->name);
-    for (int i = 0; i < q->plan->op_count; i++) {
-        if (!q->ops[i]->type->save)
-            continue;
-        write_tag(w, q->ops[i]->type->name);
-        q->ops[i]->type->save(q->ops[i], w);
-    }
+    for (int i = 0; i < q->plan->op_count; i++)
+        if (q->ops[i]->type->save)
+            q->ops[i]->type->save(q->ops[i], w);
 }
 
 int query_load(struct query *q, struct reader *r)
 {
-    if (!read_tag(r, q->plan->name))
-        return ERR_STATE;
     for (int i = 0; i < q->plan->op_count; i++) {
         struct op *op = q->ops[i];
-        if (!op->type->save)
-            continue;
-        if (!read_tag(r, op->type->name))
-            return ERR_STATE;
-        int rc = op->type->load(op, r);
-        if (rc < 0 || r->failed)
+        if (op->type->save && (op->type->load(op, r) < 0 || r->failed))
             return ERR_STATE;
     }
     return 0;

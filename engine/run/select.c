@@ -10,7 +10,7 @@
 
 struct select {
     struct op op;
-    char *agg;             /* kind B */
+    char *agg;             /* kind B; behind the instance, as is */
     char *having_agg;      /* one state over all groups */
     struct groups *groups; /* kind C */
     uint64_t chunk;
@@ -20,12 +20,24 @@ struct select {
     bool lost;
 };
 
+/* The aggregators' states lie behind the instance. */
+static size_t agg_bytes(const struct agg_layout *l)
+{
+    return (l->bytes + 7) & ~(size_t)7;
+}
+
+static size_t select_size_of(const struct op_plan *plan)
+{
+    const struct select_plan *p = (const struct select_plan *)plan;
+    return sizeof(struct select) + agg_bytes(&p->aggs) + agg_bytes(&p->having_aggs);
+}
+
 static void select_open(struct op *op)
 {
     struct select *s = (struct select *)op;
     const struct select_plan *p = (const struct select_plan *)op->plan;
-    s->agg = p->aggs.count ? agg_block_new(&p->aggs) : NULL;
-    s->having_agg = p->having_aggs.count ? agg_block_new(&p->having_aggs) : NULL;
+    s->agg = p->aggs.count ? (char *)(s + 1) : NULL;
+    s->having_agg = p->having_aggs.count ? (char *)(s + 1) + agg_bytes(&p->aggs) : NULL;
     if (p->key_count) {
         s->groups = mem_alloc(sizeof(*s->groups));
         groups_init(s->groups, p->key_count);
@@ -478,7 +490,7 @@ static int push_every(struct op *op, const struct batch *in)
         s->last_removed = !keep;
         if (p->kind == SELECT_GROUP) {
             struct group *group = group_of(s, p, &f);
-            group->used = true;
+            group_use(s->groups, group);
             f.agg = group->agg;
             number = group->number;
         }
@@ -620,7 +632,7 @@ static inline int group_event(struct select *s, const struct select_plan *p, uin
                               struct group_chunk *c)
 {
     struct group *group = c->groups[i];
-    group->used = true;
+    group_use(s->groups, group);
     f->agg = group->agg;
     if (UNLIKELY(p->having != NULL))
         return having_event(s, p, i, f, c);
@@ -725,7 +737,7 @@ static int slide_groups(struct select *s, const struct select_plan *p, struct ro
     for (uint32_t i = 0; i < count; i++) {
         f->rows = &left[i];
         struct group *group = groups[i] = group_of(s, p, f);
-        group->used = true;
+        group_use(s->groups, group);
         f->agg = group->agg;
         if (UNLIKELY(touch(p, f) < 0))
             return ERR_EVENT;
@@ -734,7 +746,7 @@ static int slide_groups(struct select *s, const struct select_plan *p, struct ro
     f->at_ms = e->at_ms;
     f->kind = EVENT_CURRENT;
     struct group *group = group_of(s, p, f);
-    group->used = true;
+    group_use(s->groups, group);
     f->agg = group->agg;
     struct row *row = make_row(p, f);
     if (UNLIKELY(!row))
@@ -799,7 +811,7 @@ static int select_slide_cells(struct op *op, const union cell *left, const struc
         char *agg = s->agg;
         if (p->key_count) {
             gone = group_of_cell(s, p, left);
-            gone->used = true;
+            group_use(s->groups, gone);
             agg = gone->agg;
         }
         for (const struct select_step *step = p->impure, *end = step + p->impure_count; step < end; step++)
@@ -807,7 +819,7 @@ static int select_slide_cells(struct op *op, const union cell *left, const struc
     }
     if (p->key_count) {
         struct group *group = group_of(s, p, &f);
-        group->used = true;
+        group_use(s->groups, group);
         f.agg = group->agg;
         number = group->number;
     }
@@ -863,8 +875,8 @@ static void select_close(struct op *op)
 {
     struct select *s = (struct select *)op;
     const struct select_plan *p = (const struct select_plan *)op->plan;
-    agg_block_free(&p->aggs, s->agg);
-    agg_block_free(&p->having_aggs, s->having_agg);
+    agg_block_reset(&p->aggs, s->agg);
+    agg_block_reset(&p->having_aggs, s->having_agg);
     if (s->groups)
         groups_fini(s->groups, &p->aggs);
     mem_free(s->groups);
@@ -872,7 +884,7 @@ static void select_close(struct op *op)
 
 const struct op_type op_select = {
     .name = "select",
-    .size = sizeof(struct select),
+    .size_of = select_size_of,
     .open = select_open,
     .push = select_push,
     .one = select_one,

@@ -184,7 +184,7 @@ int table_run(const struct table_statement *plan, struct table *t, const struct 
 {
     struct expr_env *env = &t->app->env;
     struct statement s = {.plan = plan, .table = t, .frame = {.env = env}};
-    struct op user = {.app = t->app, .env = env};
+    struct op user = {.env = env};
     struct batch unmatched;
     int rc = 0;
     s.frame.rows = s.rows;
@@ -212,7 +212,7 @@ int table_lookup_rows(const struct lookup *l, struct app *app, struct frame *f, 
 struct value table_eval_in(const struct expr *e, struct frame *f)
 {
     const struct table_query *q = e->config;
-    const struct app *app = ((const struct op *)f->user)->app;
+    const struct app *app = op_app(f->user);
     struct table *t = app->tables[q->table->number];
     struct row *rows[2] = {f->rows[0], NULL};
     struct frame inner = *f;
@@ -227,10 +227,10 @@ static int table_output_push(struct op *op, const struct batch *in)
 {
     const struct table_output_plan *p = (const struct table_output_plan *)op->plan;
     struct batch space;
-    if (UNLIKELY(op->app->host.query != NULL))
+    if (UNLIKELY(op_app(op)->host.query != NULL))
         output_callback(op, in, p->current_wanted, p->expired_wanted);
     const struct batch *rows = output_rows(op, in, p->current_wanted, p->expired_wanted, &space);
-    return rows->count ? table_run(&p->statement, op->app->tables[p->statement.table->number], rows) : 0;
+    return rows->count ? table_run(&p->statement, op_app(op)->tables[p->statement.table->number], rows) : 0;
 }
 
 static void table_output_explain(const struct op_plan *plan, struct buf *out)

@@ -126,12 +126,12 @@ static void ring_add(struct op_timers *o, int64_t due_ms)
 
 static bool has_scheduler(const struct op *op)
 {
-    return op->app->playback && op->plan->scheduler >= 0;
+    return op_app(op)->playback && op->plan->scheduler >= 0;
 }
 
 static struct heap *heap_of(const struct op *op)
 {
-    struct timers *t = op->app->timers;
+    struct timers *t = op_app(op)->timers;
     return has_scheduler(op) ? &t->schedulers[op->plan->scheduler] : &t->live;
 }
 
@@ -140,7 +140,7 @@ static void come_in(struct op_timers *o)
     int64_t due_ms = o->dues[o->head], now_ms = op_now(o->op);
     o->at_ms = due_ms < now_ms && !has_scheduler(o->op) ? now_ms : due_ms;
     if (!o->repeats)
-        o->order = o->op->app->timers->order++;
+        o->order = op_app(o->op)->timers->order++;
     heap_add(heap_of(o->op), o);
 }
 

@@ -34,7 +34,7 @@ bool trigger_is_start(const char *at)
 
 static void trigger_fire(struct trigger *t)
 {
-    struct app *app = t->op.app;
+    struct app *app = op_app(&t->op);
     int64_t now_ms = op_now(&t->op);
     app_enter(app);
     struct row *row = row_new(1, now_ms);

@@ -65,6 +65,13 @@ static void entry_hold(struct entry *x, const struct event *e)
     x->row = row;
 }
 
+/* As entry_hold, of one that is in the map. */
+static void entry_renew(struct frequent *w, struct entry *x, const struct event *e)
+{
+    java_map_touch(&w->map, &x->in_map);
+    entry_hold(x, e);
+}
+
 static struct entry *entry_new(struct frequent *w, struct text *key, const struct event *e)
 {
     struct entry *x = mem_alloc(sizeof *x);
@@ -89,6 +96,7 @@ static bool make_room(struct frequent *w, int32_t n, struct batch *out)
     uint32_t count = w->map.count;
     for (uint32_t i = 0; i < count; i++) {
         struct entry *x = (struct entry *)list[i];
+        java_map_touch(&w->map, list[i]);
         if (--x->count == 0)
             entry_expire(w, x, out);
     }
@@ -108,7 +116,7 @@ static int frequent_push(struct op *op, const struct batch *in)
             return window_fail(&out);
         struct entry *x = entry_of(w, key);
         if (x) {
-            entry_hold(x, e);
+            entry_renew(w, x, e);
             x->count++;
         } else if (make_room(w, plan_of(op)->n, &out)) {
             entry_new(w, key, e)->count = 1;
@@ -137,7 +145,7 @@ static int lossy_push(struct op *op, const struct batch *in)
             w->bucket = ceil((double)w->total / p->width);
         struct entry *x = entry_of(w, key);
         if (x) {
-            entry_hold(x, e);
+            entry_renew(w, x, e);
         } else {
             x = entry_new(w, key, e);
             x->delta = (int64_t)w->bucket - 1;
@@ -163,22 +171,43 @@ static void frequent_open(struct op *op)
     ((struct frequent *)op)->bucket = 1;
 }
 
+static void write_entry(void *user, struct writer *w, const struct java_entry *e)
+{
+    const struct entry *x = (const struct entry *)e;
+    (void)user;
+    write_row(w, x->row);
+    write_i64(w, x->count);
+    write_i64(w, x->delta);
+}
+
+static void near_entry(void *user, const struct java_entry *e, int step)
+{
+    (void)user;
+    segments_near_row(((const struct entry *)e)->row, step);
+}
+
+static struct java_entry *read_entry(void *user, struct reader *r)
+{
+    struct row *row = read_row(r);
+    (void)user;
+    if (!row)
+        return NULL;
+    struct entry *x = mem_alloc(sizeof *x);
+    x->row = row;
+    x->count = read_i64(r);
+    x->delta = read_i64(r);
+    return &x->in_map;
+}
+
+static const struct java_map_owner entries = {.write = write_entry, .near = near_entry, .read = read_entry};
+
 static void frequent_save(const struct op *op, struct writer *w)
 {
-    const struct frequent *f = (const struct frequent *)op;
+    struct frequent *f = (struct frequent *)(uintptr_t)op; /* how it is saved is no part of what it holds */
     write_tag(w, op->type->name);
     write_i64(w, f->total);
     write_double(w, f->bucket);
-    write_count(w, f->map.count);
-    for (uint32_t i = 0; i < f->map.bucket_count; i++) {
-        for (const struct java_entry *e = f->map.buckets[i]; e; e = e->next) {
-            const struct entry *x = (const struct entry *)e;
-            write_bytes(w, e->key, e->len);
-            write_row(w, x->row);
-            write_i64(w, x->count);
-            write_i64(w, x->delta);
-        }
-    }
+    java_map_save(&f->map, w, &entries);
 }
 
 static int frequent_load(struct op *op, struct reader *r)
@@ -187,23 +216,7 @@ static int frequent_load(struct op *op, struct reader *r)
     read_tag(r, op->type->name);
     f->total = read_i64(r);
     f->bucket = read_double(r);
-    size_t count = read_count(r, UINT32_MAX / 2);
-    for (size_t i = 0; i < count && !r->failed; i++) {
-        size_t len = 0;
-        const char *key = read_bytes(r, &len);
-        struct row *row = read_row(r);
-        if (!row || r->failed || java_map_get(&f->map, key, len)) {
-            if (row)
-                row_unref(row);
-            r->failed = true;
-            break;
-        }
-        struct entry *x = mem_alloc(sizeof *x);
-        x->row = row;
-        x->count = read_i64(r);
-        x->delta = read_i64(r);
-        java_map_add(&f->map, &x->in_map, key, len);
-    }
+    java_map_load(&f->map, r, &entries);
     return window_loaded(r);
 }
 

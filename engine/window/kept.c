@@ -2,7 +2,7 @@
 #include "engine/window/kept.h"
 #include "engine/window/pieces.h"
 
-enum { FIRST_PLACES = 8, PLACE_BYTES = sizeof(union cell) + 1 };
+enum { FIRST_PLACES = 8, PLACES_BEHIND = 16, PLACE_BYTES = sizeof(union cell) + 1 };
 
 bool kept_plan_init(struct kept_plan *p, const struct schema *s)
 {
@@ -32,14 +32,40 @@ static size_t block_bytes(const struct kept_plan *p, uint32_t cap)
     return (size_t)cap * p->count * PLACE_BYTES;
 }
 
+void kept_plan_most(struct kept_plan *p, uint32_t most)
+{
+    p->places_behind = most <= PLACES_BEHIND ? most : 0;
+}
+
+size_t kept_bytes_behind(const struct kept_plan *p)
+{
+    return block_bytes(p, p->places_behind);
+}
+
+static bool is_behind(const struct kept *k, const struct kept_plan *p)
+{
+    return k->cap == p->places_behind; /* one that grew is longer */
+}
+
+void kept_init(struct kept *k, const struct kept_plan *p)
+{
+    k->cap = p->places_behind;
+    k->block = k->cap ? (char *)(k + 1) : NULL;
+}
+
+static void block_free(struct kept *k, const struct kept_plan *p)
+{
+    if (k->cap && !is_behind(k, p))
+        mem_pool_free(k->block, block_bytes(p, k->cap));
+}
+
 void kept_grow(struct kept *k, const struct kept_plan *p, uint32_t most)
 {
     ASSERT(k->cap < UINT32_MAX / 2);
     struct kept wide = *k; /* how it is saved stays as it is */
     wide.cap = k->cap ? k->cap * 2 : FIRST_PLACES;
     wide.head = wide.count = 0;
-    if (wide.cap > most ||
-        most <= 2 * FIRST_PLACES) /* a million keys with a short window each: no smaller blocks left over */
+    if (wide.cap > most)
         wide.cap = most;
     wide.block = mem_pool_alloc(block_bytes(p, wide.cap));
     for (; wide.count < k->count; wide.count++) {
@@ -47,8 +73,7 @@ void kept_grow(struct kept *k, const struct kept_plan *p, uint32_t most)
         memcpy(kept_cells(&wide, p, wide.count), kept_cells(k, p, from), p->count * sizeof(union cell));
         memcpy(kept_tags(&wide, p, wide.count), kept_tags(k, p, from), p->count);
     }
-    if (k->cap)
-        mem_pool_free(k->block, block_bytes(p, k->cap));
+    block_free(k, p);
     *k = wide;
 }
 
@@ -70,10 +95,10 @@ void kept_fini(struct kept *k, const struct kept_plan *p)
         for (uint32_t c = 0; c < p->count; c++)
             value_drop(value_at(k, p, i, c));
     }
-    if (k->cap)
-        mem_pool_free(k->block, block_bytes(p, k->cap));
+    block_free(k, p);
     pieces_end(&k->pieces);
     *k = (struct kept){0};
+    kept_init(k, p);
 }
 
 struct entries { /* being written or read */
@@ -81,13 +106,39 @@ struct entries { /* being written or read */
     const struct kept_plan *plan;
 };
 
-/* The types of all columns, then the values: nine bytes for a number. */
+/* The values: one to nine bytes for a number. */
+enum { OTHER_VALUE = 0xF0 }; /* no head of write_sparse is as high */
+
+static bool is_number(uint8_t declared)
+{
+    return declared == TYPE_LONG || declared == TYPE_DOUBLE;
+}
+
+static void write_kept(struct writer *w, struct value v, uint8_t declared)
+{
+    if (LIKELY(v.type == (enum type)declared && is_number(declared))) {
+        write_sparse(w, (uint64_t)v.as.l);
+        return;
+    }
+    write_u8(w, OTHER_VALUE);
+    write_value(w, v);
+}
+
+static struct value read_kept(struct reader *r, uint8_t declared)
+{
+    if (LIKELY(r->at < r->end && *r->at < OTHER_VALUE && is_number(declared)))
+        return (struct value){{.l = (int64_t)read_sparse(r)}, (enum type)declared};
+    if (read_u8(r) != OTHER_VALUE)
+        r->failed = true;
+    return read_value(r);
+}
+
 static void write_entry(void *user, struct writer *w, uint32_t i, bool begins)
 {
     const struct entries *e = user;
     (void)begins;
     for (uint32_t c = 0; c < e->plan->count; c++)
-        write_value(w, value_at(e->kept, e->plan, i, c));
+        write_kept(w, value_at(e->kept, e->plan, i, c), e->plan->columns[c].type);
     if (!e->plan->count)
         write_u8(w, 0); /* an entry is never nothing */
 }
@@ -104,7 +155,7 @@ static bool read_entry(void *user, struct reader *r, bool begins, bool is_held)
         place = kept_place(k, k->count++);
     }
     for (uint32_t c = 0; c < e->plan->count; c++) {
-        struct value v = read_value(r);
+        struct value v = read_kept(r, e->plan->columns[c].type);
         if (is_held) {
             kept_cells(k, e->plan, place)[c] = v.as;
             kept_tags(k, e->plan, place)[c] = (uint8_t)v.type;
@@ -123,7 +174,7 @@ void kept_save(const struct kept *k, const struct kept_plan *p, struct writer *w
     struct kept *own = (struct kept *)(uintptr_t)k; /* how it is saved is no part of what it holds */
     struct entries entries = {own, p};
     bool in_pieces = w->state && k->count > PIECES_INLINE;
-    write_u32(w, p->count);
+    write_varint(w, p->count);
     write_u8(w, in_pieces);
     if (in_pieces) {
         pieces_save(&own->pieces, w, k->taken, k->count,
@@ -140,7 +191,7 @@ int kept_load(struct kept *k, const struct kept_plan *p, struct reader *r)
 {
     struct entries entries = {k, p};
     kept_fini(k, p);
-    if (read_u32(r) != p->count)
+    if (read_varint(r) != p->count)
         return ERR_STATE;
     if (read_u8(r))
         return pieces_load(&k->pieces, r, &k->taken,

@@ -27,13 +27,16 @@ struct kept_plan {
     uint16_t row_count; /* columns of the window's schema */
     bool has_counted;   /* a column of texts or objects */
     bool shows_cells;   /* the selector takes bare cells */
+    /* Places right behind a struct kept, its first ring: a million keys with a short window each have all they
+     * need beside each other. 0: none are there. */
+    uint32_t places_behind;
     struct kept_column {
         uint32_t cell_at; /* in a row */
         uint16_t index;
         uint8_t type; /* declared */
     } columns[KEPT_COLUMNS_MAX];
 };
-/* A ring. Zeroed memory is an empty one. */
+/* A ring. Zeroed memory is an empty one, except with places_behind: kept_init. */
 struct kept {
     char *block; /* cells of all places, then their tags */
     uint32_t cap, head, count;
@@ -50,6 +53,11 @@ bool kept_plan_init(struct kept_plan *p, const struct schema *s);
 /* False: there are too many. One that is in already is fine. */
 bool kept_plan_add(struct kept_plan *p, const struct schema *s, uint32_t index);
 
+/* A window that never holds more than most; before its first instance is made. */
+void kept_plan_most(struct kept_plan *p, uint32_t most);
+/* Bytes to be there right behind a struct kept. */
+size_t kept_bytes_behind(const struct kept_plan *p);
+void kept_init(struct kept *k, const struct kept_plan *p);
 void kept_grow(struct kept *k, const struct kept_plan *p, uint32_t most);
 void kept_fini(struct kept *k, const struct kept_plan *p);
 void kept_save(const struct kept *k, const struct kept_plan *p, struct writer *w);

@@ -5,6 +5,7 @@
 #define WEIR_WINDOW_KEYED_H
 
 #include "engine/base/map.h"
+#include "engine/data/segments.h"
 #include "engine/window/window.h"
 
 struct keyed_entry {
@@ -12,12 +13,17 @@ struct keyed_entry {
     struct row *row;
     char *key; /* owned */
     uint32_t len;
+    uint32_t place; /* in keyed.all */
+    uint64_t order; /* rises along the list */
 };
 struct keyed {
     struct map map;
     struct keyed_entry *first, *last;
-    uint32_t count;
+    struct keyed_entry **all; /* count of them, in no order */
+    uint32_t count, cap;
     bool ready; /* the map is initialised */
+    uint64_t next_order;
+    struct segments *saved; /* by place: how they stand in a checkpoint */
 };
 
 /* What the keys of a window are made of. */
@@ -37,12 +43,14 @@ struct keyed_entry *keyed_get(const struct keyed *k, const struct text *key);
 /* A new entry behind all; row is ref'd (as window_hold does). key must not be in. */
 struct keyed_entry *keyed_add(struct keyed *k, const struct text *key, const struct event *e);
 /* The entry's row is e's now. The one before is returned with its reference. */
-struct row *keyed_swap(struct keyed_entry *x, const struct event *e);
+struct row *keyed_swap(struct keyed *k, struct keyed_entry *x, const struct event *e);
 /* Takes the entry out; its row is returned with its reference. */
 struct row *keyed_take(struct keyed *k, struct keyed_entry *x);
 /* The rows, oldest first; in scratch. */
 struct queue *keyed_content(const struct keyed *k, struct op *op);
-void keyed_save(const struct keyed *k, struct writer *w);
+/* In a checkpoint (w->state) of many entries only those that changed are written. */
+void keyed_save(struct keyed *k, struct writer *w);
+/* Into an empty one; sets r->failed when it can't be. */
 void keyed_load(struct keyed *k, struct reader *r);
 
 #endif

@@ -23,6 +23,19 @@ static const struct length_plan *plan_of(const struct op *op)
     return (const struct length_plan *)(const void *)op->plan;
 }
 
+static size_t length_size_of(const struct op_plan *plan)
+{
+    const struct kept_plan *kept = ((const struct length_plan *)(const void *)plan)->kept;
+    return kept ? offsetof(struct length, kept) + sizeof(struct kept) + kept_bytes_behind(kept)
+                : sizeof(struct length);
+}
+
+static void length_open(struct op *op)
+{
+    if (plan_of(op)->kept)
+        kept_init(&((struct length *)op)->kept, plan_of(op)->kept);
+}
+
 static int push_empty(struct op *op, const struct batch *in)
 {
     struct batch out;
@@ -161,7 +174,9 @@ static struct queue *length_content(struct op *op)
 
 static void length_keep(struct op_plan *plan, struct kept_plan *kept)
 {
-    ((struct length_plan *)(void *)plan)->kept = kept;
+    struct length_plan *p = (struct length_plan *)(void *)plan;
+    p->kept = kept;
+    kept_plan_most(kept, p->n > 0 ? (uint32_t)p->n : 0);
 }
 
 static void length_explain(const struct op_plan *plan, struct buf *out)
@@ -171,7 +186,8 @@ static void length_explain(const struct op_plan *plan, struct buf *out)
 
 static const struct op_type length_type = {
     .name = "window.length",
-    .size = sizeof(struct length),
+    .size_of = length_size_of,
+    .open = length_open,
     .push = length_push,
     .one = length_one,
     .save = length_save,

@@ -173,7 +173,7 @@ void queue_save(const struct queue *q, struct writer *w)
     write_count(w, q->count);
     write_varint(w, q->walked);
     for (uint32_t i = 0; i < q->count; i++)
-        write_row(w, queue_at(q, i));
+        write_row_behind(w, queue_at(q, i), i ? queue_at(q, i - 1) : NULL);
 }
 
 static int load_pieces(struct queue *q, struct reader *r)
@@ -197,7 +197,7 @@ int queue_load(struct queue *q, struct reader *r)
     size_t count = read_count(r, UINT32_MAX / 2);
     uint32_t walked = (uint32_t)read_varint(r);
     for (size_t i = 0; i < count && !r->failed; i++) {
-        struct row *row = read_row(r);
+        struct row *row = read_row_behind(r, i ? queue_at(q, q->count - 1) : NULL);
         if (!row) {
             r->failed = true;
             break;

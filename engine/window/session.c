@@ -149,10 +149,16 @@ static bool take(struct session_window *w, struct container *c, struct row *row,
     return true;
 }
 
-static struct container *container_add(struct session_window *w, const char *key, size_t len)
+static struct container *container_new(void)
 {
     struct container *c = mem_alloc(sizeof *c);
     c->current.cursor = c->previous.cursor = -1;
+    return c;
+}
+
+static struct container *container_add(struct session_window *w, const char *key, size_t len)
+{
+    struct container *c = container_new();
     java_map_add(&w->map, &c->in_map, key, len);
     return c;
 }
@@ -204,6 +210,7 @@ static int session_push(struct op *op, const struct batch *in)
         struct container *c = container_of(w, e->row);
         if (!c)
             return window_fail(&expired);
+        java_map_touch(&w->map, &c->in_map);
         struct row *row = e->row->at_ms == e->at_ms ? row_ref(e->row) : row_copy(e->row, 0, e->at_ms);
         bool passes = take(w, c, row, &expired);
         row_unref(row);
@@ -278,6 +285,7 @@ static int session_due(struct op *op, int64_t due_ms)
     out.is_batch = true;
     struct container **list = overdue(w, CURRENT_ENDS, due_ms, &count);
     for (uint32_t i = 0; i < count; i++) {
+        java_map_touch(&w->map, &list[i]->in_map);
         if (p->latency_ms > 0)
             retire(w, list[i], &out);
         else
@@ -285,8 +293,10 @@ static int session_due(struct op *op, int64_t due_ms)
     }
     if (p->latency_ms > 0) {
         struct container **late = overdue(w, PREVIOUS_ENDS, due_ms, &count);
-        for (uint32_t i = 0; i < count; i++)
+        for (uint32_t i = 0; i < count; i++) {
+            java_map_touch(&w->map, &late[i]->in_map);
             session_expire(&late[i]->previous, &out);
+        }
         list = late;
     }
     for (uint32_t i = 0; i < count; i++)
@@ -298,6 +308,8 @@ static int session_due(struct op *op, int64_t due_ms)
 static void save_session(const struct session *s, struct writer *w)
 {
     queue_save(&s->rows, w);
+    if (!s->rows.count)
+        return;
     write_u32(w, (uint32_t)s->cursor);
     write_i64(w, s->start_ms);
     write_i64(w, s->end_ms);
@@ -306,6 +318,8 @@ static void save_session(const struct session *s, struct writer *w)
 static void load_session(struct session *s, struct reader *r)
 {
     queue_load(&s->rows, r);
+    if (!s->rows.count)
+        return;
     s->cursor = (int32_t)read_u32(r);
     s->start_ms = read_i64(r);
     s->end_ms = read_i64(r);
@@ -313,19 +327,41 @@ static void load_session(struct session *s, struct reader *r)
         s->cursor = -1;
 }
 
+static void write_container(void *user, struct writer *w, const struct java_entry *e)
+{
+    const struct container *c = (const struct container *)e;
+    (void)user;
+    save_session(&c->current, w);
+    save_session(&c->previous, w);
+}
+
+/* Sessions are mostly short: their newest rows. */
+static void near_container(void *user, const struct java_entry *e, int step)
+{
+    const struct queue *q = &((const struct container *)e)->current.rows;
+    (void)user;
+    if (step == 1 && q->count)
+        __builtin_prefetch(&q->ring[q->head]);
+    for (uint32_t i = q->count > 4 ? q->count - 4 : 0; step == 2 && i < q->count; i++)
+        segments_near_row(queue_at(q, i), 1);
+}
+
+static struct java_entry *read_container(void *user, struct reader *r)
+{
+    struct container *c = container_new();
+    (void)user;
+    load_session(&c->current, r);
+    load_session(&c->previous, r);
+    return &c->in_map;
+}
+
+static const struct java_map_owner containers = {.write = write_container, .near = near_container, .read = read_container};
+
 static void session_save(const struct op *op, struct writer *w)
 {
-    const struct session_window *s = (const struct session_window *)op;
+    struct session_window *s = (struct session_window *)(uintptr_t)op; /* how it is saved is no part of it */
     write_tag(w, "window.session");
-    write_count(w, s->map.count);
-    for (uint32_t i = 0; i < s->map.bucket_count; i++) {
-        for (const struct java_entry *e = s->map.buckets[i]; e; e = e->next) {
-            const struct container *c = (const struct container *)e;
-            write_bytes(w, e->key, e->len);
-            save_session(&c->current, w);
-            save_session(&c->previous, w);
-        }
-    }
+    java_map_save(&s->map, w, &containers);
     dues_save(&s->dues, w);
 }
 
@@ -333,18 +369,7 @@ static int session_load(struct op *op, struct reader *r)
 {
     struct session_window *s = (struct session_window *)op;
     read_tag(r, "window.session");
-    size_t count = read_count(r, UINT32_MAX / 2);
-    for (size_t i = 0; i < count && !r->failed; i++) {
-        size_t len = 0;
-        const char *key = read_bytes(r, &len);
-        if (r->failed || java_map_get(&s->map, key, len)) {
-            r->failed = true;
-            break;
-        }
-        struct container *c = container_add(s, key, len);
-        load_session(&c->current, r);
-        load_session(&c->previous, r);
-    }
+    java_map_load(&s->map, r, &containers);
     dues_load(&s->dues, op, r);
     s->earliest_ms = INT64_MIN; /* not known */
     return window_loaded(r);

@@ -59,7 +59,7 @@ static bool enter_ever(struct unique *w, const struct event *e, const struct tex
 {
     struct keyed_entry *x = keyed_get(&w->rows, key);
     if (x)
-        batch_add(out, keyed_swap(x, e), op_now(&w->op), EVENT_EXPIRED);
+        batch_add(out, keyed_swap(&w->rows, x, e), op_now(&w->op), EVENT_EXPIRED);
     else
         keyed_add(&w->rows, key, e);
     return true;
@@ -136,7 +136,7 @@ static int time_due(struct op *op, int64_t due_ms)
 
 static void unique_save(const struct op *op, struct writer *w)
 {
-    const struct unique *u = (const struct unique *)op;
+    struct unique *u = (struct unique *)(uintptr_t)op; /* how it is saved is no part of what it holds */
     write_tag(w, op->type->name);
     keyed_save(&u->rows, w);
     write_i64(w, u->newest_ms);

@@ -90,7 +90,7 @@ static bool take(struct unique_batch *w, const struct event *e, struct chunks *c
     if (!x)
         keyed_add(&w->batch, key, e);
     else if (!p->keeps_first)
-        row_unref(keyed_swap(x, e)); /* nobody was given it */
+        row_unref(keyed_swap(&w->batch, x, e)); /* nobody was given it */
     if (p->n > 0 && w->batch.count >= (uint32_t)p->n) {
         flush(w, chunks);
         w->full = p->span_ms > 0;
@@ -120,7 +120,7 @@ static int unique_batch_due(struct op *op, int64_t due_ms)
 
 static void unique_batch_save(const struct op *op, struct writer *w)
 {
-    const struct unique_batch *u = (const struct unique_batch *)op;
+    struct unique_batch *u = (struct unique_batch *)(uintptr_t)op; /* how it is saved is no part of what it holds */
     write_tag(w, op->type->name);
     keyed_save(&u->batch, w);
     queue_save(&u->released, w);

@@ -122,7 +122,7 @@ table_in_memory() {
 key_of_a_partition() {
     fresh
     harm 'part-key9' 4 || return 1
-    goes_on 'keys are lost and begin anew: partition keys \(1 keys\)' 'goes on with what is left' "${whole[@]:0:6}" 1 601 599
+    goes_on 'begin empty: partition keys' '1 parts' "${whole[@]:0:6}" 1 601 599
 }
 # The page that begins with the 4096 bytes of the file where PATTERN stands is garbage.
 whole_page() {

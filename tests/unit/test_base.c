@@ -257,6 +257,12 @@ static void test_utf8(void)
     CHECK(utf8_compare_units("abc", 3, "abc", 3) == 0 && utf8_compare_units("b", 1, "ab", 2) > 0);
     CHECK(utf8_java_hash("hello", 5) == 99162322 && utf8_java_hash("", 0) == 0);
     CHECK(utf8_java_hash(SMILE, 4) == 1772899);
+    static const char letters[] = "the quick brown fox jumps over";
+    uint32_t hash = 0;
+    for (size_t i = 0; i < sizeof(letters) - 1; i++) {
+        CHECK(utf8_java_hash(letters, i) == (int32_t)hash);
+        hash = hash * 31 + (unsigned char)letters[i];
+    }
     static const uint32_t codes[] = {0, 0x7F, 0x80, 0x7FF, 0x800, 0xD7FF, 0xE000, 0xFFFF, 0x10000, 0x10FFFF};
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
         char out[4];

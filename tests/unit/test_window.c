@@ -101,6 +101,12 @@ static struct op *ops[OP_MAX];
 static const struct op_plan *plan;
 static char shared[64];
 
+void *op_shared(const struct op *op)
+{
+    (void)op;
+    return shared;
+}
+
 static struct op_plan *make_plan(const char *call_text, unsigned how)
 {
     diags_init(&diags, &arena, arena_strdup(&arena, call_text), strlen(call_text));
@@ -136,12 +142,11 @@ static struct op_plan *make_plan(const char *call_text, unsigned how)
 
 static struct op *op_open(void)
 {
-    struct op *op = mem_alloc(plan->type->size);
+    struct op *op = mem_alloc(op_bytes(plan));
     op->type = plan->type;
     op->plan = plan;
     op->next = &recorder;
     op->env = &env;
-    op->shared = shared;
     if (op->type->open)
         op->type->open(op);
     return op;
