@@ -47,7 +47,7 @@ struct spool_item {
 };
 
 /* Where the numbers of a store begin whose earlier ones are not known (it was damaged): above all that were
- * given out, as long as no sink has more than 2^28 in a second and the clock isn't set back. */
+ * given out, as long as no sink has more than 2^18 in a millisecond and the clock isn't set back. */
 uint64_t spool_far_above(void);
 /* Numbers of sinks that the store doesn't know begin there from now on. */
 void spool_put_begin(struct store_batch *b, uint64_t number);
