@@ -234,8 +234,7 @@ static void clean(struct filling *f, uint32_t count)
     drop_dead(s);
 }
 
-static void save_changes(struct segments *s, uint32_t count, const struct segments_owner *owner,
-                         bool is_lean)
+static void save_changes(struct segments *s, uint32_t count, const struct segments_owner *owner, bool is_lean)
 {
     struct filling f = {.s = s, .owner = owner, .w = {.state = s->state, .is_lean = is_lean}};
     buf_init(&f.w.out, SIZE_MAX);
@@ -252,6 +251,14 @@ static void save_changes(struct segments *s, uint32_t count, const struct segmen
 
 void segments_save(struct segments **at, struct writer *w, uint32_t count, const struct segments_owner *owner)
 {
+    if (w->tally) {
+        uint32_t step = count / TALLY_LOOKS + 1;
+        uint64_t before = w->tally->bytes;
+        for (uint32_t i = 0; i < count; i += step)
+            owner->write(owner->user, w, i);
+        tally_scale(w->tally, before, count, step);
+        return;
+    }
     bool in_segments = w->state && count > SEGMENTS_INLINE;
     write_varint(w, (uint64_t)count << 1 | in_segments);
     if (!in_segments) {
