@@ -234,8 +234,7 @@ static void clean(struct filling *f, uint32_t count)
     drop_dead(s);
 }
 
-static void save_changes(struct segments *s, uint32_t count, const struct segments_owner *owner,
-                         bool is_lean)
+static void save_changes(struct segments *s, uint32_t count, const struct segments_owner *owner, bool is_lean)
 {
     struct filling f = {.s = s, .owner = owner, .w = {.state = s->state, .is_lean = is_lean}};
     buf_init(&f.w.out, SIZE_MAX);
@@ -252,6 +251,14 @@ static void save_changes(struct segments *s, uint32_t count, const struct segmen
 
 void segments_save(struct segments **at, struct writer *w, uint32_t count, const struct segments_owner *owner)
 {
+    if (w->tally) {
+        uint32_t step = count / TALLY_LOOKS + 1;
+        uint64_t before = w->tally->bytes;
+        for (uint32_t i = 0; i < count; i += step)
+            owner->write(owner->user, w, i);
+        tally_scale(w->tally, before, count, step);
+        return;
+    }
     bool in_segments = w->state && count > SEGMENTS_INLINE;
     write_varint(w, (uint64_t)count << 1 | in_segments);
     if (!in_segments) {
@@ -272,8 +279,8 @@ void segments_save(struct segments **at, struct writer *w, uint32_t count, const
 
 /* ---- loading ---- */
 
-/* The next entry of a segment. False: no more, or r->failed. */
-static bool next_entry(struct reader *r, uint32_t count, uint32_t *place, struct reader *entry)
+/* The next entry of a segment: it may be of a place there was once. False: no more, or r->failed. */
+static bool next_entry(struct reader *r, uint32_t *place, struct reader *entry)
 {
     size_t len;
     if (r->failed || r->at == r->end)
@@ -281,7 +288,7 @@ static bool next_entry(struct reader *r, uint32_t count, uint32_t *place, struct
     uint64_t zigzag = read_varint(r);
     uint64_t next = *place + (zigzag >> 1 ^ (0 - (zigzag & 1)));
     const uint8_t *bytes = read_bytes(r, &len);
-    if (r->failed || next >= count) {
+    if (r->failed || next >= UINT32_MAX) {
         r->failed = true;
         return false;
     }
@@ -311,10 +318,9 @@ static bool find_versions(struct segments *s, uint32_t count)
         struct segment *g = &s->list[i];
         *g = (struct segment){.number = piece.number,
                               .bytes = (uint32_t)(piece.reader.end - piece.reader.at)};
-        while (next_entry(&piece.reader, count, &place, &entry)) {
-            g->entries++;
-            s->at[place] = i + 1;
-        }
+        for (; next_entry(&piece.reader, &place, &entry); g->entries++)
+            if (place < count)
+                s->at[place] = i + 1;
         s->next = piece.number + 1;
         good = !piece.reader.failed && g->entries;
     }
@@ -332,9 +338,9 @@ static bool read_segment(struct segments *s, const struct segments_owner *owner,
 {
     struct reader entry;
     uint32_t place = 0;
-    while (next_entry(r, count, &place, &entry)) {
+    while (next_entry(r, &place, &entry)) {
         uint64_t bit = UINT64_C(1) << place % 64;
-        if (s->at[place] != now)
+        if (place >= count || s->at[place] != now)
             continue;
         if (s->dirty[place / 64] & bit || !owner->read(owner->user, &entry, place) || entry.failed ||
             entry.at != entry.end)

@@ -105,7 +105,7 @@ static uint32_t spread(uint32_t hash)
     return hash ^ hash >> 15;
 }
 
-static uint32_t keys_hash(const struct groups *g, const struct value *keys)
+static inline uint32_t keys_hash(const struct groups *g, const struct value *keys)
 {
     uint32_t hash = 0;
     for (int i = 0; i < g->key_count; i++)
@@ -113,7 +113,7 @@ static uint32_t keys_hash(const struct groups *g, const struct value *keys)
     return spread(hash);
 }
 
-static struct group *slot_find(const struct groups *g, const struct value *keys, uint32_t hash)
+static inline __attribute__((always_inline)) struct group *slot_find(const struct groups *g, const struct value *keys, uint32_t hash)
 {
     if (UNLIKELY(!g->slot_count))
         return NULL;
@@ -211,7 +211,7 @@ void groups_reset(struct groups *g, const struct agg_layout *l, bool keep)
 {
     for (uint32_t i = g->count; i > 0; i--) {
         struct group *group = g->all[i - 1];
-        if (!(group->marks & GROUP_USED) && !keep) {
+        if (!(group->marks & GROUP_USED) && !keep && group->held == 0) {
             groups_forget(g, l, group);
             continue;
         }
@@ -263,7 +263,8 @@ static bool begin_groups(void *user, uint32_t count)
         return false;
     while (g->cap < count)
         groups_widen(g);
-    memset(g->all, 0, g->cap * sizeof(struct group *));
+    if (g->cap)
+        memset(g->all, 0, g->cap * sizeof(struct group *));
     return true;
 }
 
@@ -289,7 +290,9 @@ void groups_save(struct groups *g, const struct agg_layout *l, struct writer *w)
 {
     struct saving s = {.g = g, .l = l};
     write_u32(w, g->next_number);
-    segments_save(&g->saved, w, g->count, &(struct segments_owner){.user = &s, .write = write_group, .near = near_group});
+    write_held(w, g->cap * sizeof *g->all + g->slot_count * sizeof *g->slots + g->count * sizeof **g->all);
+    segments_save(&g->saved, w, g->count,
+                  &(struct segments_owner){.user = &s, .write = write_group, .near = near_group});
 }
 
 /* Those that were read, without holes when not all were. */
@@ -302,14 +305,24 @@ static void close_holes(struct groups *g)
     g->count = count;
 }
 
+struct text *group_token_text(const void *group)
+{
+    struct value key = ((const struct group *)group)->keys[0];
+    return key.type == TYPE_STRING ? key.as.s : NULL;
+}
+
+void group_token_end(void *group)
+{
+    ((struct group *)group)->held--;
+}
+
 int groups_load(struct groups *g, const struct agg_layout *l, struct reader *r)
 {
     struct saving s = {.g = g, .l = l};
     s.keys = mem_array((size_t)g->key_count + 1, sizeof(*s.keys));
     uint32_t next = read_u32(r);
-    int rc = segments_load(
-        &g->saved, r,
-        &(struct segments_owner){.user = &s, .read = read_group, .begin = begin_groups});
+    int rc = segments_load(&g->saved, r,
+                           &(struct segments_owner){.user = &s, .read = read_group, .begin = begin_groups});
     if (rc < 0)
         close_holes(g);
     for (uint32_t i = 0; rc == 0 && i < g->count; i++) {

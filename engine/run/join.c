@@ -43,6 +43,13 @@ static void pair_add(struct join_side *j, struct batch *out, struct row *own, st
     batch_add(out, NULL, e->at_ms, kind)->rows = rows;
 }
 
+/* What one event finds multiplies: so before the batch grows the account is asked. */
+static inline bool has_room(const struct batch *out)
+{
+    return LIKELY(out->count < out->cap) ||
+           !mem_is_over((size_t)out->cap * 2 * (sizeof(struct event) + 2 * sizeof(struct row *)));
+}
+
 /* Candidates are tried with 'on', in order. */
 static int try_pair(struct join_side *j, const struct join_side_plan *p, struct frame *f, struct row **rows,
                     struct row *other, const struct event *e, struct batch *out)
@@ -50,6 +57,8 @@ static int try_pair(struct join_side *j, const struct join_side_plan *p, struct 
     rows[1 - p->slot] = other;
     if (p->on && !expr_is_true(p->on, f))
         return UNLIKELY(f->env->failed) ? ERR_EVENT : 0;
+    if (UNLIKELY(!has_room(out)))
+        return expr_fail_memory(f->env);
     pair_add(j, out, e->row, other, e, e->kind);
     return 0;
 }
@@ -95,8 +104,11 @@ static int match(struct join_side *j, const struct join_side_plan *p, const stru
         struct row **found = NULL;
         uint32_t count = 0;
         rc = p->lookup->rows(p->lookup, op_app(&j->op), &f, &found, &count);
-        for (uint32_t i = 0; rc == 0 && i < count; i++)
+        for (uint32_t i = 0; rc == 0 && i < count; i++) {
+            if (UNLIKELY(!has_room(out)))
+                return expr_fail_memory(f.env);
             pair_add(j, out, e->row, found[i], e, e->kind);
+        }
     } else {
         rc = match_queue(j, p, &f, rows, e, out);
     }
@@ -204,6 +216,8 @@ static int direct_push(struct join_side *j, const struct join_side_plan *p, cons
         .events = &one, .count = 1, .cap = 1, .scratch = j->op.env->scratch, .is_batch = in->is_batch};
     rows[p->slot] = e->row;
     rows[1 - p->slot] = count ? found[0] : NULL;
+    if (UNLIKELY(mem_is_over((size_t)count * (sizeof one + 2 * sizeof *rows))))
+        return expr_fail_memory(f.env);
     if (count > 1) {
         batch_init(&out, j->op.env->scratch, count);
         out.is_batch = in->is_batch;

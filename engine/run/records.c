@@ -126,7 +126,7 @@ static uint32_t piece_add(struct records *s, uint64_t number, struct record **at
         ASSERT(slot < SLOTS_MOST);
     }
     struct record **copy = mem_resize(NULL, count, sizeof(struct record *));
-    memcpy(copy, at, count * sizeof(*at));
+    memcpy(copy, at, count * sizeof(struct record *));
     s->pieces[slot] = (struct piece){.number = number, .at = copy, .count = count, .is_told = true};
     s->small_count += count < RECORDS_SMALL;
     for (uint32_t i = 0; i < count; i++) {
@@ -242,7 +242,7 @@ struct whole {
     struct writer *w;
     const struct records_owner *owner;
     const struct record *before;
-    size_t count;
+    size_t count, seen, step; /* of a tally: so many were seen, and it looks at every step-th */
 };
 
 static void visit_count(void *to, struct record *r)
@@ -254,6 +254,8 @@ static void visit_count(void *to, struct record *r)
 static void visit_write(void *to, struct record *r)
 {
     struct whole *whole = to;
+    if (whole->seen++ % whole->step)
+        return;
     whole->owner->write(whole->owner->user, whole->w, r, whole->before);
     whole->before = r;
 }
@@ -262,10 +264,15 @@ void records_save(struct records **at, struct writer *w, const struct records_ow
 {
     write_tag(w, FORMAT);
     if (!w->state) {
-        struct whole whole = {.w = w, .owner = owner};
+        struct whole whole = {.w = w, .owner = owner, .step = 1};
         owner->each(owner->user, visit_count, &whole);
         write_count(w, whole.count);
+        uint64_t before = w->tally ? w->tally->bytes : 0;
+        if (w->tally)
+            whole.step = whole.count / TALLY_LOOKS + 1;
         owner->each(owner->user, visit_write, &whole);
+        if (w->tally)
+            tally_scale(w->tally, before, whole.count, whole.step);
         return;
     }
     struct records *s = *at;

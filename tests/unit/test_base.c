@@ -360,7 +360,7 @@ static void *pool_thread(void *unused)
 
 static void test_pool(void)
 {
-    int64_t account = 0;
+    struct mem_account account = {.most = INT64_MAX};
     enum { COUNT = 500 };
     static void *blocks[COUNT];
     mem_account = &account;
@@ -369,18 +369,18 @@ static void test_pool(void)
         CHECK(((uintptr_t)blocks[i] & 7) == 0);
         memset(blocks[i], (int)(i & 0xFF), i + 1);
     }
-    CHECK(account >= COUNT * COUNT / 2);
+    CHECK(account.bytes >= COUNT * COUNT / 2);
     for (size_t i = 0; i < COUNT; i++) {
         CHECK(*(unsigned char *)blocks[i] == (i & 0xFF) && ((unsigned char *)blocks[i])[i] == (i & 0xFF));
         mem_pool_free(blocks[i], i + 1);
     }
-    CHECK(account == 0);
+    CHECK(account.bytes == 0);
     char *s = mem_strdup("text");
-    CHECK(account > 0);
+    CHECK(account.bytes > 0);
     s = mem_resize(s, 1000, 1);
     CHECK_TEXT(s, "text");
     mem_free(s);
-    CHECK(account == 0);
+    CHECK(account.bytes == 0);
     mem_account = NULL;
     for (int i = 0; i < 4; i++) {
         pthread_t threads[4];

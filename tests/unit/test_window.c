@@ -28,7 +28,7 @@ static struct schema *schema;
 static struct expr_env env;
 static struct buf out;
 static unsigned flags;
-static int64_t account;
+static struct mem_account account = {.most = INT64_MAX};
 
 /* ---- timers ---- */
 
@@ -360,7 +360,7 @@ static void run_many(int count, const char *call, unsigned how, const char *step
         return;
     }
     for (int pass = 0; pass < 4; pass++) { /* the first two also warm what grows and stays: scratch, out */
-        int64_t before = account;
+        int64_t before = account.bytes;
         run_once(call, how, steps, count, pass % 2 != 0);
         check_same_text(out.bytes ? out.bytes : "", want, file, line);
         if (held)
@@ -368,8 +368,8 @@ static void run_many(int count, const char *call, unsigned how, const char *step
         arena_reset(&scratch, (struct arena_mark){NULL, NULL});
         end(count);
         buf_clear(&out);
-        if (!check_one(pass < 2 || account == before, "memory", file, line))
-            printf("    %s: %" PRId64 " bytes\n", call, account - before);
+        if (!check_one(pass < 2 || account.bytes == before, "memory", file, line))
+            printf("    %s: %" PRId64 " bytes\n", call, account.bytes - before);
     }
     struct buf text;
     buf_init(&text, 1024);
