@@ -20,6 +20,10 @@ struct stream {
     bool has_sinks;
     bool is_looked_at;         /* by the host */
     bool is_seen;              /* one of both */
+    /* Where one current event goes that comes alone; stream_ways keeps it. */
+    enum stream_way { WAY_EACH, WAY_ONLY, WAY_LOOK } way; /* the only receiver; the host, to look at it */
+    struct op *only;
+    int (*only_one)(struct op *op, const struct event *e); /* its op_type.one */
     const struct op *splitter; /* the first receiver that takes chunks apart by keys; or NULL */
     uint64_t events;           /* counted for metrics */
 };
@@ -139,16 +143,15 @@ static inline void stream_publish_one(struct stream *s, const struct event *e)
     s->events++;
     if (UNLIKELY(app->depth >= LIMIT_SEND_DEPTH)) {
         stream_too_deep(s);
-    } else if (s->receiver_count == 0 && LIKELY(!s->has_sinks)) {
-        if (LIKELY(s->is_looked_at))
-            stream_look(s, e);
-    } else if (UNLIKELY(s->receiver_count != 1 || s->is_seen)) {
-        stream_publish_each(s, e);
-    } else {
+    } else if (s->way == WAY_ONLY) {
         app->depth++;
-        if (UNLIKELY(op_one(s->receivers[0], e) < 0))
+        if (UNLIKELY(s->only_one(s->only, e) < 0))
             stream_failed_one(s, e);
         app->depth--;
+    } else if (LIKELY(s->way == WAY_LOOK)) {
+        stream_look(s, e);
+    } else {
+        stream_publish_each(s, e);
     }
 }
 

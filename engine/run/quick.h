@@ -6,9 +6,7 @@
  * spare): it still has its header, and nothing it pointed at is held any more. All copies of a query share
  * one spare (op_shared).
  *
- * Sliding windows that keep columns (kept.h) take the short way within one function: what leaves the ring
- * goes straight into the aggregators. All functions here are inlined by force: calls between them would cost
- * more than what they do. */
+ * All functions here are inlined by force: calls between them would cost more than what they do. */
 #ifndef WEIR_RUN_QUICK_H
 #define WEIR_RUN_QUICK_H
 
@@ -33,9 +31,23 @@ struct select {
     /* while collecting: rows after such a chunk are lost, as the language has it (joins/7/47 of the cases) */
     bool lost;
 };
+/* select_order.c: rows from .. to of a list, and their references. */
+void select_drop(struct batch *list, uint32_t from, uint32_t to);
+/* Orders and cuts a chunk's list; sources[i] is the event that list->events[i] was made from. 0 or ERR_EVENT. */
+int select_order(struct select *s, const struct select_plan *p, struct batch *list,
+                 const struct event *sources);
+
 struct select_shared {
     struct row *spare; /* refs 1, its texts are let go; NULL: there is none */
 };
+
+/* f looks at e. */
+static inline void frame_event(struct frame *f, const struct select_plan *p, const struct event *e)
+{
+    f->rows = p->is_single ? &e->row : e->rows;
+    f->at_ms = e->at_ms;
+    f->kind = e->kind;
+}
 
 QUICK struct select_shared *quick_shared(const struct select *s, const struct select_plan *p)
 {
@@ -115,8 +127,8 @@ QUICK void quick_end(const struct select_plan *p, struct select_shared *shared, 
 }
 
 /* regular: it was made by quick_copy, and its tags are as declared. */
-QUICK int quick_emit(struct select *s, const struct select_plan *p, struct row *row, bool regular,
-                     int64_t at_ms, uint32_t group)
+QUICK int quick_emit(struct select *s, const struct select_plan *p, struct select_shared *shared,
+                     struct row *row, bool regular, int64_t at_ms, uint32_t group)
 {
     const struct event out = {.row = row, .at_ms = at_ms, .kind = EVENT_CURRENT, .group = group};
     const struct output *o = (const struct output *)s->op.next;
@@ -125,93 +137,8 @@ QUICK int quick_emit(struct select *s, const struct select_plan *p, struct row *
         stream_publish_one(o->stream, &out);
     else
         rc = op_one(s->op.next, &out);
-    quick_end(p, quick_shared(s, p), row, regular);
+    quick_end(p, shared, row, regular);
     return rc;
-}
-
-/* ---- sliding windows: k is the ring of the window in front of s ---- */
-
-/* May a row take the way below? */
-QUICK bool slide_fits(const struct kept *k, const struct kept_plan *kept, const struct row *row)
-{
-    return k->odd == 0 && LIKELY(row_has_shape(row, &kept->slide));
-}
-
-/* The group of the oldest entry's key. */
-QUICK struct group *slide_group_left(struct select *s, const struct select_plan *p, union cell key)
-{
-    struct group *group;
-    if (LIKELY(kept_is_token(key))) {
-        group = kept_token(key);
-        group->held--;
-    } else { /* it came the long way, or from a checkpoint */
-        group = groups_need_text(s->groups, &p->aggs, key.s);
-        value_drop(value_text(key.s));
-    }
-    group_use(s->groups, group);
-    return group;
-}
-
-/* The oldest entry leaves the ring and the aggregators. Its group, or NULL without 'group by'. */
-QUICK struct group *slide_leave(struct select *s, const struct select_plan *p, struct kept *k,
-                                const struct kept_plan *kept)
-{
-    const union cell *left = kept_cells(k, kept, k->head);
-    struct group *gone = p->key_count ? slide_group_left(s, p, left[p->key_kept]) : NULL;
-    char *agg = gone ? gone->agg : s->agg;
-    for (const struct slide_step *t = p->slides, *end = p->slides_end; t < end; t++) {
-        struct total *total = (struct total *)(void *)(agg + t->agg_at);
-        if (t->counts)
-            ((struct count *)(void *)total)->count--;
-        else
-            total->sum -= left[t->kept].d, total->count--;
-    }
-    kept_step(k);
-    return gone;
-}
-
-bool slide_is_empty(const struct select_plan *p, const struct group *group);
-
-/* The event comes to the window, which has room, and to the aggregators; and its row goes on. gone:
- * slide_leave's answer. */
-QUICK int slide_come(struct select *s, const struct select_plan *p, struct kept *k,
-                     const struct kept_plan *kept, const struct event *e, struct group *gone)
-{
-    const struct row *from = e->row;
-    char *agg = s->agg;
-    uint32_t number = 0;
-    s->last_removed = false;
-    if (p->key_count) {
-        struct group *group = groups_need_text(s->groups, &p->aggs, row_cells(from)[p->keys[0]->index].s);
-        group_use(s->groups, group);
-        group->held++;
-        kept_put_token(k, kept, from, group);
-        agg = group->agg;
-        number = group->number;
-    } else {
-        kept_put(k, kept, from);
-    }
-    struct row *out = quick_copy(p, quick_shared(s, p), from, e->at_ms);
-    bool regular = true;
-    for (const struct slide_step *t = p->slides, *end = p->slides_end; t < end; t++) {
-        struct total *total = (struct total *)(void *)(agg + t->agg_at);
-        if (t->counts) {
-            quick_cell(out, t->out_cell)->l = ++((struct count *)(void *)total)->count;
-            continue;
-        }
-        const double sum = total->sum + *(const double *)(const void *)((const char *)from + t->cell_at);
-        const int64_t count = total->count + 1;
-        total->sum = sum;
-        total->count = count;
-        quick_cell(out, t->out_cell)->d = t->divides ? sum / (double)count : sum;
-        if (t->divides && UNLIKELY(count == 0)) { /* more left than ever came: an upgrade began it anew */
-            out->types[t->out_index] = TYPE_NULL;
-            regular = false;
-        }
-    }
-    if (gone && UNLIKELY(gone->held == 0) && !p->keep_groups && slide_is_empty(p, gone))
-        groups_forget(s->groups, &p->aggs, gone);
-    return quick_emit(s, p, out, regular, e->at_ms, number);
 }
 
 #endif

@@ -50,7 +50,6 @@ struct select_plan {
         uint16_t slot;             /* HOW_SIDE */
         uint32_t type_at, cell_at; /* in the row: of the column, or of the aggregator's argument */
         uint32_t agg_at;
-        uint32_t kept;     /* of the aggregator's argument: place among the cells that leave */
         uint32_t out_cell; /* in the output row */
         uint16_t out_index;
         eval_fn call;
@@ -101,7 +100,7 @@ int select_release(struct op *select, struct batch *collected, int rc);
  * known, or it hands them on. */
 struct kept_plan;
 bool select_kept(const struct select_plan *s, struct kept_plan *kept);
-/* Tells which columns the window keeps; sets kept->shows_cells when the selector takes them bare. */
+/* Tells which columns the window keeps; finds out whether both may work in one function (slide.h). */
 void select_see(struct select_plan *s, struct kept_plan *kept, struct arena *a);
 /* Fills what is derived from the expressions; lists lie in a. */
 void select_classify(struct select_plan *s, struct arena *a);

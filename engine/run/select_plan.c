@@ -146,53 +146,46 @@ static bool place_of(const struct kept_plan *kept, const struct expr *e, uint32_
     return false;
 }
 
-/* The window and the selector may do it all in one function (quick.h). */
-static void slide_plan(struct select_plan *s, struct kept_plan *kept, struct arena *a)
+/* Its aggregators, all done on the spot over columns that are kept, and its key if it has one. */
+static bool slide_plan(struct select_plan *s, const struct kept_plan *kept, struct arena *a)
 {
-    const struct select_mold *m = s->mold;
-    if (!m || m->calls || !kept->has_shape || kept->has_objects)
-        return;
+    if (!s->mold || !kept->has_shape || s->key_count > 1 || s->impure_count != s->aggs.count)
+        return false;
+    if (s->key_count == 1 && (s->keys[0]->type != TYPE_STRING || !place_of(kept, s->keys[0], &s->key_kept)))
+        return false;
     s->slides = s->slides_end = arena_array(a, (size_t)s->impure_count + 1, sizeof *s->slides);
     for (int i = 0; i < s->impure_count; i++) {
         const struct select_step *step = &s->impure[i];
-        if (step->spot == SPOT_MIN || step->spot == SPOT_MAX)
-            return;
-        *s->slides_end++ = (struct slide_step){.agg_at = step->agg_at,
-                                               .cell_at = step->cell_at,
-                                               .out_cell = step->out_cell,
-                                               .out_index = step->out_index,
-                                               .kept = step->kept,
-                                               .counts = step->spot == SPOT_COUNT,
-                                               .divides = step->spot == SPOT_AVG};
+        bool totals = step->spot == SPOT_SUM || step->spot == SPOT_AVG;
+        struct slide_step *slide = s->slides_end++;
+        *slide = (struct slide_step){.agg_at = step->agg_at,
+                                     .cell_at = step->cell_at,
+                                     .out_cell = step->out_cell,
+                                     .out_index = step->out_index,
+                                     .counts = step->spot == SPOT_COUNT,
+                                     .divides = step->spot == SPOT_AVG};
+        if (step->how != HOW_SPOT || (!totals && !slide->counts) ||
+            (totals && !place_of(kept, step->e->left, &slide->kept)))
+            return false;
     }
+    return true;
+}
+
+void select_see(struct select_plan *s, struct kept_plan *kept, struct arena *a)
+{
+    kept->slides = slide_plan(s, kept, a);
+    if (!kept->slides)
+        return;
     kept->slide = kept->shape;
     for (int i = 0; i < 3; i++) {
-        kept->slide.want[i] |= m->in[0].want[i];
-        kept->slide.mask[i] |= m->in[0].mask[i];
+        kept->slide.want[i] |= s->mold->in[0].want[i];
+        kept->slide.mask[i] |= s->mold->in[0].mask[i];
     }
     if (s->key_count) {
         kept->token_at = s->key_kept;
         kept->token_text = group_token_text;
         kept->token_end = group_token_end;
     }
-    kept->slides = true;
-}
-
-void select_see(struct select_plan *s, struct kept_plan *kept, struct arena *a)
-{
-    if (s->key_count > 1 || s->impure_count != s->aggs.count)
-        return;
-    if (s->key_count == 1 && (s->keys[0]->eval != eval_attr || s->keys[0]->type != TYPE_STRING ||
-                              !place_of(kept, s->keys[0], &s->key_kept)))
-        return;
-    for (int i = 0; i < s->impure_count; i++) {
-        struct select_step *step = &s->impure[i];
-        if (step->how != HOW_SPOT ||
-            (step->spot != SPOT_COUNT && !place_of(kept, step->e->left, &step->kept)))
-            return;
-    }
-    kept->shows_cells = true;
-    slide_plan(s, kept, a);
 }
 
 void select_explain(const struct op_plan *plan, struct buf *out)

@@ -135,14 +135,6 @@ void kept_token_out(const struct kept_plan *p, union cell *cell)
     p->token_end(token);
 }
 
-void kept_drop_objects(const struct kept_plan *p, const union cell *cells)
-{
-    for (uint32_t c = 0; c < p->count; c++) {
-        if (p->columns[c].type == TYPE_OBJECT)
-            value_drop((struct value){cells[c], TYPE_OBJECT});
-    }
-}
-
 static bool holds_token(const struct kept_plan *p, uint32_t column, struct value v)
 {
     return column == p->token_at && v.type == TYPE_STRING && kept_is_token(v.as);

@@ -9,10 +9,9 @@
  * A row that leaves is shown as a ghost: a row of the window's schema in which only the kept columns are set.
  * It lies on the stack or in scratch, and nobody may ref it.
  *
- * As long as every value in the ring is of the type its column declares (odd is 0), there are no tags; and
- * what leaves is shown as bare cells instead, if the selector takes it so (op_type.slide_cells). The first
- * value of another type, a null too, brings a tag for each value; when the last such value leaves, they go.
- * No entry sees that more than twice while it is in, so it costs a constant an entry.
+ * As long as every value in the ring is of the type its column declares (odd is 0), there are no tags. The
+ * first value of another type, a null too, brings a tag for each value; when the last such value leaves, they
+ * go. No entry sees that more than twice while it is in, so it costs a constant an entry.
  *
  * Of a text column that the selector groups by, an entry may hold the group itself (a token: its address with
  * the lowest bit set) in place of the text, so that what leaves need not look it up; texts and tokens may stand
@@ -37,12 +36,11 @@ struct kept_plan {
     uint32_t text_count; /* columns of texts; their places */
     uint8_t texts[KEPT_COLUMNS_MAX];
     bool has_objects;
-    bool shows_cells; /* the selector takes bare cells */
     /* The column that may hold tokens, or NO_TOKENS; the text of one, lent; and its end. */
     uint32_t token_at;
     struct text *(*token_text)(const void *token);
     void (*token_end)(void *token);
-    bool slides;            /* engine/run/quick.h may be used, with rows of shape slide */
+    bool slides;            /* engine/run/slide.h may be used, with rows of shape slide */
     struct row_shape shape; /* of a row whose values are of their columns' types */
     struct row_shape slide; /* the same of these columns and those that the selector looks at */
     /* Places right behind a struct kept, its first ring: a million keys with a short window each have all they
@@ -99,7 +97,6 @@ static inline uint32_t kept_place(const struct kept *k, uint32_t i)
 void kept_add_any(struct kept *k, const struct kept_plan *p, const struct row *row);
 /* The last odd value left: the tags go. */
 void kept_untag(struct kept *k, const struct kept_plan *p);
-void kept_drop_objects(const struct kept_plan *p, const union cell *cells);
 
 static inline bool kept_is_token(union cell cell)
 {
@@ -130,15 +127,6 @@ static inline __attribute__((always_inline)) void kept_put(struct kept *k, const
         else
             *s = text_copy(*s);
     }
-}
-/* As kept_put, with a token in place of the one text. */
-static inline __attribute__((always_inline)) void kept_put_token(struct kept *k, const struct kept_plan *p,
-                                                                 const struct row *row, void *token)
-{
-    union cell *cells = kept_cells(k, p, kept_place(k, k->count++)), *cell = cells;
-    for (const struct kept_column *c = p->columns, *end = c + p->count; c < end; c++)
-        *cell++ = kept_cell_of(row, c);
-    cells[p->token_at].l = (int64_t)((uint64_t)(uintptr_t)token | 1);
 }
 /* most: the window never holds more, UINT32_MAX when it may. */
 static inline void kept_add(struct kept *k, const struct kept_plan *p, const struct row *row, uint32_t most)
@@ -176,31 +164,6 @@ static inline void kept_take(struct kept *k, const struct kept_plan *p, struct r
     kept_step(k);
     if (UNLIKELY(odd != k->odd && k->odd == 0))
         kept_untag(k, p);
-}
-/* May what leaves be shown as cells? */
-static inline bool kept_is_bare(const struct kept *k, const struct kept_plan *p)
-{
-    return p->shows_cells && k->odd == 0;
-}
-/* The oldest entry, p->count cells; their references go to the caller (kept_drop). */
-static inline void kept_take_cells(struct kept *k, const struct kept_plan *p, union cell *cells)
-{
-    const union cell *cell = kept_cells(k, p, k->head);
-    for (uint32_t i = 0, count = p->count; i < count; i++)
-        cells[i] = cell[i];
-    if (p->token_at != NO_TOKENS && kept_is_token(cells[p->token_at]))
-        kept_token_out(p, &cells[p->token_at]);
-    kept_step(k);
-}
-static inline void kept_drop(const struct kept_plan *p, const union cell *cells)
-{
-    for (uint32_t i = 0; i < p->text_count; i++) {
-        struct text *s = cells[p->texts[i]].s;
-        if (UNLIKELY(--s->refs == 0))
-            text_free(s);
-    }
-    if (UNLIKELY(p->has_objects))
-        kept_drop_objects(p, cells);
 }
 /* A kept column of the oldest entry. */
 static inline union cell kept_first(const struct kept *k, const struct kept_plan *p, uint32_t column)
