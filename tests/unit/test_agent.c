@@ -246,7 +246,7 @@ static void config_prints_what_it_reads(void)
     size_t len = 0;
     config_init(&c);
     CHECK(config_parse(&c, "test", text, sizeof text - 1) == 0);
-    CHECK(c.workers == 3 && c.variable_count == 2);
+    CHECK(c.workers == 3 && c.variables.count == 2);
     CHECK_TEXT(c.apps, "/a//b");
     CHECK_TEXT(config_variable(&c, "A"), "2");
     CHECK(config_variable(&c, "NO_SUCH_VARIABLE") == NULL);
