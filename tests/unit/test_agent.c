@@ -255,8 +255,8 @@ static void config_prints_what_it_reads(void)
     fclose(out);
     config_init(&again);
     CHECK(config_parse(&again, "printed", printed, len) == 0);
-    CHECK(again.workers == 3 && again.variable_count == 2 && again.inbox_bytes == c.inbox_bytes);
-    CHECK_TEXT(again.variables[0].value, "1\"");
+    CHECK(again.workers == 3 && again.variables.count == 2 && again.inbox_bytes == c.inbox_bytes);
+    CHECK_TEXT(again.variables.items[0].value, "1\"");
     config_fini(&c);
     config_fini(&again);
     free(printed);
