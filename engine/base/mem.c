@@ -212,8 +212,8 @@ void mem_slab_free(void *p)
 /* NULL: the system gives no more. */
 static void *map_slab(void)
 {
-    char *p =
-        mmap(NULL, 2 * (size_t)MEM_SLAB_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const size_t span = 2 * (size_t)MEM_SLAB_BYTES; /* wherever it lies, a slab is in it */
+    char *p = mmap(NULL, span, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return NULL;
     size_t before = -(uintptr_t)p & (MEM_SLAB_BYTES - 1);

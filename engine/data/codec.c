@@ -335,7 +335,7 @@ void write_row_behind(struct writer *w, const struct row *r, const struct row *b
 /* ---- reading ---- */
 
 /* The next bytes, or NULL and failed; after a failure nothing is left. */
-static const uint8_t *take(struct reader *r, size_t bytes)
+static inline const uint8_t *take(struct reader *r, size_t bytes)
 {
     if (r->failed || (size_t)(r->end - r->at) < bytes) {
         r->failed = true;
@@ -353,12 +353,18 @@ static void fail(struct reader *r)
     r->at = r->end;
 }
 
-static uint64_t read_little(struct reader *r, size_t bytes)
+static inline uint64_t read_little(struct reader *r, size_t bytes)
 {
     const uint8_t *p = take(r, bytes);
     uint64_t v = 0;
-    for (size_t i = 0; p && i < bytes; i++)
+    if (UNLIKELY(!p))
+        return 0;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(&v, p, bytes);
+#else
+    for (size_t i = 0; i < bytes; i++)
         v |= (uint64_t)p[i] << (8 * i);
+#endif
     return v;
 }
 
@@ -610,8 +616,14 @@ struct row *read_row_behind(struct reader *r, const struct row *before)
     }
     uint64_t step = zigzag >> 1 ^ (0 - (zigzag & 1));
     struct row *row = row_new(count, (int64_t)(step + (before ? (uint64_t)before->at_ms : 0)));
-    for (size_t i = 0; i < count; i++)
-        row_set_take(row, i, read_bare(r, types[i], 0));
+    for (size_t i = 0; i < count; i++) {
+        if (LIKELY(types[i] == TYPE_LONG || types[i] == TYPE_DOUBLE)) {
+            row->types[i] = types[i];
+            row_cells(row)[i].l = (int64_t)read_little(r, 8);
+        } else {
+            row_set_take(row, i, read_bare(r, types[i], 0));
+        }
+    }
     if (r->failed) {
         row_unref(row);
         return NULL;

@@ -279,8 +279,8 @@ void segments_save(struct segments **at, struct writer *w, uint32_t count, const
 
 /* ---- loading ---- */
 
-/* The next entry of a segment. False: no more, or r->failed. */
-static bool next_entry(struct reader *r, uint32_t count, uint32_t *place, struct reader *entry)
+/* The next entry of a segment: it may be of a place there was once. False: no more, or r->failed. */
+static bool next_entry(struct reader *r, uint32_t *place, struct reader *entry)
 {
     size_t len;
     if (r->failed || r->at == r->end)
@@ -288,7 +288,7 @@ static bool next_entry(struct reader *r, uint32_t count, uint32_t *place, struct
     uint64_t zigzag = read_varint(r);
     uint64_t next = *place + (zigzag >> 1 ^ (0 - (zigzag & 1)));
     const uint8_t *bytes = read_bytes(r, &len);
-    if (r->failed || next >= count) {
+    if (r->failed || next >= UINT32_MAX) {
         r->failed = true;
         return false;
     }
@@ -316,12 +316,11 @@ static bool find_versions(struct segments *s, uint32_t count)
     for (bool is_first = true; good && state_next(s->state, s->group, is_first, &piece); is_first = false) {
         uint32_t place = 0, i = list_take(s);
         struct segment *g = &s->list[i];
-        *g =
-            (struct segment){.number = piece.number, .bytes = (uint32_t)(piece.reader.end - piece.reader.at)};
-        while (next_entry(&piece.reader, count, &place, &entry)) {
-            g->entries++;
-            s->at[place] = i + 1;
-        }
+        *g = (struct segment){.number = piece.number,
+                              .bytes = (uint32_t)(piece.reader.end - piece.reader.at)};
+        for (; next_entry(&piece.reader, &place, &entry); g->entries++)
+            if (place < count)
+                s->at[place] = i + 1;
         s->next = piece.number + 1;
         good = !piece.reader.failed && g->entries;
     }
@@ -339,9 +338,9 @@ static bool read_segment(struct segments *s, const struct segments_owner *owner,
 {
     struct reader entry;
     uint32_t place = 0;
-    while (next_entry(r, count, &place, &entry)) {
+    while (next_entry(r, &place, &entry)) {
         uint64_t bit = UINT64_C(1) << place % 64;
-        if (s->at[place] != now)
+        if (place >= count || s->at[place] != now)
             continue;
         if (s->dirty[place / 64] & bit || !owner->read(owner->user, &entry, place) || entry.failed ||
             entry.at != entry.end)

@@ -10,13 +10,16 @@
  * operator keeps its group's number in its part.
  *
  * How each kind of operator grows
- *   windows     queue.c does it for all of them: rows that came since the last checkpoint are one piece,
- * numbered by its first row; it is dropped when all its rows have left. The part holds counts only. Queues of
- * few rows stand in the part. partitions  a piece a key, numbered by the key's place; only keys that were
- * touched since the last checkpoint are written. Queues inside have groups of their own, as above. tables
- * pieces of rows by place; only those with a change are written (state_put replaces). aggregations a piece a
- * bucket of time; closed ones are written once. patterns, select's groups, rate limiters: whole, in their
- * parts, until one of them shows to be big.
+ *   windows       queue.c does it for all of them: rows that came since the last checkpoint are one piece,
+ *                 numbered by its first row; it is dropped when all its rows have left. The part holds counts
+ *                 only. Queues of few rows stand in the part.
+ *   partitions    a piece a key, numbered by the key's place; only keys that were touched since the last
+ *                 checkpoint are written. Queues inside have groups of their own, as above.
+ *   tables        records.h: rows that changed since the last checkpoint are written together, as new pieces;
+ *                 a second group tells which rows of a piece are dead. What is left of a piece of few rows
+ *                 moves to the next one.
+ *   aggregations  a piece a bucket of time; closed ones are written once.
+ *   patterns, select's groups, rate limiters: whole, in their parts, until one of them shows to be big.
  *
  * For an operator that does nothing special, save and load of op.h are all there is: what they write is its
  * part. One that wants pieces asks the writer: w->state is NULL when the whole state is wanted as one run of

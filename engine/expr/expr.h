@@ -147,6 +147,8 @@ struct scope {
     bool qualified_only_last; /* 'in Table': the last source's attributes need the qualifier (spec 02 section
                                  5) */
     struct expr *(*resolve)(struct expr_ctx *c, const struct ast_expr *ref, bool *reported);
+    uint16_t (*event_slot)(struct expr_ctx *c,
+                           uint16_t slot); /* whose time eventTimestamp(x) is; NULL: slot's */
     void *user;
 };
 

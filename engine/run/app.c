@@ -148,7 +148,7 @@ void app_free(struct app *app)
         table_free(app->tables[i]);
     for (int i = 0; i < app->plan->stream_count; i++)
         stream_free(app->streams[i]);
-    for (int i = 0; i < app->plan->op_count; i++)
+    for (int i = 0; i <= app->plan->op_count; i++) /* and that of on-demand queries' selectors */
         mem_free(app->shared[i]);
     if (app->overlay)
         overlay_fini(app->overlay);
@@ -258,12 +258,6 @@ void app_tables_committed(struct app *app)
         overlay_committed(app->overlay);
 }
 
-void app_advance(struct app *app, int64_t now_ms)
-{
-    if (app->started)
-        timers_advance(app, now_ms);
-}
-
 int64_t app_next_due(const struct app *app)
 {
     return app->started ? timers_next(app->timers) : INT64_MAX;
@@ -286,21 +280,29 @@ void app_each_op(struct app *app, void (*visit)(struct op *op, void *user), void
         visit(app->triggers[i], user);
 }
 
+static __attribute__((noinline)) void send_batch(struct app *app, struct stream *s,
+                                                 const struct event *events, uint32_t count, bool is_batch)
+{
+    const struct batch b = {.events = (struct event *)(uintptr_t)events,
+                            .count = count,
+                            .cap = count,
+                            .scratch = &app->scratch,
+                            .is_batch = is_batch};
+    stream_publish(s, &b);
+    if (app->depth == 0)
+        app_release(app);
+}
+
 void app_send(struct app *app, uint32_t stream, const struct event *events, uint32_t count, bool is_batch)
 {
     ASSERT(stream < (uint32_t)app->plan->stream_count && app->streams[stream]);
-    if (!app->started)
+    if (UNLIKELY(!app->started))
         return;
-    if (LIKELY(count == 1 && !is_batch && events->kind == EVENT_CURRENT)) {
-        stream_publish_one(app->streams[stream], events);
-    } else {
-        struct batch b = {.events = (struct event *)(uintptr_t)events,
-                          .count = count,
-                          .cap = count,
-                          .scratch = &app->scratch,
-                          .is_batch = is_batch};
-        stream_publish(app->streams[stream], &b);
+    if (UNLIKELY(count != 1 || is_batch || events->kind != EVENT_CURRENT)) {
+        send_batch(app, app->streams[stream], events, count, is_batch);
+        return;
     }
+    stream_publish_one(app->streams[stream], events);
     if (LIKELY(app->depth == 0))
         app_release(app);
 }

@@ -59,7 +59,7 @@ struct app {
     int trigger_count;
     struct ondemand *ondemand; /* compiled queries, the last answer; NULL before the first query */
     struct state *state;       /* its pieces: engine/data/state.h */
-    struct buf saving; /* a part being saved: its memory stays, for a big part has much of it */
+    struct buf saving;         /* a part being saved: its memory stays, for a big part has much of it */
     struct overlay *overlay;   /* over the store of its tables; NULL: it has none in a store */
     uint32_t store_number;     /* its keys begin with it */
 };
@@ -130,29 +130,26 @@ static inline void stream_publish(struct stream *s, const struct batch *b)
     app->depth--;
 }
 
+/* To every receiver, then to sinks and the host. */
+void stream_publish_each(struct stream *s, const struct event *e);
 /* As stream_publish with a batch of this current event, which came alone. */
 static inline void stream_publish_one(struct stream *s, const struct event *e)
 {
     struct app *app = s->app;
-    int rc = 0;
     s->events++;
     if (UNLIKELY(app->depth >= LIMIT_SEND_DEPTH)) {
         stream_too_deep(s);
-        return;
-    }
-    if (s->receiver_count == 0 && LIKELY(!s->has_sinks)) {
+    } else if (s->receiver_count == 0 && LIKELY(!s->has_sinks)) {
         if (LIKELY(s->is_looked_at))
             stream_look(s, e);
-        return;
+    } else if (UNLIKELY(s->receiver_count != 1 || s->is_seen)) {
+        stream_publish_each(s, e);
+    } else {
+        app->depth++;
+        if (UNLIKELY(op_one(s->receivers[0], e) < 0))
+            stream_failed_one(s, e);
+        app->depth--;
     }
-    app->depth++;
-    for (uint32_t i = 0; i < s->receiver_count && LIKELY(rc >= 0); i++)
-        rc = op_one(s->receivers[i], e);
-    if (s->is_seen && LIKELY(rc >= 0))
-        rc = stream_show_one(s, e);
-    if (UNLIKELY(rc < 0))
-        stream_failed_one(s, e);
-    app->depth--;
 }
 
 /* The end of a push: releases scratch when nothing is under way. */
@@ -175,7 +172,6 @@ static inline void app_leave(struct app *app)
 /* timer.c */
 struct timers *timers_new(struct app *app);
 void timers_free(struct timers *t);
-void timers_advance(struct app *app, int64_t now_ms);
 int64_t timers_next(const struct timers *t);
 /* After all operators: the order in which requests were made. */
 void timers_save(struct timers *t, struct writer *w);
@@ -190,6 +186,7 @@ void partition_save(const struct op *p, struct writer *w); /* partition.c */
 int partition_load(struct op *p, struct reader *r);
 struct op *partition_new(struct app *app, const struct plan_partition *plan);
 void partition_free(struct op *p);
+const char *partition_key(const struct partition *p, size_t *len); /* lives as long as p */
 void partition_touch(struct partition *p); /* its state changes: the next checkpoint writes it */
 void partition_each_op(struct op *p, void (*visit)(struct op *op, void *user), void *user);
 struct stream *partition_stream(struct partition *p, const struct plan_element *e);

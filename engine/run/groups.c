@@ -105,7 +105,7 @@ static uint32_t spread(uint32_t hash)
     return hash ^ hash >> 15;
 }
 
-static uint32_t keys_hash(const struct groups *g, const struct value *keys)
+static inline uint32_t keys_hash(const struct groups *g, const struct value *keys)
 {
     uint32_t hash = 0;
     for (int i = 0; i < g->key_count; i++)
@@ -113,7 +113,7 @@ static uint32_t keys_hash(const struct groups *g, const struct value *keys)
     return spread(hash);
 }
 
-static struct group *slot_find(const struct groups *g, const struct value *keys, uint32_t hash)
+static inline __attribute__((always_inline)) struct group *slot_find(const struct groups *g, const struct value *keys, uint32_t hash)
 {
     if (UNLIKELY(!g->slot_count))
         return NULL;
@@ -211,7 +211,7 @@ void groups_reset(struct groups *g, const struct agg_layout *l, bool keep)
 {
     for (uint32_t i = g->count; i > 0; i--) {
         struct group *group = g->all[i - 1];
-        if (!(group->marks & GROUP_USED) && !keep) {
+        if (!(group->marks & GROUP_USED) && !keep && group->held == 0) {
             groups_forget(g, l, group);
             continue;
         }
@@ -263,7 +263,8 @@ static bool begin_groups(void *user, uint32_t count)
         return false;
     while (g->cap < count)
         groups_widen(g);
-    memset(g->all, 0, g->cap * sizeof(struct group *));
+    if (g->cap)
+        memset(g->all, 0, g->cap * sizeof(struct group *));
     return true;
 }
 
@@ -302,6 +303,17 @@ static void close_holes(struct groups *g)
         if (g->all[i])
             g->all[count++] = g->all[i];
     g->count = count;
+}
+
+struct text *group_token_text(const void *group)
+{
+    struct value key = ((const struct group *)group)->keys[0];
+    return key.type == TYPE_STRING ? key.as.s : NULL;
+}
+
+void group_token_end(void *group)
+{
+    ((struct group *)group)->held--;
 }
 
 int groups_load(struct groups *g, const struct agg_layout *l, struct reader *r)

@@ -140,6 +140,8 @@ static inline int64_t op_now(const struct op *op)
 void timer_request(struct op *op, int64_t due_ms);
 /* As timer_request, but among requests for the same moment it stands where the operator's first one stood. */
 void timer_repeat(struct op *op, int64_t due_ms);
+/* The operator holds something again: among the keys of a partition it is the newest. */
+void timer_enter(struct op *op);
 /* As timer_request; due gets called with due_ms and user can be told apart by the op itself. Cancels all
  * requests of op: */
 void timer_cancel(struct op *op);

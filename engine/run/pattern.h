@@ -83,6 +83,10 @@ struct pattern_gather_plan {
     bool is_linked;  /* rows of the selector itself, ungrouped */
     bool is_limited; /* a rate limit stands before it */
 };
+struct pattern_watch_plan {
+    struct op_plan op; /* op_pattern_watch: between the selector and a rate limit */
+    const struct op_plan *gather;
+};
 struct pattern_timer_plan {
     struct op_plan op; /* op_pattern_timer */
     const struct pattern_plan *pattern;
@@ -111,7 +115,8 @@ static inline int pattern_frame_count(const struct pattern_plan *p)
     return p->node_count + PATTERN_EXTRA_VIEWS + p->view_count;
 }
 
-extern const struct op_type op_pattern, op_pattern_input, op_pattern_timer, op_pattern_tap, op_pattern_gather;
+extern const struct op_type op_pattern, op_pattern_input, op_pattern_timer, op_pattern_tap, op_pattern_gather,
+    op_pattern_watch;
 
 /* What a running pattern holds, and what its bounds made of it. Bounds (limits.h): LIMIT_PATTERN_WAITS waits,
  * the oldest of the longest list go; LIMIT_PATTERN_CHAIN events of one counted element, the partial match
@@ -210,6 +215,8 @@ int pattern_emit_one(struct pattern *m, struct partial *p);
 void gather_begin(struct pattern *m);
 int gather_chunk(struct pattern *m, struct partial_chunk *c, int rc);
 int gather_end(struct pattern *m, int rc);
+void gather_watch(const struct op *select, const struct op_plan *gather,
+                  struct row *row); /* as select_plan.watch */
 
 /* pattern.c */
 /* The row that frame row `at` shows of p. */

@@ -126,7 +126,7 @@ static uint32_t piece_add(struct records *s, uint64_t number, struct record **at
         ASSERT(slot < SLOTS_MOST);
     }
     struct record **copy = mem_resize(NULL, count, sizeof(struct record *));
-    memcpy(copy, at, count * sizeof(*at));
+    memcpy(copy, at, count * sizeof(struct record *));
     s->pieces[slot] = (struct piece){.number = number, .at = copy, .count = count, .is_told = true};
     s->small_count += count < RECORDS_SMALL;
     for (uint32_t i = 0; i < count; i++) {

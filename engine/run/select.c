@@ -5,20 +5,7 @@
  * keep state or may fail are evaluated for them. */
 #include "engine/run/select.h"
 #include "engine/base/utf8.h"
-#include "engine/expr/agg_spot.h"
-#include "engine/run/groups.h"
-
-struct select {
-    struct op op;
-    char *agg;             /* kind B; behind the instance, as is */
-    char *having_agg;      /* one state over all groups */
-    struct groups *groups; /* kind C */
-    uint64_t chunk;
-    struct batch *collect; /* a join collects the chunks of one push; else NULL */
-    bool last_removed;     /* the last row of the chunk did not pass, or fell to the limit */
-    /* while collecting: rows after such a chunk are lost, as the language has it (joins/7/47 of the cases) */
-    bool lost;
-};
+#include "engine/run/quick.h"
 
 /* The aggregators' states lie behind the instance. */
 static size_t agg_bytes(const struct agg_layout *l)
@@ -121,6 +108,11 @@ static inline __attribute__((always_inline)) struct row *make_row(const struct s
     return out;
 }
 
+static __attribute__((noinline)) struct row *make_any(const struct select_plan *p, struct frame *f)
+{
+    return make_row(p, f);
+}
+
 /* Evaluates what keeps state or may fail, for an event whose row nobody needs. */
 static inline int touch(const struct select_plan *p, struct frame *f)
 {
@@ -145,10 +137,19 @@ static inline int touch(const struct select_plan *p, struct frame *f)
     return 0;
 }
 
+/* All that keeps state are aggregators done on the spot, and row has the shape they want. */
+QUICK void add_on_spot(const struct select_plan *p, char *agg, const struct row *row)
+{
+    for (const struct select_step *s = p->impure, *end = s + p->impure_count; s < end; s++)
+        spot_add(s->spot, agg + s->agg_at, *(const double *)(const void *)((const char *)row + s->cell_at));
+}
+
 static __attribute__((noinline)) bool test_having(struct select *s, const struct select_plan *p,
-                                                  struct frame *f, const struct row *out)
+                                                  struct frame *f, struct row *out)
 {
     char *agg = f->agg;
+    if (UNLIKELY(p->watch != NULL))
+        p->watch(&s->op, p->watcher, out);
     f->agg = s->having_agg;
     f->out = out;
     bool pass = expr_is_true(p->having, f);
@@ -158,7 +159,7 @@ static __attribute__((noinline)) bool test_having(struct select *s, const struct
 }
 
 static inline bool having_passes(struct select *s, const struct select_plan *p, struct frame *f,
-                                 const struct row *out)
+                                 struct row *out)
 {
     return LIKELY(!p->having) || test_having(s, p, f, out);
 }
@@ -548,7 +549,10 @@ static int push_last(struct op *op, const struct batch *in)
         }
         frame_event(&f, p, e);
         if (i != last && !p->having) {
-            rc = touch(p, &f);
+            if (LIKELY(p->adds_on_spot && e->kind == EVENT_CURRENT && row_has_shape(e->row, &p->mold->in[0])))
+                add_on_spot(p, s->agg, e->row);
+            else
+                rc = touch(p, &f);
             if (UNLIKELY(rc < 0))
                 break;
             continue;
@@ -649,7 +653,7 @@ static void forget_empty(struct select *s, const struct select_plan *p, struct g
     uint32_t leaving = 0;
     for (uint32_t i = 0; i < c->expired_count; i++) {
         struct group *group = c->groups[i];
-        if (group->is_leaving || !agg_block_is_empty(&p->aggs, group->agg))
+        if (group->is_leaving || group->held || !agg_block_is_empty(&p->aggs, group->agg))
             continue;
         group->is_leaving = true;
         c->groups[leaving++] = group;
@@ -688,6 +692,56 @@ static int finish_groups(struct select *s, const struct select_plan *p, struct g
     return finish(s, p, &list, sources);
 }
 
+/* What a batch window hands over all day: RESETs, then current events, and all aggregators are done on the
+ * spot. */
+static bool chunk_is_plain(const struct select_plan *p, const struct batch *in, uint32_t *first)
+{
+    uint32_t i = 0;
+    if (!p->adds_on_spot || p->key_count != 1 || p->keys[0]->type != TYPE_STRING)
+        return false;
+    while (i < in->count && in->events[i].kind == EVENT_RESET)
+        i++;
+    *first = i;
+    for (; i < in->count; i++) {
+        if (in->events[i].kind != EVENT_CURRENT || !row_has_shape(in->events[i].row, &p->mold->in[0]))
+            return false;
+    }
+    return true;
+}
+
+/* Such a chunk in one walk: a group's states after its last event are those after the chunk. */
+static int push_plain(struct select *s, const struct select_plan *p, const struct batch *in, uint32_t first)
+{
+    struct arena *scratch = s->op.env->scratch;
+    struct group_chunk c = {.slots = arena_raw(scratch, in->count * sizeof(*c.slots))};
+    struct event space[BATCH_SHORT];
+    struct batch list;
+    const size_t key_at = p->keys[0]->cell_at;
+    for (uint32_t i = 0; i < first; i++) {
+        int rc = reset(s, p, &in->events[i], true);
+        if (rc < 0)
+            return rc;
+    }
+    for (uint32_t i = first; i < in->count; i++) {
+        const struct row *row = in->events[i].row;
+        struct group *group = groups_need_text(
+            s->groups, &p->aggs, ((const union cell *)(const void *)((const char *)row + key_at))->s);
+        group_use(s->groups, group);
+        add_on_spot(p, group->agg, row);
+        slot_set(s, &c, group, i);
+    }
+    batch_on(&list, space, c.slot_count, scratch);
+    list.is_batch = in->is_batch;
+    for (uint32_t i = 0; i < c.slot_count; i++) {
+        const struct event *e = &in->events[c.slots[i].last];
+        struct row *row = quick_copy(p, quick_shared(s, p), e->row, e->at_ms);
+        for (const struct select_step *step = p->mold->made, *end = p->mold->made_end; step < end; step++)
+            quick_put(step, spot_result(step->spot, c.slots[i].group->agg + step->agg_at), row);
+        batch_add(&list, row, e->at_ms, EVENT_CURRENT)->group = c.slots[i].group->number;
+    }
+    return finish(s, p, &list, NULL);
+}
+
 /* First the group of each event, then the events. */
 static int push_groups(struct op *op, const struct batch *in)
 {
@@ -697,8 +751,11 @@ static int push_groups(struct op *op, const struct batch *in)
     struct group_chunk c = {.slots = arena_raw(op->env->scratch, in->count * sizeof(*c.slots)),
                             .groups = arena_raw(op->env->scratch, in->count * sizeof(struct group *))};
     int rc = 0;
+    uint32_t first;
     s->chunk++;
     s->last_removed = false;
+    if (LIKELY(chunk_is_plain(p, in, &first)))
+        return push_plain(s, p, in, first);
     for (uint32_t i = 0; i < in->count; i++) {
         const struct event *e = &in->events[i];
         if (UNLIKELY(e->kind >= EVENT_TIMER))
@@ -721,12 +778,37 @@ static int push_groups(struct op *op, const struct batch *in)
 
 /* ---- one event, and nothing but its own row wanted: what most queries get and want ---- */
 
-static inline int emit_one(struct select *s, struct row *row, int64_t at_ms, uint32_t group)
+QUICK bool mold_fits(const struct select_mold *m, struct row *const *rows)
 {
-    struct event out = {.row = row, .at_ms = at_ms, .kind = EVENT_CURRENT, .group = group};
-    int rc = op_one(s->op.next, &out);
-    row_unref(row);
-    return rc;
+    if (UNLIKELY(!m))
+        return false;
+    if (LIKELY(m->sides == 1))
+        return row_has_shape(rows[0], &m->in[0]);
+    return rows[0] && rows[1] && row_has_shape(rows[0], &m->in[0]) && row_has_shape(rows[1], &m->in[1]);
+}
+
+/* The row of f's event, a current one; NULL when it failed. *regular: as quick_emit has it. */
+QUICK struct row *make_one(struct select *s, const struct select_plan *p, struct frame *f, bool *regular)
+{
+    const struct row *from = f->rows[0];
+    *regular = LIKELY(mold_fits(p->mold, f->rows));
+    if (UNLIKELY(!*regular))
+        return make_any(p, f);
+    struct row *out = quick_copy(p, quick_shared(s, p), from, f->at_ms);
+    if (p->mold->sides == 2)
+        quick_columns(out, f->rows[1], p->mold->copies_second, p->mold->copies_end);
+    for (const struct select_step *step = p->mold->made, *end = p->mold->made_end; step < end; step++) {
+        if (step->how == HOW_SPOT) {
+            *regular &= quick_spot(step, from, f->agg, out);
+            continue;
+        }
+        *regular &= quick_put(step, value_keep(step->call(step->e, f)), out);
+        if (UNLIKELY(f->env->failed)) {
+            row_unref(out);
+            return NULL;
+        }
+    }
+    return out;
 }
 
 static int slide_groups(struct select *s, const struct select_plan *p, struct row *const *left,
@@ -748,13 +830,14 @@ static int slide_groups(struct select *s, const struct select_plan *p, struct ro
     struct group *group = group_of(s, p, f);
     group_use(s->groups, group);
     f->agg = group->agg;
-    struct row *row = make_row(p, f);
+    bool regular;
+    struct row *row = make_one(s, p, f, &regular);
     if (UNLIKELY(!row))
         return ERR_EVENT;
     uint32_t number = group->number;
     if (count > 0 && !p->keep_groups)
         forget_empty(s, p, &c);
-    return emit_one(s, row, e->at_ms, number);
+    return quick_emit(s, p, row, regular, e->at_ms, number);
 }
 
 static int select_slide(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms,
@@ -776,8 +859,9 @@ static int select_slide(struct op *op, struct row *const *left, uint32_t count, 
     f.rows = &e->row;
     f.at_ms = e->at_ms;
     f.kind = EVENT_CURRENT;
-    struct row *row = make_row(p, &f);
-    return LIKELY(row != NULL) ? emit_one(s, row, e->at_ms, 0) : ERR_EVENT;
+    bool regular;
+    struct row *row = make_one(s, p, &f, &regular);
+    return LIKELY(row != NULL) ? quick_emit(s, p, row, regular, e->at_ms, 0) : ERR_EVENT;
 }
 
 /* The group of a key that left bare. */
@@ -787,7 +871,7 @@ static inline struct group *group_of_cell(struct select *s, const struct select_
     return groups_need_text(s->groups, &p->aggs, left[p->key_kept].s);
 }
 
-static inline bool group_is_empty(const struct select_plan *p, const struct group *group)
+bool slide_is_empty(const struct select_plan *p, const struct group *group)
 {
     for (int i = 0; i < p->impure_count; i++) {
         if (!spot_is_empty(p->impure[i].spot, group->agg + p->impure[i].agg_at))
@@ -823,12 +907,13 @@ static int select_slide_cells(struct op *op, const union cell *left, const struc
         f.agg = group->agg;
         number = group->number;
     }
-    struct row *row = make_row(p, &f);
+    bool regular;
+    struct row *row = make_one(s, p, &f, &regular);
     if (UNLIKELY(!row))
         return ERR_EVENT;
-    if (gone && !p->keep_groups && UNLIKELY(group_is_empty(p, gone)))
+    if (gone && !p->keep_groups && gone->held == 0 && UNLIKELY(slide_is_empty(p, gone)))
         groups_forget(s->groups, &p->aggs, gone);
-    return emit_one(s, row, e->at_ms, number);
+    return quick_emit(s, p, row, regular, e->at_ms, number);
 }
 
 static int select_one(struct op *op, const struct event *e)
@@ -840,8 +925,9 @@ static int select_one(struct op *op, const struct event *e)
     struct frame f = {.env = op->env, .at_ms = e->at_ms, .kind = EVENT_CURRENT, .user = op};
     frame_event(&f, p, e);
     s->last_removed = false;
-    struct row *row = make_row(p, &f);
-    return LIKELY(row != NULL) ? emit_one(s, row, e->at_ms, 0) : ERR_EVENT;
+    bool regular;
+    struct row *row = make_one(s, p, &f, &regular);
+    return LIKELY(row != NULL) ? quick_emit(s, p, row, regular, e->at_ms, 0) : ERR_EVENT;
 }
 
 static int select_push(struct op *op, const struct batch *in)
@@ -880,11 +966,16 @@ static void select_close(struct op *op)
     if (s->groups)
         groups_fini(s->groups, &p->aggs);
     mem_free(s->groups);
+    struct select_shared *shared = op_shared(op);
+    if (shared->spare)
+        mem_pool_free(shared->spare, p->row_bytes);
+    shared->spare = NULL;
 }
 
 const struct op_type op_select = {
     .name = "select",
     .size_of = select_size_of,
+    .shared_size = sizeof(struct select_shared),
     .open = select_open,
     .push = select_push,
     .one = select_one,

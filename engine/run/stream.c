@@ -142,6 +142,20 @@ void stream_failed_one(struct stream *s, const struct event *e)
     stream_failed(s, &b);
 }
 
+void stream_publish_each(struct stream *s, const struct event *e)
+{
+    struct app *app = s->app;
+    int rc = 0;
+    app->depth++;
+    for (uint32_t i = 0; i < s->receiver_count && rc >= 0; i++)
+        rc = op_one(s->receivers[i], e);
+    if (s->is_seen && rc >= 0)
+        rc = stream_show_one(s, e);
+    if (UNLIKELY(rc < 0))
+        stream_failed_one(s, e);
+    app->depth--;
+}
+
 void stream_too_deep(struct stream *s)
 {
     struct app *app = s->app;

@@ -240,7 +240,7 @@ void buckets_widen(struct keyed *k, uint32_t wider)
 {
     struct hashed_item **was = k->buckets;
     uint32_t was_count = k->bucket_count;
-    k->buckets = mem_array(wider, sizeof(*k->buckets));
+    k->buckets = mem_array(wider, sizeof(struct hashed_item *));
     k->bucket_count = wider;
     for (uint32_t i = 0; i < was_count; i++) {
         for (struct hashed_item *e = was[i], *next; e; e = next) {

@@ -106,7 +106,7 @@ static void primary_add(struct keyed *k, struct item *e)
     if (k->bucket_count == 0)
         buckets_widen(k, FIRST_BUCKETS);
     hashed_add(k, e);
-    if (k->count > k->bucket_count / 4 * 3 && k->bucket_count < PLACE_BUCKETS_MOST)
+    if (k->count > (uint64_t)k->bucket_count / 4 * 3 && k->bucket_count < PLACE_BUCKETS_MOST)
         buckets_widen(k, k->bucket_count * 2);
 }
 
@@ -351,6 +351,14 @@ int place_find(struct keyed *k, int index, enum ast_expr_kind op, struct value v
         equal_once(k, out, from);
     }
     return 0;
+}
+
+struct row *place_row_number(const struct keyed *k, struct value key)
+{
+    if ((is_null(key) || k->count > 0) && UNLIKELY(key_check(k, TABLE_PRIMARY, key) < 0))
+        return NULL;
+    const struct item *e = primary_get(k, &key);
+    return e ? e->row : NULL;
 }
 
 static bool has_several(const struct keyed *k, int index)

@@ -137,6 +137,8 @@ static inline __attribute__((always_inline)) struct row *place_row_text(const st
     const struct item *item = place_get_one(k, value_text(want));
     return item ? item->row : NULL;
 }
+/* The row under a key that is one number; NULL: none, or it can't be looked for and the event has failed. */
+struct row *place_row_number(const struct keyed *k, struct value key);
 /* 'in' by index, with the language's own idea of '>=', '<=' (a key on the other side) and '!=' (more keys
  * than one). */
 int place_contains(struct keyed *k, int index, enum ast_expr_kind op, struct value v, bool *found);

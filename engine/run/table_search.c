@@ -271,6 +271,8 @@ static inline struct row *search_only(struct table *t, const struct table_query 
     struct value v = expr_read(q->search->values[0], f);
     if (UNLIKELY(f->env->failed))
         return NULL;
+    if (place_is_ordered(k))
+        return place_row_number(k, v);
     if (LIKELY(v.type == TYPE_STRING))
         return place_row_text(k, v.as.s);
     const struct item *item = place_get_one(k, v);
@@ -282,7 +284,7 @@ bool search_is_only(const struct table_query *q)
     const struct table_plan *plan = q->table->config;
     const struct table_search *only = q->search;
     return plan->type == &table_keyed && only && only->kind == SEARCH_INDEX && only->index == TABLE_PRIMARY &&
-           only->op == AST_EQ && !plan->primary.is_ordered;
+           only->op == AST_EQ;
 }
 
 int table_lookup_only(const struct lookup *l, struct app *app, struct frame *f, struct row **row)
@@ -298,7 +300,8 @@ bool table_probe_open(struct table_probe *p, const struct lookup *l, const struc
         return false;
     const struct table_query *q = ((const struct table_lookup *)l)->query;
     const struct expr *key = q->search->values[0];
-    if (key->eval != eval_attr || key->slot != slot)
+    const struct table_plan *plan = q->table->config;
+    if (key->eval != eval_attr || key->slot != slot || plan->primary.is_ordered)
         return false;
     *p = (struct table_probe){.table = (const struct keyed *)app->tables[q->table->number],
                               .type_at = key->type_at,

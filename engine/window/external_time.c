@@ -4,6 +4,7 @@
  * Laws: (1) the front row leaves while the arriving event's time >= its time + span_ms; the first that is not
  * due stops this; (2) an expired row is stamped with the arriving event's time; (3) a smaller time expires
  * nothing; (4) no timers. Holds rows, or only columns of them (kept.h), the time first. */
+#include "engine/run/quick.h"
 #include "engine/window/window.h"
 
 struct external_time_plan {
@@ -145,7 +146,7 @@ static __attribute__((noinline)) int push_many(struct op *op, struct row *const 
     return window_emit(op, &out);
 }
 
-static int external_time_one(struct op *op, const struct event *e)
+static __attribute__((noinline)) int one_any(struct op *op, const struct event *e)
 {
     struct external_time *w = (struct external_time *)op;
     const struct external_time_plan *p = plan_of(op);
@@ -168,6 +169,30 @@ static int external_time_one(struct op *op, const struct event *e)
     for (uint32_t i = 0; i < count; i++)
         row_unref(left[i]);
     return rc;
+}
+
+/* None or one that leaves, and the selector takes it within this function. */
+static int external_time_one(struct op *op, const struct event *e)
+{
+    struct external_time *w = (struct external_time *)op;
+    const struct external_time_plan *p = plan_of(op);
+    const struct kept_plan *kept = p->kept;
+    struct kept *k = &w->kept;
+    if (UNLIKELY(!kept || !kept->slides || !slide_fits(k, kept, e->row)))
+        return one_any(op, e);
+    const int64_t time_ms = kept_cell_of(e->row, &kept->columns[0]).l;
+    struct select *s = (struct select *)op->next;
+    const struct select_plan *sp = (const struct select_plan *)s->op.plan;
+    struct group *gone = NULL;
+    if (first_is_due(w, p, time_ms)) {
+        if (k->count > 1 &&
+            UNLIKELY(time_is_due(kept_cells(k, kept, kept_place(k, 1))->l, p->span_ms, time_ms)))
+            return one_many(op, e);
+        gone = slide_leave(s, sp, k, kept);
+    }
+    if (UNLIKELY(k->count == k->cap))
+        kept_grow(k, kept, UINT32_MAX);
+    return slide_come(s, sp, k, kept, e, gone);
 }
 
 static void external_time_save(const struct op *op, struct writer *w)

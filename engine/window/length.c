@@ -2,6 +2,7 @@
  *
  * Sliding: in one chunk with what came, the oldest row leaves before the one that pushed it out. n <= 0:
  * every event leaves at once, behind itself. Holds rows, or only columns of them (kept.h). */
+#include "engine/run/quick.h"
 #include "engine/window/window.h"
 
 struct length_plan {
@@ -121,7 +122,7 @@ static inline int one_kept(struct length *w, const struct length_plan *p, const 
     return rc;
 }
 
-static int length_one(struct op *op, const struct event *e)
+static __attribute__((noinline)) int one_any(struct op *op, const struct event *e)
 {
     struct length *w = (struct length *)op;
     int32_t n = plan_of(op)->n;
@@ -139,6 +140,23 @@ static int length_one(struct op *op, const struct event *e)
     int rc = op_slide(op->next, &left, 1, op_now(op), e);
     row_unref(left);
     return rc;
+}
+
+/* What leaves and what comes, and the selector takes both within this function. */
+static int length_one(struct op *op, const struct event *e)
+{
+    struct length *w = (struct length *)op;
+    const struct length_plan *p = plan_of(op);
+    const struct kept_plan *kept = p->kept;
+    struct kept *k = &w->kept;
+    if (UNLIKELY(p->n <= 0 || !kept || !kept->slides || !slide_fits(k, kept, e->row)))
+        return one_any(op, e);
+    struct select *s = (struct select *)op->next;
+    const struct select_plan *sp = (const struct select_plan *)s->op.plan;
+    struct group *gone = k->count == (uint32_t)p->n ? slide_leave(s, sp, k, kept) : NULL;
+    if (UNLIKELY(k->count == k->cap))
+        kept_grow(k, kept, (uint32_t)p->n);
+    return slide_come(s, sp, k, kept, e, gone);
 }
 
 static void length_save(const struct op *op, struct writer *w)
