@@ -87,6 +87,11 @@ void write_varint(struct writer *w, uint64_t v)
     buf_add(&w->out, bytes, (size_t)(put_varint(bytes, v) - bytes));
 }
 
+void write_signed(struct writer *w, int64_t v)
+{
+    write_varint(w, (uint64_t)v << 1 ^ (uint64_t)(v >> 63));
+}
+
 void write_count(struct writer *w, size_t n)
 {
     write_varint(w, n);
@@ -346,6 +351,12 @@ uint64_t read_varint(struct reader *r)
         if (!(byte & 0x80))
             return n;
     }
+}
+
+int64_t read_signed(struct reader *r)
+{
+    uint64_t zigzag = read_varint(r);
+    return (int64_t)(zigzag >> 1 ^ (0 - (zigzag & 1)));
 }
 
 size_t read_count(struct reader *r, size_t max)

@@ -31,6 +31,7 @@ void write_count(struct writer *w, size_t n); /* a varint: so many things, or by
 void write_bytes(struct writer *w, const void *p, size_t len); /* with its length */
 void write_value(struct writer *w, struct value v);
 void write_row(struct writer *w, const struct row *r); /* r may be NULL */
+void write_signed(struct writer *w, int64_t v); /* a varint that is short for what is near 0 */
 void write_tag(struct writer *w, const char *tag);
 /* Eight bytes, of which those that are 0 at both ends are left out: a count, a sum. Nine at most. */
 void write_sparse(struct writer *w, uint64_t v);
@@ -42,6 +43,7 @@ uint8_t read_u8(struct reader *r);
 uint32_t read_u32(struct reader *r);
 int64_t read_i64(struct reader *r);
 uint64_t read_sparse(struct reader *r);
+int64_t read_signed(struct reader *r);
 double read_double(struct reader *r);
 size_t read_count(struct reader *r, size_t max); /* more than max, or than bytes left: failed, 0 */
 uint64_t read_varint(struct reader *r); /* what write_count wrote, when it is no size of what follows */
