@@ -146,8 +146,7 @@ bool chunks_load(struct chunks *c, struct state *s, struct reader *list, struct 
         struct chunk x = {.number = expected + (uint64_t)read_signed(list)};
         x.len = (uint32_t)read_varint(list);
         struct reader body;
-        if (list->failed || !state_get(s, c->group, x.number, &body) ||
-            (size_t)(body.end - body.at) != x.len)
+        if (list->failed || !state_get(s, c->group, x.number, &body) || (size_t)(body.end - body.at) != x.len)
             return false;
         x.hash = hash_bytes(body.at, x.len, 0);
         buf_add(out, body.at, x.len);

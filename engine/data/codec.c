@@ -113,7 +113,8 @@ void write_bytes(struct writer *w, const void *p, size_t len)
 /* How many bytes are 0 at the upper end and at the lower, four bits each; then the others. */
 void write_sparse(struct writer *w, uint64_t v)
 {
-    unsigned upper = v ? (unsigned)__builtin_clzll(v) / 8 : 8, lower = v ? (unsigned)__builtin_ctzll(v) / 8 : 0;
+    unsigned upper = v ? (unsigned)__builtin_clzll(v) / 8 : 8,
+             lower = v ? (unsigned)__builtin_ctzll(v) / 8 : 0;
     char *at = room(w, 1 + sizeof v);
     if (UNLIKELY(!at))
         return;

@@ -31,7 +31,7 @@ void write_count(struct writer *w, size_t n); /* a varint: so many things, or by
 void write_bytes(struct writer *w, const void *p, size_t len); /* with its length */
 void write_value(struct writer *w, struct value v);
 void write_row(struct writer *w, const struct row *r); /* r may be NULL */
-void write_signed(struct writer *w, int64_t v); /* a varint that is short for what is near 0 */
+void write_signed(struct writer *w, int64_t v);        /* a varint that is short for what is near 0 */
 void write_tag(struct writer *w, const char *tag);
 /* Eight bytes, of which those that are 0 at both ends are left out: a count, a sum. Nine at most. */
 void write_sparse(struct writer *w, uint64_t v);

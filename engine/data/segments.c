@@ -233,8 +233,7 @@ static void clean(struct filling *f, uint32_t count)
     drop_dead(s);
 }
 
-static void save_changes(struct segments *s, uint32_t count, const struct segments_owner *owner,
-                         bool is_lean)
+static void save_changes(struct segments *s, uint32_t count, const struct segments_owner *owner, bool is_lean)
 {
     struct filling f = {.s = s, .owner = owner, .w = {.state = s->state, .is_lean = is_lean}};
     buf_init(&f.w.out, SIZE_MAX);
@@ -307,8 +306,8 @@ static bool find_versions(struct segments *s, uint32_t count)
     for (bool is_first = true; good && state_next(s->state, s->group, is_first, &piece); is_first = false) {
         uint32_t place = 0, i = list_take(s);
         struct segment *g = &s->list[i];
-        *g = (struct segment){.number = piece.number,
-                              .bytes = (uint32_t)(piece.reader.end - piece.reader.at)};
+        *g =
+            (struct segment){.number = piece.number, .bytes = (uint32_t)(piece.reader.end - piece.reader.at)};
         for (; next_entry(&piece.reader, &place, &entry); g->entries++)
             if (place < count)
                 s->at[place] = i + 1;

@@ -6,8 +6,8 @@
  * aggregates aside (plan_rate.c), of whatever key, and the newest aggregates are then its; without such a row
  * it changes nothing; (3) an event stamped at or after the pending tick fires it first; the timer then finds
  * nothing to do. */
-#include "engine/run/ratelimit.h"
 #include "engine/data/segments.h"
+#include "engine/run/ratelimit.h"
 
 enum { INSIDE_FIRST_CAP = 8, ROWS_AHEAD = 8 };
 #define NOWHERE UINT32_MAX
