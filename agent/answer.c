@@ -3,6 +3,7 @@
 #include "agent/errors_ask.h"
 #include "agent/jnode.h"
 #include "agent/query.h"
+#include "agent/status.h"
 #include "engine/base/json.h"
 #include <string.h>
 
@@ -12,8 +13,8 @@ struct request {
     struct deploy *deploy;
     struct arena *arena;
     const char *app, *query; /* NULL: not given; NUL-terminated, and no other NUL is in app */
-    const char *errors, *numbers, *from;
-    size_t app_len, query_len, errors_len, numbers_len, from_len;
+    const char *errors, *numbers, *from, *status;
+    size_t app_len, query_len, errors_len, numbers_len, from_len, status_len;
 };
 
 /* ---- words ---- */
@@ -173,11 +174,9 @@ struct text_of {
     size_t text, len; /* in struct request */
 };
 #define AT(field) offsetof(struct request, field), offsetof(struct request, field##_len)
-static const struct text_of texts[] = {{"app", AT(app)},
-                                       {"query", AT(query)},
-                                       {"errors", AT(errors)},
-                                       {"numbers", AT(numbers)},
-                                       {"from", AT(from)}};
+static const struct text_of texts[] = {{"app", AT(app)},       {"query", AT(query)},
+                                       {"errors", AT(errors)}, {"numbers", AT(numbers)},
+                                       {"from", AT(from)},     {"status", AT(status)}};
 enum { TEXT_COUNT = sizeof texts / sizeof *texts };
 
 static void answer_errors(const struct request *r, struct buf *out)
@@ -185,12 +184,31 @@ static void answer_errors(const struct request *r, struct buf *out)
     errors_ask(r->deploy, r->errors, r->app, r->numbers, r->from, out);
 }
 
+static void answer_status(const struct request *r, struct buf *out)
+{
+    struct hosted *h = NULL;
+    struct err e;
+    bool with_parts = !strcmp(r->status, "parts");
+    if (!with_parts && strcmp(r->status, "apps") != 0) {
+        err_set(&e, ERR_INVALID, "a status is of 'apps' or of 'parts', not '%.100s'", r->status);
+        error(out, "request", e.text);
+        return;
+    }
+    if (r->app && (r->app_len != strlen(r->app) || !(h = deploy_find(r->deploy, r->app)))) {
+        no_app(r, out);
+        return;
+    }
+    status_tell(r->deploy, h, with_parts, out);
+    if (out->overflow)
+        error(out, "size", "the answer is too long; ask for one app");
+}
+
 /* A kind of request is known by the members it has. */
 static const struct kind {
     unsigned members; /* bits by place in texts: those it needs, */
     unsigned may;     /* and those it may have besides */
     void (*answer)(const struct request *r, struct buf *out);
-} kinds[] = {{1 | 2, 0, answer_query}, {4, 1 | 8 | 16, answer_errors}};
+} kinds[] = {{1 | 2, 0, answer_query}, {4, 1 | 8 | 16, answer_errors}, {32, 1, answer_status}};
 
 static int read_member(struct request *r, unsigned *members, const struct json_token *name,
                        const struct json_token *value, struct err *e)
@@ -241,8 +259,8 @@ static int read_request(struct request *r, const char *line, size_t len, const s
         }
     }
     return err_set(e, ERR_INVALID,
-                   "no request has just these members; known are {\"app\":NAME,\"query\":TEXT} and "
-                   "{\"errors\":VERB,...}");
+                   "no request has just these members; known are {\"app\":NAME,\"query\":TEXT}, "
+                   "{\"errors\":VERB,...} and {\"status\":\"apps\"}");
 }
 
 void answer_line(struct deploy *d, const char *line, size_t len, struct buf *out)

@@ -10,7 +10,9 @@
  * offsets in TEXT; none when no place is known failed, held, unsure: query.h size     the answer is longer
  * than may be
  *     {"errors":"list"|"replay"|"discard", ...}
- * is errors_ask.h's matter. A new kind of request: a row in the table of answer.c.
+ * is errors_ask.h's matter, and
+ *     {"status":"apps"|"parts", "app":NAME}
+ * status.h's. A new kind of request: a row in the table of answer.c.
  *
  * Main thread. */
 #ifndef WEIR_AGENT_ANSWER_H

@@ -1,5 +1,7 @@
 #include "agent/clock.h"
+#include <stdio.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 static int64_t read_us(clockid_t which)
 {
@@ -37,6 +39,18 @@ long clock_peak_rss_kb(void)
 {
     struct rusage u;
     return getrusage(RUSAGE_SELF, &u) == 0 ? u.ru_maxrss : 0;
+}
+
+long clock_rss_kb(void)
+{
+    long pages = 0;
+    FILE *in = fopen("/proc/self/statm", "re");
+    if (!in)
+        return 0;
+    if (fscanf(in, "%*s %ld", &pages) != 1)
+        pages = 0;
+    fclose(in);
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
 struct timespec clock_steady_in_ms(int64_t ms)

@@ -18,6 +18,7 @@ int cmd_state(int argc, char **argv);
 int cmd_upgrade(int argc, char **argv);
 int cmd_query(int argc, char **argv);
 int cmd_errors(int argc, char **argv);
+int cmd_status(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 /* "weir NAME: why", the usage line, where to read more: on standard error. Returns CMD_USAGE. */

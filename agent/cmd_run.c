@@ -95,15 +95,20 @@ static void reload(struct run *r)
     } else {
         if (fresh.workers != r->config.workers || strcmp(fresh.apps, r->config.apps) ||
             strcmp(fresh.state, r->config.state) || strcmp(fresh.control_socket, r->config.control_socket) ||
-            fresh.errors_bytes != r->config.errors_bytes || strcmp(fresh.errors_full, r->config.errors_full))
+            fresh.errors_bytes != r->config.errors_bytes ||
+            strcmp(fresh.errors_full, r->config.errors_full) || fresh.state_bytes != r->config.state_bytes ||
+            fresh.memory_ballast != r->config.memory_ballast ||
+            fresh.state_ballast != r->config.state_ballast)
             log_write(LOG_WARN, "agent",
-                      "workers, apps, state, control.socket, errors.bytes and errors.full change with the "
-                      "next start only");
+                      "workers, apps, state, state.bytes, control.socket, errors.bytes, errors.full and the "
+                      "ballasts change with the next start only");
+        fresh.state_bytes = r->config.state_bytes;
         config_fini(&r->config);
         r->config = fresh;
         name_device(&r->config);
         set_log(&r->config);
         r->metrics_us = 0;
+        r->deploy.must_deal = true;
     }
     deploy_look(&r->deploy);
 }
@@ -265,17 +270,23 @@ static int run_configured(struct run *r)
         log_write(LOG_ERROR, "agent", "%s", e.text);
         return CMD_BAD;
     }
-    if (*state && quarantine_open(&r->store, state, (uint64_t)r->config.state_bytes, &e) < 0) {
+    const struct store_options options = {.folder = state,
+                                          .most_bytes = (uint64_t)r->config.state_bytes,
+                                          .ballast_bytes = (uint64_t)r->config.state_ballast};
+    if (*state && (quarantine_open(&r->store, &options, &e) < 0 || store_own(r->store, &e) < 0)) {
         log_write(LOG_ERROR, "agent", "%s", e.text);
+        store_close(r->store);
         close(r->state_lock);
         return CMD_BAD;
     }
     name_device(&r->config);
+    mem_ballast_take((size_t)r->config.memory_ballast);
     r->signals = signals_open();
     int code = r->signals < 0 || open_errors(r) < 0 ? CMD_BAD : run_agent(r);
     close(r->signals);
     errors_close(r->errors);
     store_close(r->store);
+    mem_ballast_take(0);
     if (r->state_lock >= 0)
         close(r->state_lock);
     return code;

@@ -125,7 +125,7 @@ static void gather(struct worker *w)
 
 static void tables_committed(struct hosted *h)
 {
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     mem_account = &h->account;
     app_tables_committed(h->app);
     mem_account = account;
@@ -160,6 +160,7 @@ int commit_now(struct worker *w, struct err *e)
         if (h->durable)
             durable_committed(h->durable);
     }
+    bounds_committed(w);
     (void)FAULT("commit.settled");
     each_outbox(w, outbox_done, NULL);
     each_outbox(w, outbox_go, NULL);

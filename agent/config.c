@@ -4,6 +4,7 @@
  * keeps no places: a second walk over the text (find_members) finds where the n-th member of the outermost
  * object stands. */
 #include "agent/config.h"
+#include "engine/base/amount.h"
 #include "engine/base/diag.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
@@ -15,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum setting_kind { SETTING_TEXT, SETTING_NUMBER, SETTING_WORD, SETTING_VARIABLES };
+/* NAMES: an object of names and texts. SHARES: the same of apps and amounts. */
+enum setting_kind { SETTING_TEXT, SETTING_NUMBER, SETTING_WORD, SETTING_NAMES, SETTING_SHARES };
 
 /* A new setting: a row here and a field in struct config. Order is the order of the printed file. */
 struct setting {
@@ -63,6 +65,18 @@ static const struct setting settings[] = {
      "An app's state is written when its journal has grown by so much, and by more than the last state took.", AT(checkpoint_bytes)},
     {"state.bytes", SETTING_NUMBER, 1048576, 1099511627776, "1073741824", NULL,
      "Most bytes of the folder for state. At the bound durable apps stop taking input until there is room.", AT(state_bytes)},
+    {"state.shares", SETTING_SHARES, 0, 0, NULL, NULL,
+     "What of it each app may take, by its name: {\"Room\": \"30%\", \"Hall\": \"64 MB\"}; goes before @app:limits(disk='30%').\nApps without a word share the rest equally. An app at its share takes no input until its far sides took something.", AT(state_shares)},
+    {"state.ballast.bytes", SETTING_NUMBER, 0, 1073741824, "262144", NULL,
+     "A file of so many bytes in that folder, given up when the disk is full, so that what far sides acknowledged can still\nbe written down, which makes room. 0: none.", AT(state_ballast)},
+    {"memory.bytes", SETTING_NUMBER, 1048576, 1099511627776, "268435456", NULL,
+     "Most bytes of memory for all apps together: what their queries hold, and what waits for them and for their sinks.", AT(memory_bytes)},
+    {"memory.shares", SETTING_SHARES, 0, 0, NULL, NULL,
+     "What of it each app may take, by its name, as for \"state.shares\"; goes before @app:limits(memory='30%').\nApps without a word share the rest equally. `weir status` tells who holds what.", AT(memory_shares)},
+    {"memory.ballast.bytes", SETTING_NUMBER, 0, 1073741824, "4194304", NULL,
+     "Address space given back when the system itself has no memory left, so that what is under way is finished. 0: none.", AT(memory_ballast)},
+    {"limits.full", SETTING_WORD, 0, 0, "wait", "wait drop store",
+     "What becomes of input for an app at its share, unless it says @app:limits(full='...'). wait: its sources stop reading,\nand brokers keep what they have; drop: it is taken, counted and thrown away; store: it goes to the error store.", AT(limits_full)},
     {"buffer.bytes", SETTING_NUMBER, 65536, 1099511627776, "268435456", NULL,
      "Most bytes on disk that wait for one sink; @sink(buffer.max.size='10 MB') goes before it.", AT(buffer_bytes)},
     {"errors.bytes", SETTING_NUMBER, 0, 1099511627776, "16777216", NULL,
@@ -79,7 +93,7 @@ static const struct setting settings[] = {
      "text, or json: one object a line.", AT(log_format)},
     {"control.socket", SETTING_TEXT, 0, 0, "control.sock", NULL,
      "The socket on which `weir query` finds this agent; only its own user, and root, may use it.\nA name without / is in the folder \"state\", and nowhere when there is none. \"\": none.", AT(control_socket)},
-    {"variables", SETTING_VARIABLES, 0, 0, NULL, NULL,
+    {"variables", SETTING_NAMES, 0, 0, NULL, NULL,
      "Values for ${NAME} in apps where the environment has none.", AT(variables)},
 };
 /* clang-format on */
@@ -104,21 +118,29 @@ void config_init(struct config *c)
         const struct setting *s = &settings[i];
         if (s->kind == SETTING_NUMBER)
             *(int64_t *)field(c, s) = strtoll(s->standard, NULL, 10);
-        else if (s->kind != SETTING_VARIABLES)
+        else if (s->standard)
             set_text(c, s, s->standard);
     }
 }
 
+static void names_fini(struct names *n)
+{
+    for (int i = 0; i < n->count; i++) {
+        mem_free(n->items[i].name);
+        mem_free(n->items[i].value);
+    }
+    mem_free(n->items);
+    *n = (struct names){0};
+}
+
 void config_fini(struct config *c)
 {
-    for (int i = 0; i < SETTING_COUNT; i++)
+    for (int i = 0; i < SETTING_COUNT; i++) {
         if (settings[i].kind == SETTING_TEXT || settings[i].kind == SETTING_WORD)
             mem_free(*(char **)field(c, &settings[i]));
-    for (int i = 0; i < c->variable_count; i++) {
-        mem_free(c->variables[i].name);
-        mem_free(c->variables[i].value);
+        else if (settings[i].kind != SETTING_NUMBER)
+            names_fini(field(c, &settings[i]));
     }
-    mem_free(c->variables);
 }
 
 /* ---- reading ---- */
@@ -213,22 +235,30 @@ static bool word_allowed(const char *words, const char *word)
     return false;
 }
 
-static void add_variable(struct config *c, const char *name, const char *value)
+static void add_name(struct names *n, const char *name, const char *value)
 {
-    c->variables = mem_resize(c->variables, (size_t)c->variable_count + 1, sizeof *c->variables);
-    c->variables[c->variable_count++] = (struct variable){mem_strdup(name), mem_strdup(value)};
+    n->items = mem_resize(n->items, (size_t)n->count + 1, sizeof *n->items);
+    n->items[n->count++] = (struct variable){mem_strdup(name), mem_strdup(value)};
 }
 
-static void read_variables(struct config *c, struct diags *d, const cJSON *value, size_t at)
+static void read_names(struct names *names, struct diags *d, const struct setting *s, const cJSON *value,
+                       size_t at)
 {
     int count = cJSON_GetArraySize(value), n = 0;
     struct member *members = mem_array((size_t)count + 1, sizeof *members);
+    struct amount amount;
     find_members(d->text, at, d->len, members, count);
     for (const cJSON *v = value->child; v; v = v->next, n++) {
-        if (!cJSON_IsString(v))
-            diag_error(d, place(members[n].value, 1), "variable '%s' must be text", v->string);
-        else
-            add_variable(c, v->string, v->valuestring);
+        if (!cJSON_IsString(v)) {
+            diag_error(d, place(members[n].value, 1), "%s '%s' must be text",
+                       s->kind == SETTING_NAMES ? "variable" : "the share of", v->string);
+        } else if (s->kind == SETTING_SHARES && !amount_read(&amount, v->valuestring)) {
+            diag_error(d, place(members[n].value, strlen(v->valuestring) + 2),
+                       "the share of '%s' must be an amount or a part of the whole", v->string);
+            diag_hint(d, "\"64 MB\" or \"25%%\"");
+        } else {
+            add_name(names, v->string, v->valuestring);
+        }
     }
     mem_free(members);
 }
@@ -259,11 +289,12 @@ static void read_setting(struct config *c, struct diags *d, const struct setting
         else
             set_text(c, s, value->valuestring);
         break;
-    case SETTING_VARIABLES:
+    case SETTING_NAMES:
+    case SETTING_SHARES:
         if (!cJSON_IsObject(value))
             diag_error(d, place(at, 1), "'%s' must be an object of names and texts", s->name);
         else
-            read_variables(c, d, value, at);
+            read_names(field(c, s), d, s, value, at);
         break;
     }
 }
@@ -394,17 +425,17 @@ static void print_help(FILE *out, const struct setting *s)
         fprintf(out, "    // From %" PRId64 " to %" PRId64 ".\n", s->least, s->most);
 }
 
-static void print_variables(FILE *out, const struct config *c)
+static void print_names(FILE *out, const struct names *n)
 {
     const char *before = "\n";
     fputc('{', out);
-    for (int i = 0; i < c->variable_count; i++, before = ",\n") {
+    for (int i = 0; i < n->count; i++, before = ",\n") {
         fprintf(out, "%s        ", before);
-        print_text(out, c->variables[i].name);
+        print_text(out, n->items[i].name);
         fputs(": ", out);
-        print_text(out, c->variables[i].value);
+        print_text(out, n->items[i].value);
     }
-    fputs(c->variable_count ? "\n    }" : "}", out);
+    fputs(n->count ? "\n    }" : "}", out);
 }
 
 void config_print(const struct config *c, FILE *out)
@@ -420,8 +451,8 @@ void config_print(const struct config *c, FILE *out)
         fprintf(out, "    \"%s\": ", s->name);
         if (s->kind == SETTING_NUMBER)
             fprintf(out, "%" PRId64, *(int64_t *)field(c, s));
-        else if (s->kind == SETTING_VARIABLES)
-            print_variables(out, c);
+        else if (s->kind == SETTING_NAMES || s->kind == SETTING_SHARES)
+            print_names(out, field(c, s));
         else
             print_text(out, *(char **)field(c, s));
         fputs(i + 1 < SETTING_COUNT ? ",\n" : "\n", out);
@@ -429,12 +460,17 @@ void config_print(const struct config *c, FILE *out)
     fputs("}\n", out);
 }
 
+const char *names_find(const struct names *n, const char *name)
+{
+    for (int i = n->count; i > 0; i--)
+        if (!strcmp(n->items[i - 1].name, name))
+            return n->items[i - 1].value;
+    return NULL;
+}
+
 const char *config_variable(void *user, const char *name)
 {
     const struct config *c = user;
     const char *value = getenv(name);
-    for (int i = c->variable_count; !value && i > 0; i--)
-        if (!strcmp(c->variables[i - 1].name, name))
-            value = c->variables[i - 1].value;
-    return value;
+    return value ? value : names_find(&c->variables, name);
 }

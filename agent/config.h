@@ -26,10 +26,14 @@ struct config {  /* texts are owned */
     int64_t metrics_s;
     char *log_level, *log_format;
     char *control_socket; /* "" for none */
-    struct variable {
-        char *name, *value; /* owned */
-    } * variables;
-    int variable_count;
+    int64_t memory_bytes, memory_ballast, state_ballast;
+    char *limits_full;
+    struct names { /* and their values, in order */
+        struct variable {
+            char *name, *value; /* owned */
+        } * items;
+        int count;
+    } variables, memory_shares, state_shares; /* shares: amounts (engine/base/amount.h) */
 };
 
 void config_init(struct config *c); /* every setting at its default */
@@ -43,5 +47,7 @@ int config_parse(struct config *c, const char *file, const char *text, size_t le
 void config_print(const struct config *c, FILE *out);
 /* Environment first, then the section "variables". NULL: no such variable. user is a struct config. */
 const char *config_variable(void *user, const char *name);
+/* The value of a name, or NULL. */
+const char *names_find(const struct names *n, const char *name);
 
 #endif

@@ -67,6 +67,13 @@ struct hosted *deploy_find(const struct deploy *d, const char *name)
     return NULL;
 }
 
+void deploy_each(const struct deploy *d, void (*fn)(struct hosted *h, void *user), void *user)
+{
+    for (int i = 0; i < d->count; i++)
+        if (d->apps[i]->app)
+            fn(d->apps[i]->app, user);
+}
+
 void deploy_names(const struct deploy *d, const char **names)
 {
     for (int i = 0; i < d->count; i++)
@@ -81,6 +88,7 @@ struct change {
     const char *file, *text;
     size_t len;
     struct hosted *made, *old;
+    int64_t memory_share, disk_share;
     int rc;
     struct err err;
 };
@@ -98,6 +106,8 @@ static void job_start(struct worker *w, void *user)
     c->rc = hosted_start(c->made, c->old, c->deploy->config, &c->err);
     if (c->rc < 0)
         hosted_free(c->made, false);
+    else
+        bounds_set(c->made, c->memory_share, c->disk_share, c->deploy->config);
 }
 
 static void job_discard(struct worker *w, void *user)
@@ -125,6 +135,67 @@ static void job_is_drained(struct worker *w, void *user)
     for (struct hosted *h = w->apps; h; h = h->next)
         *is_drained &= hosted_is_drained(h);
     *is_drained &= !w->retiring;
+}
+
+/* ---- shares ---- */
+
+static struct bounds_want want_of(const struct hosted *h)
+{
+    return (struct bounds_want){
+        .name = h->name, .said = plan_limits(app_plan(h->app)), .uses_disk = h->durable || h->has_tables};
+}
+
+/* Those of an app that is about to come in the place of a, before the others have less for it. */
+static int find_shares(struct deploy *d, const struct deployed *a, struct change *c)
+{
+    struct bounds_want *wants = mem_array((size_t)d->count + 1, sizeof *wants);
+    int count = 0;
+    for (int i = 0; i < d->count; i++)
+        if (d->apps[i] != a && d->apps[i]->app)
+            wants[count++] = want_of(d->apps[i]->app);
+    wants[count] = want_of(c->made);
+    int rc = bounds_deal(d->config, wants, count + 1, count, &c->err);
+    c->memory_share = wants[count].memory_share;
+    c->disk_share = wants[count].disk_share;
+    mem_free(wants);
+    return rc;
+}
+
+struct dealing {
+    const struct config *config;
+    struct hosted **apps;
+    struct bounds_want *wants;
+    int count;
+};
+
+static void job_deal(struct worker *w, void *user)
+{
+    const struct dealing *dealing = user;
+    for (int i = 0; i < dealing->count; i++)
+        if (dealing->apps[i]->worker == w)
+            bounds_set(dealing->apps[i], dealing->wants[i].memory_share, dealing->wants[i].disk_share,
+                       dealing->config);
+}
+
+static void deal(struct deploy *d)
+{
+    struct err e = {0};
+    struct dealing dealing = {.config = d->config,
+                              .apps = mem_array((size_t)d->count + 1, sizeof(struct hosted *)),
+                              .wants = mem_array((size_t)d->count + 1, sizeof *dealing.wants)};
+    for (int i = 0; i < d->count; i++) {
+        if (!d->apps[i]->app)
+            continue;
+        dealing.apps[dealing.count] = d->apps[i]->app;
+        dealing.wants[dealing.count++] = want_of(d->apps[i]->app);
+    }
+    if (bounds_deal(d->config, dealing.wants, dealing.count, -1, &e) < 0)
+        log_write(LOG_ERROR, "agent", "%s", e.text);
+    for (int i = 0; i < d->worker_count; i++)
+        worker_call(&d->workers[i], job_deal, &dealing);
+    mem_free(dealing.apps);
+    mem_free(dealing.wants);
+    d->must_deal = false;
 }
 
 /* ---- one file ---- */
@@ -172,6 +243,11 @@ static void put_text(struct deploy *d, struct deployed *a, const char *text, siz
         worker_call(w, job_discard, c.made);
         return;
     }
+    if (find_shares(d, a, &c) < 0) {
+        log_write(LOG_ERROR, "deploy", "%s: refused: %s%s", a->file, c.err.text, goes_on);
+        worker_call(w, job_discard, c.made);
+        return;
+    }
     bool stays = a->app && a->worker == w;
     c.old = stays ? a->app : NULL;
     char *name = mem_strdup(c.made->name);
@@ -188,6 +264,7 @@ static void put_text(struct deploy *d, struct deployed *a, const char *text, siz
     a->name = name;
     a->app = c.made;
     a->worker = w;
+    d->must_deal = true;
 }
 
 static void remove_app(struct deployed *a)
@@ -285,12 +362,16 @@ void deploy_look(struct deploy *d)
     int kept = 0;
     for (int i = 0; i < d->count; i++) {
         struct deployed *a = d->apps[i];
-        if (a->is_there || a->is_named || !is_listed)
+        if (a->is_there || a->is_named || !is_listed) {
             d->apps[kept++] = a;
-        else
+        } else {
             remove_app(a);
+            d->must_deal = true;
+        }
     }
     d->count = kept;
+    if (d->must_deal)
+        deal(d);
 }
 
 void deploy_drain(struct deploy *d)

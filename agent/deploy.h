@@ -20,6 +20,7 @@ struct deploy {
     char *folder;     /* "" for none; owned */
     int inotify;      /* -1: the folder is looked at every DEPLOY_POLL_MS */
     bool is_reported; /* the folder can't be read: said once */
+    bool must_deal;   /* apps came or went, or the configuration changed: their shares are dealt anew */
 };
 enum { DEPLOY_POLL_MS = 2000 };
 
@@ -36,6 +37,8 @@ void deploy_drain_events(struct deploy *d);
 int deploy_running(const struct deploy *d); /* number of apps */
 /* The app of this name (@app:name, else its file's), NULL: none runs. It stays until the next deploy_look. */
 struct hosted *deploy_find(const struct deploy *d, const char *name);
+/* Every running app; until the next deploy_look. */
+void deploy_each(const struct deploy *d, void (*fn)(struct hosted *h, void *user), void *user);
 /* The running apps' names into names, which has room for deploy_running. */
 void deploy_names(const struct deploy *d, const char **names);
 /* Shutting down: sources take nothing more. */

@@ -44,7 +44,7 @@ static const struct schema *schema_of(const struct hosted *h, uint32_t stream)
 /* Not the app's memory: the error store's. False: it is refused, or can't be kept now. */
 static bool put(struct worker *w, struct errors_entry *e)
 {
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     if (w->commit.is_stuck) { /* the next transaction would have to wait, and so would grow */
         metrics_add(&metrics.errors_refused, 1);
         return false;
@@ -147,6 +147,29 @@ void errors_app_unmapped(void *hosted, const struct bind_source *s, const struct
                              .properties = properties,
                              .property_count = (uint32_t)property_count};
     tell(h, &e, put(h->worker, &e));
+}
+
+bool errors_app_untaken(struct hosted *h, const struct bind_source *s, const struct arrival *a,
+                        const char *why)
+{
+    bool is_wanted =
+        h->bounds.full == LIMITS_STORE || h->keeps_unmapped || (h->keeps_marked && is_marked(h, s->stream));
+    if (!h->keeps_errors || !is_wanted)
+        return false;
+    struct property *properties = mem_array((size_t)a->property_count + 1, sizeof *properties);
+    arrival_properties(a, properties);
+    struct errors_entry e = {.kind = ERRORS_MAPPING,
+                             .app = h->name,
+                             .stream = schema_of(h, s->stream)->id,
+                             .port = s->type->name,
+                             .cause = why,
+                             .payload = arrival_bytes(a),
+                             .payload_len = a->len,
+                             .properties = properties,
+                             .property_count = a->property_count};
+    bool is_kept = put(h->worker, &e);
+    mem_free(properties);
+    return is_kept;
 }
 
 bool errors_app_undelivered(void *hosted, const struct bind_sink *s, const struct batch *events,
@@ -296,7 +319,7 @@ static void send_events(struct hosted *h, const struct errors_replay *r, const s
 static void work(struct hosted *h, struct errors_replay *r, const struct batch *events, int64_t time_ms)
 {
     const struct errors_entry *e = r->entry;
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     mem_account = &h->account;
     if (!h->is_playback && time_ms > app_now(h->app))
         app_advance(h->app, time_ms);
@@ -327,6 +350,9 @@ static bool is_held(struct hosted *h, struct err *e)
                 h->name);
     else if (h->worker->commit.is_stuck)
         err_set(e, ERR_BUSY, "the disk does not take what is written");
+    else if (bounds_holds(h))
+        err_set(e, ERR_BUSY, "app %s is at its limit of %s; `weir status` tells more", h->name,
+                bounds_hold_name(h->bounds.hold));
     else
         return false;
     return true;
@@ -347,7 +373,7 @@ int errors_app_replay(struct hosted *h, const struct errors_entry *e, const void
     struct worker *w = h->worker;
     if (is_held(h, err))
         return err->code;
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     mem_account = &h->account; /* rows that come from an entry may stay in the app */
     arena_init(&g.arena, ARENA_BLOCK);
     int rc = find_place(h, &r, &g);

@@ -24,6 +24,9 @@ void errors_app_failed(struct hosted *h, uint32_t stream, const char *words);
 void errors_app_stream(void *hosted, uint32_t stream, const struct batch *b, const char *words);
 void errors_app_unmapped(void *hosted, const struct bind_source *s, const struct payload *p,
                          const struct property *properties, int property_count, const char *why);
+/* A message that the app's bounds keep out (bounds.h). False: it isn't kept. */
+bool errors_app_untaken(struct hosted *h, const struct bind_source *s, const struct arrival *a,
+                        const char *why);
 bool errors_app_undelivered(void *hosted, const struct bind_sink *s, const struct batch *events,
                             const struct payload *p, const char *why);
 /* outbox_put; the events travel with the message if they may be wanted. */

@@ -38,7 +38,7 @@ static void on_failure(void *user, uint32_t stream, const char *words)
 
 static int on_publish(void *user, struct bind_sink *sink, const struct message *m)
 {
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     mem_account = NULL; /* what waits for a sink is bounded by its outbox and may outlive the app */
     int rc = sink->user ? errors_app_put(user, sink, m) : ERR_IO;
     mem_account = account;
@@ -103,6 +103,7 @@ static int keep_tables(struct hosted *h, struct err *e)
     if (rc == 0)
         app_keep_tables(h->app, store, number);
     h->has_tables = rc == 0;
+    h->store_number = number;
     return rc;
 }
 
@@ -112,7 +113,8 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
     struct hosted *h = mem_alloc(sizeof *h);
     struct compile c;
     struct engine_options options = {.variable = config_variable, .user = (void *)(uintptr_t)config};
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
+    h->account.most = INT64_MAX;
     mem_account = &h->account;
     engine_compile(&c, text, len, &options);
     if (c.plan)
@@ -125,6 +127,15 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
         return NULL;
     }
     h->worker = worker;
+    enum limits_full full = plan_limits(c.plan)->full;
+    bounds_init(&h->bounds, full                                    ? full
+                            : !strcmp(config->limits_full, "drop")  ? LIMITS_DROP
+                            : !strcmp(config->limits_full, "store") ? LIMITS_STORE
+                                                                    : LIMITS_WAIT);
+    for (int i = 0; i < h->bind->source_count; i++)
+        h->has_topic_sources |= !strcasecmp(h->bind->sources[i].type->name, "inMemory");
+    for (int i = 0; i < h->bind->sink_count; i++)
+        h->has_topic_sinks |= !strcasecmp(h->bind->sinks[i].type->name, "inMemory");
     h->is_playback = plan_is_playback(c.plan);
     h->due_ms = INT64_MAX;
     h->name = plan_name(c.plan) ? mem_strdup(plan_name(c.plan)) : name_of_file(file);
@@ -140,6 +151,7 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
     h->bind->unmapped = errors_app_unmapped;
     h->bind->undelivered = errors_app_undelivered;
     h->bind->user = h;
+    h->bind->account = &h->account;
     struct app_host host = {.user = h,
                             .sink = on_sink,
                             .has_sinks = on_has_sinks,
@@ -168,6 +180,7 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
         hosted_free(h, false);
         return NULL;
     }
+    h->store_number = h->durable ? h->durable->app : 0;
     if (plan_has_stored(app_plan(h->app)) && keep_tables(h, &e) < 0) {
         log_write(LOG_ERROR, h->log_name, "its tables cannot be kept: %s", e.text);
         hosted_free(h, false);
@@ -381,7 +394,8 @@ void hosted_drain(struct hosted *h)
 bool hosted_is_drained(struct hosted *h)
 {
     pthread_mutex_lock(&h->worker->lock);
-    bool is_drained = h->inbox.waiting_messages == 0;
+    /* What a bound keeps out was not acknowledged. */
+    bool is_drained = h->inbox.waiting_messages == 0 || h->bounds.hold != HOLD_NONE;
     pthread_mutex_unlock(&h->worker->lock);
     for (int i = 0; i < h->bind->sink_count; i++)
         is_drained &=
@@ -422,7 +436,7 @@ static void attach_ports(struct hosted *h)
 
 static void gone(struct hosted *h, const struct hosted *heir, bool retires)
 {
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     mem_account = &h->account;
     if (h->is_started)
         worker_remove(h->worker, h);
@@ -433,6 +447,8 @@ static void gone(struct hosted *h, const struct hosted *heir, bool retires)
     mem_account = account;
     hush_end(&h->hush, LOG_WARN, h->log_name);
     hush_end(&h->errors_hush, LOG_WARN, h->log_name);
+    hush_end(&h->bounds.hush, LOG_WARN, h->log_name);
+    h->worker->held -= h->bounds.hold != HOLD_NONE;
     inbox_fini(&h->inbox);
     buf_fini(&h->text);
     mem_free(h->sources);
@@ -511,7 +527,7 @@ static void keep_previous(struct hosted *h)
 
 int hosted_start(struct hosted *h, struct hosted *old, const struct config *config, struct err *e)
 {
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     bool was_down = !old && h->durable && durable_is_of_another(h->durable);
     if (was_down && !(old = resurrect(h, config, e)))
         return ERR_STATE;
@@ -577,7 +593,7 @@ bool hosted_is_full(struct hosted *h)
 
 void hosted_work_advance(struct hosted *h, int64_t now_ms)
 {
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     mem_account = &h->account;
     app_advance(h->app, now_ms);
     mem_account = account;
@@ -590,6 +606,7 @@ void hosted_advance(struct hosted *h, int64_t now_ms)
         commit_note(&h->worker->commit, 1);
     }
     hosted_work_advance(h, now_ms);
+    bounds_worked(h);
     note_tables(h);
 }
 
@@ -602,7 +619,7 @@ static void work(struct hosted *h, int source, const struct payload *p, const st
 
 void hosted_work_topic(struct hosted *h, int source, const struct payload *p)
 {
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     mem_account = &h->account;
     work(h, source, p, NULL, 0);
     mem_account = account;
@@ -611,7 +628,7 @@ void hosted_work_topic(struct hosted *h, int source, const struct payload *p)
 void hosted_work_message(struct hosted *h, int source, const struct arrival *a, int64_t time_ms)
 {
     struct property few[8], *properties = few;
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     if (a->property_count > sizeof few / sizeof *few)
         properties = mem_array(a->property_count, sizeof *properties);
     if (a->property_count)
@@ -631,7 +648,7 @@ void hosted_work_message(struct hosted *h, int source, const struct arrival *a, 
 int hosted_work_query(struct hosted *h, const char *text, size_t len, int64_t time_ms, struct result *result,
                       struct err *e)
 {
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     mem_account = &h->account;
     if (!h->is_playback && time_ms > app_now(h->app))
         app_advance(h->app, time_ms);
@@ -675,6 +692,7 @@ void hosted_receive(struct hosted *h, const struct arrival *a)
     }
     (void)FAULT("hosted.receive");
     hosted_work_message(h, s->number, a, a->at_ms);
+    bounds_worked(h);
     note_tables(h);
     (void)FAULT("hosted.received");
 }

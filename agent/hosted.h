@@ -3,6 +3,7 @@
 #ifndef WEIR_AGENT_HOSTED_H
 #define WEIR_AGENT_HOSTED_H
 
+#include "agent/bounds.h"
 #include "agent/config.h"
 #include "agent/durable.h"
 #include "agent/inbox.h"
@@ -21,10 +22,13 @@ struct hosted {
     struct bind *bind;
     struct source **sources; /* by number in bind; NULL: in process */
     struct outbox **outboxes;
-    int64_t due_ms;   /* earliest timer */
-    int64_t account;  /* bytes the engine holds for it */
-    bool is_playback; /* its events bring the time */
-    bool is_blocked;  /* a sink is full: no turns, no timers until it isn't */
+    int64_t due_ms;             /* earliest timer */
+    struct mem_account account; /* what the engine holds for it */
+    struct bounds bounds;
+    uint32_t store_number;                   /* its keys in the store begin with it; 0: it has none */
+    bool has_topic_sources, has_topic_sinks; /* inMemory */
+    bool is_playback;                        /* its events bring the time */
+    bool is_blocked;                         /* a sink is full: no turns, no timers until it isn't */
     bool is_started;
     struct durable *durable;     /* NULL: the app ends with the agent */
     bool has_tables;             /* some of its tables are in the store */
@@ -61,8 +65,8 @@ bool hosted_is_drained(struct hosted *h); /* what came is worked off and with th
 
 /* A sink is full. When true, the worker is woken as soon as there is room. */
 bool hosted_is_full(struct hosted *h);
-/* Works off one message: noted down, then time, map, queries, outboxes filled. Of a durable app it is owed an
- * acknowledgement. */
+/* Works off one message, which its bounds let in: noted down, then time, map, queries, outboxes filled. Of a
+ * durable app it is owed an acknowledgement. */
 void hosted_receive(struct hosted *h, const struct arrival *a);
 void hosted_advance(struct hosted *h, int64_t now_ms);
 /* The same without notes: what a journal's replay calls. */

@@ -94,12 +94,18 @@ bool inbox_swap(struct inbox *b)
     return true;
 }
 
+struct arrival *inbox_peek(const struct inbox *b)
+{
+    const struct inbox_half *d = &b->draining;
+    return d->count ? (struct arrival *)(void *)(d->bytes + d->at) : NULL;
+}
+
 struct arrival *inbox_next(struct inbox *b)
 {
     struct inbox_half *d = &b->draining;
-    if (!d->count)
+    struct arrival *a = inbox_peek(b);
+    if (!a)
         return NULL;
-    struct arrival *a = (struct arrival *)(void *)(d->bytes + d->at);
     d->at += a->size;
     d->count--;
     return a;

@@ -41,6 +41,7 @@ int inbox_put(struct inbox *b, const struct arrival *head, const char *bytes,
 bool inbox_swap(struct inbox *b);
 /* The next arrival of the worker's half, or NULL; moves on. It stays where it is until inbox_swap. */
 struct arrival *inbox_next(struct inbox *b);
+struct arrival *inbox_peek(const struct inbox *b); /* the same, and stays before it */
 /* Messages and bytes that were settled leave the bound; under the lock. */
 void inbox_settled(struct inbox *b, uint32_t messages, size_t bytes);
 bool inbox_has_room(const struct inbox *b); /* half of it is free: sources may read again; under the lock */

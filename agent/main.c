@@ -69,6 +69,15 @@ static const struct command commands[] = {
      "  --state DIR    it is in the agent's folder for state, as given to `weir run`\n"
      "  -c FILE        it is where this configuration of the agent has it\n"
      "A change in a durable app is on disk when the command ends with 0.\n", cmd_query},
+    {"status", "what a running agent's apps hold, and what stands in their way",
+     "weir status [--parts] [--json] [--socket PATH | --state DIR | -c FILE] [APP]",
+     "Memory and disk of each app with their limits, messages that wait, what was dropped or stored at a limit. 'held by' tells why an app\n"
+     "takes no input: memory, disk, a sink, the store, an app it feeds.\n"
+     "  --parts        and which queries, tables, windows and aggregations hold it, the largest first\n"
+     "  --json         a JSON object a line\n"
+     "  --socket PATH  the agent's control socket\n"
+     "  --state DIR    it is in the agent's folder for state, as given to `weir run`\n"
+     "  -c FILE        it is where this configuration of the agent has it\n", cmd_status},
     {"errors", "list, replay or discard what failed and was kept",
      "weir errors list [--app A] [--json] | replay [--app A] N...|--all | discard [--app A] N...|--all|--before TIME",
      "The error store: messages that could not be mapped, events that failed at a stream with @OnError(action='store') or could not be\n"

@@ -18,6 +18,8 @@ struct metrics {
     _Atomic uint64_t errors_dropped;  /* entries that went for newer ones */
     _Atomic uint64_t errors_refused;  /* entries there was no room for */
     _Atomic uint64_t errors_replayed; /* entries that went through */
+    _Atomic uint64_t limit_dropped;   /* messages that an app at its limit threw away */
+    _Atomic uint64_t limit_stored;    /* or that went to the error store instead */
     _Atomic uint64_t turns;
 };
 extern struct metrics metrics;

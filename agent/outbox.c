@@ -648,6 +648,21 @@ void outbox_flush(struct outbox *b)
     keep_refused(b);
 }
 
+void outbox_bound(struct outbox *b, size_t most_bytes)
+{
+    pthread_mutex_lock(&b->lock);
+    b->most_bytes = most_bytes;
+    pthread_mutex_unlock(&b->lock);
+}
+
+void outbox_count(struct outbox *b, uint64_t *messages, uint64_t *bytes)
+{
+    pthread_mutex_lock(&b->lock);
+    *messages += b->spool ? b->tail - b->head : b->live;
+    *bytes += b->live_bytes;
+    pthread_mutex_unlock(&b->lock);
+}
+
 bool outbox_holds(struct outbox *b)
 {
     pthread_mutex_lock(&b->lock);

@@ -82,6 +82,9 @@ void outbox_keep(struct outbox *b, bool (*keep)(struct outbox *b, const struct m
 int outbox_put(struct outbox *b, const struct message *m);
 /* Hands over what waits until the port is busy; lets done entries go. */
 void outbox_flush(struct outbox *b);
+void outbox_bound(struct outbox *b, size_t most_bytes); /* of what waits in memory, from now on */
+/* Adds what waits, with a spool on disk too; bytes: those in memory. */
+void outbox_count(struct outbox *b, uint64_t *messages, uint64_t *bytes);
 /* Full: the app must wait; wake will come when there is room. */
 bool outbox_holds(struct outbox *b);
 bool outbox_is_empty(struct outbox *b);       /* nothing live; wake will come when that becomes true */

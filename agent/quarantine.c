@@ -220,9 +220,9 @@ static int handle(const char *folder, const struct census *census, const struct 
     return rc;
 }
 
-int quarantine_open(struct store **out, const char *folder, uint64_t most_bytes, struct err *e)
+int quarantine_open(struct store **out, const struct store_options *options, struct err *e)
 {
-    struct store_options options = {.folder = folder, .most_bytes = most_bytes};
+    const char *folder = options->folder;
     struct census census;
     struct err why = {0};
     quarantine_scratch_end(folder, "salvage");
@@ -238,10 +238,10 @@ int quarantine_open(struct store **out, const char *folder, uint64_t most_bytes,
         rc = handle(folder, &census, NULL, e);
     census_fini(&census);
     if (rc == 0)
-        rc = store_open(out, &options, e);
+        rc = store_open(out, options, e);
     if (rc != ERR_STATE)
         return rc;
     why = *e; /* the database refuses what looked good */
     rc = handle(folder, NULL, &why, e);
-    return rc < 0 ? rc : store_open(out, &options, e);
+    return rc < 0 ? rc : store_open(out, options, e);
 }

@@ -14,7 +14,7 @@
 #include "engine/store/store.h"
 
 /* ERR_IO, ERR_FULL: the world, not the store: nothing was changed. */
-int quarantine_open(struct store **out, const char *folder, uint64_t most_bytes, struct err *e);
+int quarantine_open(struct store **out, const struct store_options *options, struct err *e);
 /* Puts FOLDER/MADE/data.mdb in the place of FOLDER/data.mdb, safely over a power cut. ERR_IO. */
 int quarantine_replace(const char *folder, const char *made, struct err *e);
 /* An empty folder FOLDER/NAME; what a stop left in one of that name is removed. ERR_IO. */

@@ -86,6 +86,7 @@ static void change(struct query *q, struct hosted *h, int64_t now_ms)
     }
     if (settle(q, hosted_work_query(h, q->text, q->len, time_ms, &result, &q->err)))
         tell(q, &result);
+    bounds_worked(h);
     if (h->durable)
         app_query_forget(h->app, q->text, q->len);
     else
@@ -104,7 +105,7 @@ static void change(struct query *q, struct hosted *h, int64_t now_ms)
 /* As the app's own memory, which the compiled query becomes. */
 static int check(struct query *q, struct hosted *h, enum query_effect *effect)
 {
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     struct arena arena;
     struct diags diags;
     mem_account = &h->account;

@@ -185,9 +185,18 @@ static uint32_t turn(struct worker *w, struct hosted *h, bool ignores_bounds)
             h->is_blocked = true;
             break;
         }
-        hosted_receive(h, inbox_next(&h->inbox));
+        struct arrival *a = inbox_peek(&h->inbox);
+        enum bounds_answer may = ignores_bounds ? BOUNDS_WORK : bounds_ask(h, a);
+        if (may == BOUNDS_WAIT)
+            break;
+        (void)inbox_next(&h->inbox);
+        if (may == BOUNDS_WORK)
+            hosted_receive(h, a);
+        else
+            bounds_refuse(h, a);
         count++;
     }
+    bool waits = h->bounds.hold != HOLD_NONE && !ignores_bounds && !count;
     /* Of durable apps nobody is told anything before the transaction: commit.c. */
     if (!h->durable) {
         settle(half->bytes + from, half->bytes + half->at);
@@ -203,7 +212,7 @@ static uint32_t turn(struct worker *w, struct hosted *h, bool ignores_bounds)
     bool has_stopped = false;
     for (int i = 0; i < h->bind->source_count; i++)
         has_stopped |= h->sources[i] && h->sources[i]->is_stopped;
-    if (h->inbox.waiting_messages && !h->is_blocked && !ignores_bounds)
+    if (h->inbox.waiting_messages && !h->is_blocked && !waits && !ignores_bounds)
         worker_ready(w, h);
     pthread_mutex_unlock(&w->lock);
     if (has_stopped)
@@ -211,6 +220,8 @@ static uint32_t turn(struct worker *w, struct hosted *h, bool ignores_bounds)
     h->due_ms = h->is_playback ? INT64_MAX : app_next_due(h->app);
     if (h->due_ms < w->due_ms)
         w->due_ms = h->due_ms;
+    if (h->has_topic_sinks && count)
+        w->due_ms = INT64_MIN; /* others may have asked for timers too */
     return count;
 }
 
@@ -237,15 +248,17 @@ static void unblock(struct worker *w, struct hosted *h)
 
 static void fire_timers(struct worker *w, int64_t now_ms)
 {
+    bool feeds = false;
     w->due_ms = INT64_MAX;
     for (struct hosted *h = w->apps; h; h = h->next) {
         if (h->is_playback || h->is_blocked || is_held(w, h))
             continue;
         pthread_mutex_lock(&w->lock);
-        bool has_messages = h->inbox.waiting_messages > 0;
+        bool has_messages = h->inbox.waiting_messages > 0 && h->bounds.hold == HOLD_NONE;
         pthread_mutex_unlock(&w->lock);
         h->due_ms = app_next_due(h->app);
-        /* Messages that wait came before now: their turn moves the clock, and sets due_ms again. */
+        /* Messages that wait came before now: their turn moves the clock, and sets due_ms again. While the
+         * app is held there is none, and only timers make room. */
         if (h->due_ms <= now_ms && !has_messages) {
             if (hosted_is_full(h)) {
                 h->is_blocked = true;
@@ -255,10 +268,13 @@ static void fire_timers(struct worker *w, int64_t now_ms)
             if (!h->durable)
                 hosted_flush(h);
             h->due_ms = app_next_due(h->app);
+            feeds |= h->has_topic_sinks;
         }
         if (h->due_ms < w->due_ms && (h->due_ms > now_ms || !has_messages))
             w->due_ms = h->due_ms;
     }
+    if (feeds)
+        w->due_ms = INT64_MIN; /* those before it in the list may have asked for timers */
 }
 
 static void note_retry(struct worker *w, struct outbox *b, int64_t now_us)
@@ -411,6 +427,9 @@ static uint32_t round_trip(struct worker *w)
         if (w->retry_us != INT64_MAX && w->retry_us <= clock_steady_us())
             retry(w, clock_steady_us());
     }
+    int64_t look_us = bounds_look(w);
+    if (look_us < w->retry_us)
+        w->retry_us = look_us;
     pthread_mutex_lock(&w->lock);
     bool is_dry = !w->ready;
     if (commit_due_us(&w->commit) != INT64_MAX) {

@@ -32,6 +32,8 @@ struct worker {
     struct commit commit;  /* of its durable apps */
     struct errors *errors; /* the agent's; NULL: there is none. Set before there are apps */
     struct hosted *apps;
+    int held;        /* apps at one of their bounds: bounds.h */
+    int64_t mend_us; /* not before: the system is asked for memory again */
     struct outbox *retiring;
     int64_t retire_us; /* how long an outbox may retire */
     int64_t due_ms;    /* at or before the earliest timer of all apps */

@@ -17,6 +17,7 @@
 #ifndef WEIR_ENGINE_H
 #define WEIR_ENGINE_H
 
+#include "engine/base/amount.h"
 #include "engine/base/diag.h"
 #include "engine/data/batch.h"
 #include "engine/data/codec.h"
@@ -54,6 +55,15 @@ const struct schema *plan_stream(const struct plan *p, uint32_t stream);
 const struct ast_definition *plan_stream_definition(const struct plan *p, uint32_t stream);
 int plan_find_stream(const struct plan *p, const char *id); /* or -1 */
 bool plan_stores_errors(const struct plan *p);              /* a stream has @OnError(action='store') */
+/* @app:limits(memory, disk, full): what it may hold, and what becomes of input then. The host's business: the
+ * engine only reads it. */
+enum limits_full { LIMITS_UNSAID, LIMITS_WAIT, LIMITS_DROP, LIMITS_STORE };
+struct plan_limits {
+    bool has_memory, has_disk;
+    struct amount memory, disk;
+    enum limits_full full;
+};
+const struct plan_limits *plan_limits(const struct plan *p);
 void plan_explain(const struct plan *p, struct buf *out);
 
 /* ---- the running app ---- */
@@ -139,6 +149,21 @@ int app_compare(struct app *app, const struct state_home *home, struct app_upgra
 uint64_t app_checkpoint(struct app *app, const struct state_home *home);
 int app_restore(struct app *app, const struct state_home *home, struct app_upgrade *upgrade, struct err *e);
 const char *plan_text(const struct plan *p); /* the app's, with variables put in */
+
+/* What the app's state lies in, part by part: each operator that keeps something, of a partition's all copies
+ * together; tables, named windows, aggregations. An estimate, good to a fifth where rows and texts are most
+ * of it (struct tally); the app's account (mem.h) is exact, and has the plan too. It looks at all groups,
+ * keys and items of a table, at a part of a long window's rows; not inside a callback, and under the app's
+ * account. Costs nothing at other times. */
+struct app_part {
+    const char *kind;   /* "query", "table", "window", "aggregation" */
+    const char *name;   /* of the query, table ... */
+    const char *op;     /* "window.length"; NULL: it has no parts */
+    const char *around; /* the partition it is in; NULL: none */
+    uint64_t bytes;
+    uint32_t copies; /* of a partition: keys that have one */
+};
+void app_held(struct app *app, void (*fn)(void *user, const struct app_part *part), void *user);
 
 /* Tables of @store(type='lmdb') (spec 08 section 5). store: borrowed, and may be read at any time; number:
  * the app's in it. Between app_new and app_start; without it they are in memory and end with the app.

@@ -56,6 +56,8 @@ struct bind {
     int sink_count;
     struct app *app; /* set by bind_attach */
     struct bus *bus;
+    struct mem_account
+        *account; /* of the app; what comes by a topic is its own. NULL: nobody counts. Borrowed */
     /* How a mapped payload leaves: set by the owner. m->number is 0. Return 0, ERR_BUSY, ERR_IO ... as the
      * port. inMemory and log don't come here. */
     int (*publish)(void *user, struct bind_sink *sink, const struct message *m);

@@ -140,9 +140,13 @@ static void receive_topic(void *user, const char *topic, const struct payload *p
 {
     (void)topic;
     struct bind_subscription *s = user;
+    struct mem_account *account = mem_account; /* of who speaks */
     if (s->bind->arriving)
         s->bind->arriving(s->bind->user, s->source, p);
+    if (s->bind->account)
+        mem_account = s->bind->account;
     (void)bind_receive(s->bind, s->source, p, NULL, 0);
+    mem_account = account;
 }
 
 void bind_attach(struct bind *b, struct app *app, struct bus *bus)

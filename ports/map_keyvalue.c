@@ -48,7 +48,7 @@ static bool set_value(struct mapper *m, struct row *row, uint32_t i, struct valu
 {
     enum type type = m->schema->attributes[i].type;
     if (v.type == type || type == TYPE_OBJECT) {
-        row_set(row, i, v);
+        row_set_take(row, i, value_apart(v));
         return true;
     }
     if (!casts)

@@ -20,7 +20,7 @@ static int passthrough_read(struct mapper *m, const struct payload *in, const st
                            event->row->count, m->schema->id, m->schema->count);
         }
         bool stamp = in->kind == PAYLOAD_ROW || event->at_ms == -1;
-        map_rows_add(&list, row_copy(event->row, 0, stamp ? now_ms : event->at_ms));
+        map_rows_add(&list, row_copy_apart(event->row, stamp ? now_ms : event->at_ms));
     }
     map_rows_emit(&list, in->kind == PAYLOAD_EVENTS && in->events->is_batch, emit, user);
     return 0;

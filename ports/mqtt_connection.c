@@ -253,6 +253,8 @@ static void library_lost(struct mqtt_connection *c, int rc, int saved_errno, int
         connection_lost(c, strerror(saved_errno), now_ms);
     else
         connection_lost(c, mosquitto_strerror(rc), now_ms);
+    if (rc == MOSQ_ERR_NOMEM)
+        mem_ballast_give(); /* apps wait, and the next try finds room */
 }
 
 /* ---- writing ---- */

@@ -102,7 +102,7 @@ struct port *port_open(const struct port_type *type, bool is_sink, const char *n
         err_set(e, ERR_UNSUPPORTED, "there is no %s of type '%s'", is_sink ? "sink" : "source", type->name);
         return NULL;
     }
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     mem_account = NULL;
     struct port *p = mem_alloc(sizeof *p);
     p->type = type;
@@ -125,7 +125,7 @@ struct port *port_open(const struct port_type *type, bool is_sink, const char *n
 int port_send(struct port *p, const struct message *m)
 {
     ASSERT(p->is_sink && p->type->send);
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     mem_account = NULL;
     int rc = p->type->send(p, m);
     mem_account = account;
@@ -148,7 +148,7 @@ void port_close(struct port *p)
 {
     if (!p)
         return;
-    int64_t *account = mem_account;
+    struct mem_account *account = mem_account;
     mem_account = NULL;
     if (p->type->close)
         p->type->close(p);

@@ -63,10 +63,10 @@ static bool value(const struct field *f, const char **at, int *out)
     return n >= f->min && n <= f->max;
 }
 
-/* '/n' at *at; *step is 0 when there is none. */
+/* '/n' at *at; *out is -1 when there is none. */
 static bool step(const struct field *f, const char **at, int *out)
 {
-    *out = 0;
+    *out = -1;
     if (**at != '/')
         return true;
     const char *s = *at + 1;
@@ -78,7 +78,7 @@ static bool step(const struct field *f, const char **at, int *out)
             n = n * 10 + (*s - '0');
     *at = s;
     *out = (int)n;
-    return n > 0 && (f->max - f->min >= 100 || n <= f->max);
+    return f->max - f->min >= 100 || n <= f->max;
 }
 
 static void add_range(struct set *set, const struct field *f, int from, int to, int by)
@@ -89,12 +89,12 @@ static void add_range(struct set *set, const struct field *f, int from, int to, 
         set_add(set, (n - f->min) % size);
 }
 
-/* item: ('*' | value ['-' value]) ['/' step] */
+/* item: ('*' | value ['-' value]) ['/' step]; a step of 0 is the first value alone, and nothing behind a star */
 static int parse_item(struct set *set, const struct field *f, const char *item, struct err *e)
 {
     const char *at = item;
-    int from = f->min, to = f->max, by = 0;
-    bool single = false;
+    int from = f->min, to = f->max, by = -1;
+    bool single = false, star = true;
     if (*at == '*') {
         at++;
     } else if (*at == '/') { /* as star-slash */
@@ -102,6 +102,7 @@ static int parse_item(struct set *set, const struct field *f, const char *item, 
         return wrong(e, f, item);
     } else {
         single = true;
+        star = false;
         if (*at == '-') {
             at++;
             if (!value(f, &at, &to))
@@ -111,9 +112,9 @@ static int parse_item(struct set *set, const struct field *f, const char *item, 
     }
     if (!step(f, &at, &by) || *at)
         return wrong(e, f, item);
-    if (single && !by)
+    if (!star && (by == 0 || (single && by < 0)))
         to = from;
-    add_range(set, f, from, to, by ? by : 1);
+    add_range(set, f, from, to, by > 0 ? by : 1);
     return 0;
 }
 

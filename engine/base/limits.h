@@ -6,10 +6,12 @@
 enum {
     LIMIT_APP_BYTES = 4 * 1024 * 1024,     /* text of one app */
     LIMIT_MESSAGE_BYTES = 8 * 1024 * 1024, /* one message of a port */
-    LIMIT_ATTRIBUTES = 4096,               /* attributes of one stream */
-    LIMIT_TABLE_KEY = 64,                  /* attributes of a table's primary key */
-    LIMIT_PARSE_DEPTH = 200,               /* nesting of expressions, annotations, JSON */
-    LIMIT_DIAGNOSTICS = 50,                /* errors shown for one app */
+    /* no message may be longer than its app's share of memory divided by this: rows outgrow their text */
+    LIMIT_MESSAGE_GROWTH = 16,
+    LIMIT_ATTRIBUTES = 4096, /* attributes of one stream */
+    LIMIT_TABLE_KEY = 64,    /* attributes of a table's primary key */
+    LIMIT_PARSE_DEPTH = 200, /* nesting of expressions, annotations, JSON */
+    LIMIT_DIAGNOSTICS = 50,  /* errors shown for one app */
     /* memory of unwritten changes of an app's stored tables: then a checkpoint is due */
     LIMIT_TABLES_WAITING = 16 * 1024 * 1024,
     LIMIT_SEND_DEPTH = 200,                /* streams that feed each other in one push */

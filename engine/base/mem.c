@@ -7,6 +7,7 @@
 #include "engine/base/err.h"
 #include <malloc.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,19 +16,117 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-enum { HUGE_PAGE = 2 * 1024 * 1024, CHUNK_BYTES = 16 * 1024, CHUNK_BLOCKS = 64, ARENA_BLOCK_MIN = 256 };
+enum {
+    HUGE_PAGE = 2 * 1024 * 1024,
+    CHUNK_BYTES = 16 * 1024,
+    CHUNK_BLOCKS = 64,
+    ARENA_BLOCK_MIN = 256,
+    BALLAST_LEAST = 8
+};
 
 _Thread_local struct mem_block *mem_pools[MEM_POOL_MAX / 8 + 1];
-_Thread_local int64_t *mem_account;
+_Thread_local struct mem_account *mem_account;
+
+/* ---- the system ---- */
+
+static _Atomic(void *) ballast; /* never touched, so that it costs address space only until it is needed */
+static size_t ballast_bytes;
+static atomic_bool is_short;
+
+void mem_ballast_take(size_t bytes)
+{
+    free(atomic_exchange(&ballast, NULL));
+    ballast_bytes = bytes;
+    atomic_store(&is_short, false);
+    if (bytes)
+        atomic_store(&ballast, malloc(bytes));
+}
+
+bool mem_is_short(void)
+{
+    return atomic_load_explicit(&is_short, memory_order_relaxed);
+}
+
+bool mem_ballast_mend(void)
+{
+    void *none = NULL, *fresh = NULL;
+    if (!mem_is_short())
+        return true;
+#ifdef __GLIBC__
+    (void)malloc_trim(0); /* what was freed may lie between what wasn't */
+#endif
+    /* Freed pool blocks stay here: the system may never have as much again, and less will do. */
+    for (size_t bytes = ballast_bytes; !fresh && bytes >= ballast_bytes / BALLAST_LEAST; bytes /= 2)
+        fresh = malloc(bytes);
+    if (!fresh)
+        return false;
+    if (!atomic_compare_exchange_strong(&ballast, &none, fresh))
+        free(fresh); /* another thread was first */
+    atomic_store(&is_short, false);
+    return true;
+}
+
+bool mem_ballast_give(void)
+{
+    void *p = atomic_exchange(&ballast, NULL);
+    if (!p)
+        return false;
+    atomic_store(&is_short, true);
+    free(p);
+    return true;
+}
+
+#ifdef WEIR_DEBUG
+static _Atomic uint64_t calls, refuse_from, refuse_to;
+
+uint64_t mem_refuse(uint64_t nth, uint64_t more)
+{
+    atomic_store(&refuse_from, nth);
+    atomic_store(&refuse_to, nth + more);
+    return atomic_exchange(&calls, 0);
+}
+
+static bool is_refused(void)
+{
+    uint64_t n = atomic_fetch_add(&calls, 1) + 1, from = atomic_load(&refuse_from);
+    return from && n >= from && n <= atomic_load(&refuse_to);
+}
+#else
+static inline bool is_refused(void)
+{
+    return false;
+}
+#endif
+
+static void *ask_system(void *old, size_t bytes, bool zeroed)
+{
+    if (is_refused())
+        return NULL;
+    return old ? realloc(old, bytes) : zeroed ? calloc(1, bytes) : malloc(bytes);
+}
 
 /* malloc(0) may be NULL; one byte may not. */
-static void *heap_new(size_t bytes, bool zeroed)
+static void *heap_take(void *old, size_t bytes, bool zeroed)
 {
     size_t size = bytes ? bytes : 1;
-    void *p = zeroed ? calloc(1, size) : malloc(size);
-    if (UNLIKELY(p == NULL))
-        err_assert_failed("out of memory", __FILE__, __LINE__);
+    void *p = ask_system(old, size, zeroed);
+    while (UNLIKELY(p == NULL)) {
+        if (!mem_ballast_give()) {
+            p = ask_system(old, size, zeroed); /* another thread may have given it back meanwhile */
+            if (p)
+                break;
+            err_assert_failed("out of memory: the system gives no more, and the ballast is used up; "
+                              "\"memory.bytes\" is more than there is",
+                              __FILE__, __LINE__);
+        }
+        p = ask_system(old, size, zeroed);
+    }
     return p;
+}
+
+static void *heap_new(size_t bytes, bool zeroed)
+{
+    return heap_take(NULL, bytes, zeroed);
 }
 
 /* A big table is looked into at random: with huge pages where the system has them that costs no walk through
@@ -77,9 +176,7 @@ void *mem_resize(void *p, size_t count, size_t size)
 {
     size_t bytes = product(count, size);
     count_block(p, -1);
-    void *q = realloc(p, bytes ? bytes : 1);
-    if (UNLIKELY(q == NULL))
-        err_assert_failed("out of memory", __FILE__, __LINE__);
+    void *q = heap_take(p, bytes, false);
     count_block(q, 1);
     return q;
 }
@@ -115,7 +212,8 @@ void mem_slab_free(void *p)
 /* NULL: the system gives no more. */
 static void *map_slab(void)
 {
-    char *p = mmap(NULL, 2 * (size_t)MEM_SLAB_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const size_t span = 2 * (size_t)MEM_SLAB_BYTES; /* wherever it lies, a slab is in it */
+    char *p = mmap(NULL, span, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return NULL;
     size_t before = -(uintptr_t)p & (MEM_SLAB_BYTES - 1);

@@ -1,9 +1,21 @@
-/* mem.h - all memory. Heap (never fails: out of memory ends the process), pools for small blocks of known
- * size, arenas for things that end together.
+/* mem.h - all memory. Heap (never fails), pools for small blocks of known size, arenas for things that end
+ * together.
  *
  * Pools keep freed blocks per thread, by size class of 8 bytes up to MEM_POOL_MAX; a block goes back to the
  * thread that frees it. mem_account, when set by the worker for the app whose turn it is, counts pool and
  * heap bytes of that app.
+ *
+ * Laws
+ * (1) An account is exact: what is allocated under it, less what is freed under it, in the bytes that blocks
+ * take (pools: rounded up to 8; heap: as the allocator has them). What freed pool blocks lie in stays with
+ * the process for the next ones of their size. (2) An account's bound is asked where work multiplies what one
+ * event brought (mem_is_over); it stops no allocation, so that nothing is left half done. (3) When the system
+ * refuses an allocation, the ballast is given back to it and the allocation is made again: so what is under
+ * way is finished, and mem_is_short tells who gives out new work to wait. mem_ballast_mend ends that. Without
+ * a ballast, or when it was not enough, the process ends with words; the journal is what brings durable apps
+ * back. (4) Only what allocates through this file has that promise: the whole engine, the agent, maps and
+ * ports. Libraries allocate by themselves and answer with errors, which are worked off where they are called;
+ * who sees one of that kind gives the ballast back for it.
  *
  * WEIR_DEBUG (for the whole program or not at all): pool blocks come one by one from the heap, so that ASan
  * sees their misuse, and what an arena gave back is filled with MEM_POISON and forbidden to touch. */
@@ -31,15 +43,37 @@ struct mem_block {
     struct mem_block *next;
 };
 extern _Thread_local struct mem_block *mem_pools[MEM_POOL_MAX / 8 + 1];
-extern _Thread_local int64_t *mem_account; /* NULL when no app is running */
-void *mem_pool_refill(size_t class);       /* a block of class * 8 bytes when the thread's list is empty */
+/* What one owner holds. On the thread that works for it. */
+struct mem_account {
+    int64_t bytes;
+    int64_t most;     /* law 2; INT64_MAX: no bound */
+    uint32_t refused; /* times that it stood in the way: counted by who asks */
+};
+extern _Thread_local struct mem_account *mem_account; /* NULL when no app is running */
+void *mem_pool_refill(size_t class); /* a block of class * 8 bytes when the thread's list is empty */
 void mem_pool_free_big(void *p);
 void mem_pool_drain(void); /* at a thread's end: hands its free blocks to the other threads */
+
+/* Law 3. take: once, by main, before there are other threads; 0 gives it back. The rest: any thread. */
+void mem_ballast_take(size_t bytes);
+bool mem_is_short(void);
+bool mem_ballast_give(void); /* law 4: a library was refused. False: there is none to give back */
+bool mem_ballast_mend(void); /* false: the system still has too little */
+#ifdef WEIR_DEBUG
+/* For tests: the nth call from now on that goes to the system (from 1), and the `more` behind it, is refused;
+ * 0: none is any more. Returns how many calls there were since the last time. */
+uint64_t mem_refuse(uint64_t nth, uint64_t more);
+#endif
 
 static inline void mem_count(int64_t bytes)
 {
     if (mem_account)
-        *mem_account += bytes;
+        mem_account->bytes += bytes;
+}
+/* Law 2: would so many more bytes pass it? */
+static inline bool mem_is_over(size_t more)
+{
+    return mem_account && mem_account->bytes + (int64_t)more > mem_account->most;
 }
 
 #ifdef WEIR_DEBUG

@@ -1,6 +1,6 @@
-/* num.c - numbers to text and back, as Java writes and reads them.
+/* num.c - numbers to text and back, as Java writes and reads them (before its release 19, as the language does).
  *
- * Printing: the digits are the fewest, at least two, that read back as the same number, and of those the
+ * Printing: whole numbers from 10^7 that a long holds have a rule of their own (print_whole). Of others the digits are the fewest, at least two, that read back as the same number, and of those the
  * nearest to it. Quick way: if r / 10^k == x for an integer r of at most 15 digits (6 for float), then r /
  * 10^k is that decimal: both are exact, so the division rounds as reading the decimal would, and two decimals
  * of so few digits never read as one number. Slow way: printf with one digit more each time. It looks at the
@@ -142,12 +142,39 @@ static size_t print_slow(char *out, bool negative, double value, bool is_float, 
     return layout(out, negative, digits, count, (int)strtol(p + 1, NULL, 10));
 }
 
+/* Whole numbers that a long holds: the long's digits, rounded by as many as the bits below the last significant one
+ * certainly make insignificant. That may be one digit more than need be, or two. */
+static size_t print_whole(char *out, bool negative, double value, int significant_bits)
+{
+    int bits, dropped = 0;
+    (void)frexp(value, &bits);
+    int below = bits - 1 - significant_bits - 1;
+    uint64_t n = (uint64_t)value, unit = 1;
+    if (below > 1)
+        dropped = below * 30103 / 100000;
+    for (int i = 0; i < dropped; i++)
+        unit *= 10;
+    n = n / unit + (dropped && n % unit >= unit / 2);
+    char digits[24];
+    int count = (int)num_print_long(digits, (int64_t)n), exponent = count - 1 + dropped;
+    while (count > 1 && digits[count - 1] == '0')
+        count--;
+    return layout(out, negative, digits, count, exponent);
+}
+
+static bool is_whole(double value)
+{
+    return value < 0x1p63 && value == floor(value);
+}
+
 size_t num_print_double(char *out, double value)
 {
     if (!isfinite(value) || value == 0)
         return print_special(out, value);
     bool negative = value < 0;
     double x = negative ? -value : value;
+    if (x >= 1e7 && is_whole(x))
+        return print_whole(out, negative, x, DBL_MANT_DIG);
     if (x < 1e-3 || x >= 1e7)
         return print_slow(out, negative, x, false, x < DBL_MIN ? 2 : 15);
     for (int k = 1; k <= POWER_MAX; k++) {
@@ -166,6 +193,8 @@ size_t num_print_float(char *out, float value)
         return print_special(out, (double)value);
     bool negative = value < 0;
     float x = negative ? -value : value;
+    if (x >= 1e7f && is_whole((double)x))
+        return print_whole(out, negative, (double)x, FLT_MANT_DIG);
     if (x < 1e-3f || x >= 1e7f)
         return print_slow(out, negative, (double)x, true, x < FLT_MIN ? 2 : 6);
     for (int k = 1; k <= POWER_MAX_FLOAT; k++) {

@@ -100,7 +100,7 @@ static void write_list(const struct chunks *c, struct writer *w)
     write_i64(w, (int64_t)c->next);
     write_count(w, c->count);
     for (uint32_t i = 0; i < c->count; i++) {
-        write_signed(w, (int64_t)(c->list[i].number - expected));
+        write_step(w, c->list[i].number, expected);
         write_varint(w, c->list[i].len);
         expected = c->list[i].number + 1;
     }
@@ -143,7 +143,7 @@ bool chunks_load(struct chunks *c, struct state *s, struct reader *list, struct 
     c->next = (uint64_t)read_i64(list);
     size_t count = read_count(list, UINT32_MAX / 2);
     for (size_t i = 0; i < count && !list->failed; i++) {
-        struct chunk x = {.number = expected + (uint64_t)read_signed(list)};
+        struct chunk x = {.number = read_step(list, expected)};
         x.len = (uint32_t)read_varint(list);
         struct reader body;
         if (list->failed || !state_get(s, c->group, x.number, &body) || (size_t)(body.end - body.at) != x.len)

@@ -14,6 +14,49 @@ _Static_assert(TYPE_NULL == 0 && TYPE_STRING == 1 && TYPE_INT == 2 && TYPE_LONG 
                    TYPE_DOUBLE == 5 && TYPE_BOOL == 6 && TYPE_OBJECT == 7,
                "saved states hold these numbers");
 
+/* ---- counting ---- */
+
+enum { BLOCK_HEAD = 16, WORD = 8 };
+
+static uint64_t tally_any(struct value v, int depth);
+
+static uint64_t tally_object(const struct object *o, int depth)
+{
+    uint64_t bytes = 2 * BLOCK_HEAD;
+    struct value key, v;
+    if (depth > LIMIT_PARSE_DEPTH || object_is_failure(o))
+        return bytes;
+    for (size_t i = 0; object_is_list(o) && i < list_count(o); i++)
+        bytes += sizeof(struct value) + tally_any(list_get(o, i), depth);
+    for (size_t i = 0; !object_is_list(o) && object_next(o, &i, &key, &v);)
+        bytes +=
+            3 * sizeof(struct value) + tally_any(key, depth) + (object_is_map(o) ? tally_any(v, depth) : 0);
+    return bytes / (o->refs ? o->refs : 1);
+}
+
+static uint64_t tally_any(struct value v, int depth)
+{
+    if (v.type == TYPE_OBJECT)
+        return tally_object(v.as.o, depth + 1);
+    if (v.type != TYPE_STRING || v.as.s->refs == TEXT_SCRATCH)
+        return 0;
+    uint64_t bytes = (sizeof(struct text) + v.as.s->len + WORD) & ~(uint64_t)(WORD - 1);
+    return bytes / (v.as.s->refs ? v.as.s->refs : 1);
+}
+
+uint64_t tally_value(struct value v)
+{
+    return tally_any(v, 0);
+}
+
+uint64_t tally_row(const struct row *r)
+{
+    uint64_t bytes = row_bytes(r->count);
+    for (size_t i = 0; i < r->count; i++)
+        bytes += tally_value(row_get(r, i));
+    return bytes / (r->refs ? r->refs : 1);
+}
+
 /* ---- writing ---- */
 
 /* Room for so many bytes at the end, or NULL; then put them and call done with their end. */
@@ -22,6 +65,10 @@ static inline char *room(struct writer *w, size_t most)
     struct buf *b = &w->out;
     if (LIKELY(b->cap - b->len > most && !b->overflow)) /* cap counts the NUL */
         return b->bytes + b->len;
+    if (w->tally) {
+        w->tally->bytes += most > WORD ? most : WORD;
+        return NULL;
+    }
     return buf_reserve(b, most);
 }
 
@@ -84,12 +131,10 @@ void write_double(struct writer *w, double v)
 void write_varint(struct writer *w, uint64_t v)
 {
     char bytes[VARINT_MOST];
-    buf_add(&w->out, bytes, (size_t)(put_varint(bytes, v) - bytes));
-}
-
-void write_signed(struct writer *w, int64_t v)
-{
-    write_varint(w, (uint64_t)v << 1 ^ (uint64_t)(v >> 63));
+    if (UNLIKELY(w->tally != NULL))
+        w->tally->bytes += WORD;
+    else
+        buf_add(&w->out, bytes, (size_t)(put_varint(bytes, v) - bytes));
 }
 
 void write_count(struct writer *w, size_t n)
@@ -123,9 +168,15 @@ void write_sparse(struct writer *w, uint64_t v)
     done(w, at + (8 - upper - lower));
 }
 
+void write_step(struct writer *w, uint64_t v, uint64_t before)
+{
+    uint64_t step = v - before;
+    write_varint(w, step << 1 ^ (uint64_t)((int64_t)step >> 63));
+}
+
 void write_tag(struct writer *w, const char *tag)
 {
-    if (w->is_lean)
+    if (w->is_lean || w->tally)
         return;
     write_bytes(w, tag, strlen(tag));
 }
@@ -220,12 +271,20 @@ static inline void write_any(struct writer *w, struct value v, int depth)
 
 void write_value(struct writer *w, struct value v)
 {
+    if (UNLIKELY(w->tally != NULL)) {
+        w->tally->bytes += sizeof v + tally_value(v);
+        return;
+    }
     write_any(w, v, 0);
 }
 
 void write_row(struct writer *w, const struct row *r)
 {
     enum { HEAD_MOST = 1 + 8 + VARINT_MOST };
+    if (UNLIKELY(w->tally != NULL)) {
+        w->tally->bytes += sizeof r + (r ? tally_row(r) : 0);
+        return;
+    }
     if (!r) {
         write_u8(w, 0);
         return;
@@ -244,6 +303,10 @@ void write_row(struct writer *w, const struct row *r)
  * the values without them. */
 void write_row_behind(struct writer *w, const struct row *r, const struct row *before)
 {
+    if (UNLIKELY(w->tally != NULL)) {
+        write_row(w, r);
+        return;
+    }
     bool same = before && before->count == r->count && memcmp(before->types, r->types, r->count) == 0;
     uint64_t step = (uint64_t)r->at_ms - (before ? (uint64_t)before->at_ms : 0);
     uint64_t zigzag = step << 1 ^ (uint64_t)((int64_t)step >> 63);
@@ -354,10 +417,10 @@ uint64_t read_varint(struct reader *r)
     }
 }
 
-int64_t read_signed(struct reader *r)
+uint64_t read_step(struct reader *r, uint64_t before)
 {
     uint64_t zigzag = read_varint(r);
-    return (int64_t)(zigzag >> 1 ^ (0 - (zigzag & 1)));
+    return before + (zigzag >> 1 ^ (0 - (zigzag & 1)));
 }
 
 size_t read_count(struct reader *r, size_t max)

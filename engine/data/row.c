@@ -26,6 +26,14 @@ struct row *row_copy(const struct row *r, size_t extra, int64_t at_ms)
     return copy;
 }
 
+struct row *row_copy_apart(const struct row *r, int64_t at_ms)
+{
+    struct row *copy = row_raw(r->count, at_ms);
+    for (size_t i = 0; i < r->count; i++)
+        row_set_take(copy, i, value_apart(row_get(r, i)));
+    return copy;
+}
+
 /* Column first holds the last reference to what it points at; those before it are let go already. */
 static __attribute__((noinline)) void row_free_from(struct row *r, size_t first)
 {

@@ -58,6 +58,8 @@ static inline void row_set_take(struct row *r, size_t i, struct value v)
 }
 /* Same values, extra null columns behind, another timestamp. */
 struct row *row_copy(const struct row *r, size_t extra, int64_t at_ms);
+/* The same with texts of its own: for another app, whose account (mem.h) it goes to. */
+struct row *row_copy_apart(const struct row *r, int64_t at_ms);
 void row_free(struct row *r);
 static inline struct row *row_ref(struct row *r)
 {

@@ -107,7 +107,7 @@ static void fill_begin(struct filling *f)
 static void write_entry(struct filling *f, uint32_t place)
 {
     struct buf *out = &f->w.out;
-    write_signed(&f->w, (int64_t)place - (int64_t)f->before);
+    write_step(&f->w, place, f->before);
     write_u8(&f->w, 0);
     size_t start = out->len;
     f->owner->write(f->owner->user, &f->w, place);
@@ -250,6 +250,14 @@ static void save_changes(struct segments *s, uint32_t count, const struct segmen
 
 void segments_save(struct segments **at, struct writer *w, uint32_t count, const struct segments_owner *owner)
 {
+    if (w->tally) {
+        uint32_t step = count / TALLY_LOOKS + 1;
+        uint64_t before = w->tally->bytes;
+        for (uint32_t i = 0; i < count; i += step)
+            owner->write(owner->user, w, i);
+        tally_scale(w->tally, before, count, step);
+        return;
+    }
     bool in_segments = w->state && count > SEGMENTS_INLINE;
     write_varint(w, (uint64_t)count << 1 | in_segments);
     if (!in_segments) {
@@ -276,7 +284,7 @@ static bool next_entry(struct reader *r, uint32_t *place, struct reader *entry)
     size_t len;
     if (r->failed || r->at == r->end)
         return false;
-    uint64_t next = *place + (uint64_t)read_signed(r);
+    uint64_t next = read_step(r, *place);
     const uint8_t *bytes = read_bytes(r, &len);
     if (r->failed || next >= UINT32_MAX) {
         r->failed = true;

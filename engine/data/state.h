@@ -23,8 +23,9 @@
  *           segments, an entry a key with all its copies hold; big queues inside have groups of their own.
  *   aggregations
  *           open buckets: segments, an entry a group. Closed ones are rows of their tables.
- *   tables  pieces of rows by place: those with a change are written (table_state.c). Tables in the store
- *           are no part of a checkpoint.
+ *   tables  records.h: rows that changed since the last checkpoint are written together, as new pieces; a
+ *           second group tells which rows of a piece are dead. What is left of a piece of few rows moves to
+ *           the next one. Tables in the store are no part of a checkpoint.
  *   patterns
  *           whole in their part, in chunks: what is said of a partial match leans on its neighbours only.
  *   rate limits, snapshots, kslack, expression windows' own numbers, timers, script globals

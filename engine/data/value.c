@@ -61,6 +61,11 @@ struct text *text_scratch_raw(struct arena *scratch, size_t len)
     return text_begin(arena_raw(scratch, text_bytes(len)), TEXT_SCRATCH, len);
 }
 
+struct value value_apart(struct value v)
+{
+    return v.type == TYPE_STRING ? value_text(text_new(v.as.s->bytes, v.as.s->len)) : value_keep(v);
+}
+
 struct text *text_scratch(struct arena *scratch, const char *bytes, size_t len)
 {
     return text_fill(text_scratch_raw(scratch, len), bytes);

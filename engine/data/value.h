@@ -115,6 +115,9 @@ static inline bool is_null(struct value v)
 
 /* refs 1, owned by the caller. */
 struct text *text_new(const char *bytes, size_t len);
+/* v for another app: a text is copied, for it is counted where it was made (mem.h). The reference is the
+ * caller's. */
+struct value value_apart(struct value v);
 /* In the arena, refs TEXT_SCRATCH. */
 struct text *text_scratch(struct arena *scratch, const char *bytes, size_t len);
 /* Room for len bytes to be filled by the caller. */

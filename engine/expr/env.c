@@ -15,6 +15,14 @@ struct value expr_fail(struct expr_env *env, const char *format, ...)
     return VALUE_NULL;
 }
 
+int expr_fail_memory(struct expr_env *env)
+{
+    if (mem_account)
+        mem_account->refused++;
+    expr_fail(env, "it needs more memory than the app's share of it allows");
+    return ERR_EVENT;
+}
+
 struct value expr_loose(struct expr_env *env, struct object *o)
 {
     if (env->loose_count == env->loose_cap) {

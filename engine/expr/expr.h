@@ -39,6 +39,8 @@ struct expr_env {
 /* Fails the event being processed: "ClassCastException: ..." style words are not copied; ours say what was
  * wrong. Returns null. */
 struct value expr_fail(struct expr_env *env, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* An event needs more memory than the account's bound allows (mem.h): fails it, counted. ERR_EVENT. */
+int expr_fail_memory(struct expr_env *env);
 /* Hands a fresh object (refs 1) to the push: released at its end. */
 struct value expr_loose(struct expr_env *env, struct object *o);
 void expr_env_release(struct expr_env *env); /* at the end of a push, before scratch is reset */
@@ -145,6 +147,8 @@ struct scope {
     bool qualified_only_last; /* 'in Table': the last source's attributes need the qualifier (spec 02 section
                                  5) */
     struct expr *(*resolve)(struct expr_ctx *c, const struct ast_expr *ref, bool *reported);
+    uint16_t (*event_slot)(struct expr_ctx *c,
+                           uint16_t slot); /* whose time eventTimestamp(x) is; NULL: slot's */
     void *user;
 };
 

@@ -414,7 +414,7 @@ static struct expr *compile_event_time_of(struct expr_ctx *c, const struct ast_e
         return NULL;
     }
     struct expr *node = expr_new(c->arena, eval_event_time_of, TYPE_LONG);
-    node->slot = source->slot;
+    node->slot = c->scope->event_slot ? c->scope->event_slot(c, source->slot) : source->slot;
     node->name = ref->name.text;
     return node;
 }

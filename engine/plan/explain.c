@@ -24,6 +24,23 @@ static void explain_text(const struct plan *p, struct span at, struct buf *out)
     buf_add(out, p->text + at.at, at.len);
 }
 
+/* What a window's rows take, and all of them where there is a number. */
+static void explain_bytes(const struct op_plan *op, struct buf *out)
+{
+    char size[AMOUNT_TEXT];
+    const size_t place = sizeof(struct row *);
+    if (strncmp(op->type->name, "window.", 7) != 0 || !op->in)
+        return;
+    uint64_t bytes = op->held_bytes ? op->held_bytes : row_bytes(op->in->count) + place;
+    bool has_texts = op->held_bytes && op->holds_texts;
+    for (uint32_t i = 0; !op->held_bytes && i < op->in->count; i++)
+        has_texts |= type_is_counted(op->in->attributes[i].type);
+    buf_printf(out, "; a row takes %" PRIu64 " bytes%s", bytes, has_texts ? " and its texts" : "");
+    if (op->most_rows)
+        buf_printf(out, ", all together %s%s", amount_print(size, op->most_rows * bytes),
+                   has_texts ? " and their texts" : "");
+}
+
 /* q NULL: of a named window. */
 static void explain_op(const struct plan *p, const struct plan_query *q, const struct op_plan *op,
                        struct buf *out)
@@ -52,8 +69,11 @@ static void explain_op(const struct plan *p, const struct plan_query *q, const s
     }
     if (op->type->due)
         buf_add_str(out, " [timer]");
-    if (bound)
-        buf_printf(out, " [state%s%s]", *bound ? ": " : "", bound);
+    if (bound) {
+        buf_printf(out, " [state%s%s", *bound ? ": " : "", bound);
+        explain_bytes(op, out);
+        buf_add_char(out, ']');
+    }
     buf_add_char(out, '\n');
 }
 

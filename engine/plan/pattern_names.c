@@ -91,11 +91,16 @@ static void report_later(struct expr_ctx *c, const struct name *name)
               name->text);
 }
 
-static struct expr *attr_node(struct pattern_names *names, int node, const struct ast_expr *ref, int at)
+/* A counted element without an index is the list of all in the select clause and in 'group by' (the first when it has
+ * no reference), the newest event
+ * in a condition of an element, the first in 'having'. */
+static struct expr *attr_node(struct expr_ctx *c, int node, const struct ast_expr *ref, int at)
 {
+    struct pattern_names *names = names_of(c);
     struct pattern_build *b = names->build;
     const struct pattern_node_plan *n = &b->plan->nodes[node];
-    if (n->kind == NODE_COUNT && ref->index_kind == INDEX_NONE) {
+    bool counted = n->kind == NODE_COUNT && ref->index_kind == INDEX_NONE;
+    if (counted && n->ref && names->own == NODE_NONE && !c->scope->output) {
         struct expr *e = expr_new(b->p->arena, pattern_list_eval, TYPE_OBJECT);
         e->slot = (uint16_t)view_row(b, node, VIEW_LIST, 0);
         e->index = (uint16_t)at;
@@ -104,7 +109,8 @@ static struct expr *attr_node(struct pattern_names *names, int node, const struc
         use(names, e->slot);
         return e;
     }
-    int row = indexed_row(names, node, ref);
+    int row =
+        counted && names->own != NODE_NONE ? view_row(b, node, VIEW_LAST, 0) : indexed_row(names, node, ref);
     use(names, row);
     return expr_attr(b->p->arena, (uint16_t)row, (uint16_t)at, n->schema);
 }
@@ -188,7 +194,18 @@ static struct expr *resolve(struct expr_ctx *c, const struct ast_expr *ref, bool
     if (ref->kind == AST_SOURCE)
         return resolve_source(c, ref, node);
     int at = schema_find(names->build->plan->nodes[node].schema, ref->name.text);
-    return at < 0 ? NULL : attr_node(names, node, ref, at);
+    return at < 0 ? NULL : attr_node(c, node, ref, at);
+}
+
+/* eventTimestamp(e1) is of the newest event in a condition, of the first one elsewhere. */
+static uint16_t event_slot(struct expr_ctx *c, uint16_t slot)
+{
+    struct pattern_names *names = names_of(c);
+    if (names->own == NODE_NONE || names->build->plan->nodes[slot].kind != NODE_COUNT)
+        return slot;
+    uint16_t row = (uint16_t)view_row(names->build, slot, VIEW_LAST, 0);
+    use(names, row);
+    return row;
 }
 
 struct scope pattern_scope(struct pattern_names *names)
@@ -197,16 +214,15 @@ struct scope pattern_scope(struct pattern_names *names)
     return (struct scope){.sources = b->sources,
                           .count = names->own == NODE_NONE ? b->plan->node_count : names->own + 1,
                           .resolve = resolve,
+                          .event_slot = event_slot,
                           .user = names};
 }
 
-/* Does it look at events in ways that don't pass resolve: eventTimestamp(e1), f(*), in a table? */
+/* Does it look at events in ways that don't pass resolve: eventTimestamp(e1), f(*)? */
 static bool looks_at_all(const struct ast_expr *e)
 {
     if (!e)
         return false;
-    if (e->kind == AST_IN)
-        return true;
     if (e->kind == AST_CALL &&
         (e->star || (e->arg_count && e->name.text && strcmp(e->name.text, "eventTimestamp") == 0)))
         return true;
@@ -217,9 +233,26 @@ static bool looks_at_all(const struct ast_expr *e)
     return looks_at_all(e->left) || looks_at_all(e->right);
 }
 
+static const struct ast_expr *find_in(const struct ast_expr *e)
+{
+    if (!e || e->kind == AST_IN)
+        return e;
+    const struct ast_expr *found = find_in(e->left);
+    found = found ? found : find_in(e->right);
+    for (const struct ast_expr *a = e->args; a && !found; a = a->next)
+        found = find_in(a);
+    return found;
+}
+
 struct expr *pattern_condition(struct pattern_build *b, struct pattern_names *names,
                                const struct ast_expr *condition)
 {
+    const struct ast_expr *in = find_in(condition);
+    if (in) {
+        diag_error(b->p->diags, in->span, "'in' can't stand in a condition of a pattern");
+        diag_hint(b->p->diags, "put it into a query before, and let the pattern read what that one puts out");
+        return NULL;
+    }
     struct scope scope = pattern_scope(names);
     struct expr_ctx c = plan_expr_ctx(b->p, &scope, b->plan->nodes[names->own].aggs);
     if (looks_at_all(condition)) {

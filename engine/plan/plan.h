@@ -74,6 +74,7 @@ struct plan {
     bool playback;
     bool has_stored;               /* a table of @store(type='lmdb') */
     int64_t idle_ms, increment_ms; /* playback's; 0: none */
+    struct plan_limits limits;
     struct ast_app *ast;
     struct plan_element **elements; /* all, in order of making */
     int element_count, element_cap;
@@ -169,6 +170,7 @@ void plan_warn_bounds(struct planner *p);
  * nothing. */
 const char *plan_bound(const struct plan_query *q, const struct op_plan *op);
 
+void plan_read_limits(struct planner *p, const struct ast_annotation *a); /* plan_limits.c */
 void plan_free(struct plan *p);
 
 /* Output event type with its default (spec 03 section 3.1). */

@@ -135,6 +135,7 @@ const struct lookup *aggregation_lookup(struct planner *p, const struct plan_ele
     l->lookup.rows = aggregate_lookup_rows;
     l->lookup.how = to ? "within a start and an end" : "within a pattern";
     l->element = aggregation;
+    l->in_partition = p->partition != NULL;
     l->slot = slot;
     for (int i = 0; i < scope->count; i++) {
         if (scope->sources[i].slot >= l->slot_count)

@@ -70,6 +70,7 @@ static void plan_app_annotations(struct planner *p)
     annotations_once(p, list, "name");
     annotations_once(p, list, "playback");
     annotations_once(p, list, "statistics");
+    annotations_once(p, list, "limits");
     for (const struct ast_annotation *a = list; a; a = a->next) {
         if (strcasecmp(a->name.text, "name") == 0 && a->elements)
             p->plan->name = a->elements->value;
@@ -79,6 +80,8 @@ static void plan_app_annotations(struct planner *p)
         }
         if (strcasecmp(a->name.text, "playback") == 0)
             plan_playback(p, a);
+        if (strcasecmp(a->name.text, "limits") == 0)
+            plan_read_limits(p, a);
     }
 }
 

@@ -235,6 +235,14 @@ static void join_finish(struct plan_from *from, struct op_plan *select)
     }
 }
 
+/* What a named window publishes reaches no join inside a partition, and of a join with itself the left side only. */
+static bool is_only_found(const struct join_build *b, const struct join_source *s)
+{
+    if (s->element->kind != ELEMENT_WINDOW)
+        return false;
+    return b->p->partition || (s == &b->sources[1] && b->sources[0].element == s->element);
+}
+
 static int join_sides(struct join_build *b, const struct ast_query *ast)
 {
     const struct ast_join *j = b->ast;
@@ -253,8 +261,8 @@ static int join_sides(struct join_build *b, const struct ast_query *ast)
         diag_error(b->p->diags, ast->input_span, "a join with an aggregation needs 'within' and 'per'");
         return -1;
     }
-    l->triggers = !l->is_static && !j->right_unidirectional;
-    r->triggers = !r->is_static && !j->left_unidirectional;
+    l->triggers = !l->is_static && !j->right_unidirectional && !is_only_found(b, l);
+    r->triggers = !r->is_static && !j->left_unidirectional && !is_only_found(b, r);
     l->preserved = j->kind == JOIN_LEFT || j->kind == JOIN_FULL;
     r->preserved = j->kind == JOIN_RIGHT || j->kind == JOIN_FULL;
     return 0;

@@ -319,6 +319,24 @@ static bool rate_holds(const struct op_plan *rate)
            rate->type != &op_rate_first_time;
 }
 
+/* The gathering sees what the selector makes, also what goes no further. */
+static void watch_select(struct pattern_build *b, struct op_plan *select, bool is_limited)
+{
+    struct select_plan *s = (struct select_plan *)(void *)select;
+    if (s->having) {
+        s->watch = gather_watch;
+        s->watcher = &b->gather->op;
+    } else if (is_limited && !b->gather->is_limited) {
+        struct pattern_watch_plan *w = (struct pattern_watch_plan *)(void *)op_plan_new(
+            b->p, &op_pattern_watch, sizeof(*w), select->span);
+        plan_add_op(b->p, &w->op);
+        w->gather = &b->gather->op;
+        w->op.in = w->op.out = select->out;
+        w->op.next = select->next;
+        select->next = &w->op;
+    }
+}
+
 /* After the selector and the rate limit are planned and tied. */
 static void pattern_finish(struct plan_from *from, struct op_plan *select)
 {
@@ -340,6 +358,7 @@ static void pattern_finish(struct plan_from *from, struct op_plan *select)
     b->gather->op.next = last->next;
     b->gather->op.in = b->gather->op.out = select->out;
     last->next = &b->gather->op;
+    watch_select(b, select, last != select);
 }
 
 /* Some stream feeds several nodes. */

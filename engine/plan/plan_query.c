@@ -137,6 +137,8 @@ static int query_chain(struct planner *p, const struct ast_query *ast)
         struct kept_plan *kept = arena_alloc(p->arena, sizeof(*kept));
         if (select_kept((const struct select_plan *)select, kept)) {
             from.last->type->keep(from.last, kept);
+            from.last->held_bytes = kept->count * (uint32_t)(sizeof(union cell) + 1);
+            from.last->holds_texts = kept->has_counted;
             select_see((struct select_plan *)select, kept);
         }
     }

@@ -722,11 +722,9 @@ static int assign_by_name(struct planner *p, const struct ast_output *o, const s
 static int assign_column(struct planner *p, const struct ast_assign *a, const struct schema *schema)
 {
     const struct ast_expr *attr = a->attr;
-    if (attr->source.text && strcmp(attr->source.text, schema->id) != 0) {
-        diag_error(p->diags, attr->source.span, "'set' changes '%s', not '%s'", schema->id,
-                   attr->source.text);
-        return -1;
-    }
+    if (attr->source.text &&
+        strcmp(attr->source.text, schema->id) != 0) /* the language looks at the name only */
+        diag_warn(p->diags, attr->source.span, "'set' changes '%s', not '%s'", schema->id, attr->source.text);
     int at = schema_find(schema, attr->name.text);
     if (at < 0)
         diag_error(p->diags, attr->name.span, "'%s' has no attribute '%s'", schema->id, attr->name.text);

@@ -88,6 +88,7 @@ struct aggregate_lookup {
                             of memory come to them; or NULL */
     struct expr *from, *to; /* to NULL: from is text with '**' */
     struct expr *per;
+    bool in_partition; /* it is a partition's query that asks */
 };
 int aggregate_lookup_rows(const struct lookup *l, struct app *app, struct frame *f, struct row ***rows,
                           uint32_t *count);

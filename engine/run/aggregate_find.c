@@ -204,7 +204,7 @@ static void found_merged(const struct aggregation *a, int unit, const struct fou
         int64_t event_start_ms = unit_start(p->units[unit].unit, row_event_start(p, in->rows[i]));
         bucket_add_row(&merged, row_get(in->rows[i], 0).as.l, event_start_ms, in->rows[i]);
     }
-    struct row **rows = bucket_rows(&merged, a->op.env->scratch);
+    struct row **rows = bucket_rows_merged(&merged, a->op.env->scratch, false);
     for (uint32_t i = 0; i < merged.count; i++)
         found_add(out, output_row(a, rows[i]));
     bucket_fini(&merged);
@@ -215,7 +215,7 @@ static void found_memory(const struct aggregation *a, const struct bucket *memor
                          int64_t end_ms, struct found *in)
 {
     const struct aggregate_plan *p = a->plan;
-    struct row **rows = bucket_rows(memory, a->op.env->scratch);
+    struct row **rows = bucket_rows_merged(memory, a->op.env->scratch, true);
     for (uint32_t i = 0; i < memory->count; i++) {
         int64_t at_ms = p->by ? row_event_start(p, rows[i]) : row_get(rows[i], 0).as.l;
         if (at_ms >= start_ms && at_ms < end_ms)
@@ -240,13 +240,15 @@ static int find_stored(struct aggregation *a, int unit, int64_t start_ms, int64_
     return rc;
 }
 
-static void find_open(const struct aggregation *a, int unit, int64_t start_ms, int64_t end_ms,
-                      struct bucket *memory, struct found *in)
+/* What is open is not a partition's: its queries find nothing there. */
+static void find_open(const struct aggregation *a, const struct aggregate_lookup *l, int unit,
+                      int64_t start_ms, int64_t end_ms, struct bucket *memory, struct found *in)
 {
     int64_t since_ms;
     if (!open_since(a, unit, &since_ms) || (!a->plan->by && end_ms <= since_ms))
         return;
-    merge_open(a, unit, since_ms, memory);
+    if (!l->in_partition)
+        merge_open(a, unit, since_ms, memory);
     found_memory(a, memory, start_ms, end_ms, in);
 }
 
@@ -302,7 +304,7 @@ int aggregate_lookup_rows(const struct lookup *lookup, struct app *app, struct f
     if (rc == 0)
         rc = found_filter(l, l->before, f, slots, &in);
     if (rc == 0) {
-        find_open(a, unit, start_ms, end_ms, &memory, &in);
+        find_open(a, l, unit, start_ms, end_ms, &memory, &in);
         make_output(a, unit, &in, &out);
         rc = found_filter(l, l->on, f, slots, &out);
     }

@@ -190,6 +190,7 @@ void partition_save(const struct op *p, struct writer *w); /* partition.c */
 int partition_load(struct op *p, struct reader *r);
 struct op *partition_new(struct app *app, const struct plan_partition *plan);
 void partition_free(struct op *p);
+const char *partition_key(const struct partition *p, size_t *len); /* lives as long as p */
 void partition_touch(struct partition *p); /* its state changes: the next checkpoint writes it */
 void partition_each_op(struct op *p, void (*visit)(struct op *op, void *user), void *user);
 struct stream *partition_stream(struct partition *p, const struct plan_element *e);

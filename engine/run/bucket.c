@@ -7,7 +7,7 @@ enum { FIRST_ROWS = 4, JAVA_FIRST_BUCKETS = 16, LIMIT_KEY_BYTES = 1 << 20 };
 
 void bucket_init(struct bucket *b, const struct bucket_layout *layout)
 {
-    *b = (struct bucket){.layout = layout};
+    *b = (struct bucket){.layout = layout, .java_buckets = JAVA_FIRST_BUCKETS};
 }
 
 void bucket_fini(struct bucket *b)
@@ -91,6 +91,8 @@ static struct row *bucket_need(struct bucket *b, int64_t start_ms, int64_t event
     const struct bucket_layout *l = b->layout;
     uint32_t hash = key_hash(l, event_start_ms, keys);
     *fresh = false;
+    while (b->count > b->java_buckets / 4 * 3)
+        b->java_buckets *= 2;
     for (uint32_t at = hash & (b->slot_count - 1); b->slot_count && b->slots[at];
          at = (at + 1) & (b->slot_count - 1)) {
         uint32_t place = b->slots[at] - 1;
@@ -257,10 +259,10 @@ void bucket_add_row(struct bucket *b, int64_t start_ms, int64_t event_start_ms, 
     }
 }
 
-/* ---- order: that of a hash map keyed by the group's text, which grew to hold them all (spec 08 section 3)
+/* ---- order: that of a hash map keyed by the group's text (spec 08 section 3), whose buckets put the newest first
  * ---- */
 
-static uint32_t java_spread(const struct bucket_layout *l, const struct row *row)
+static uint32_t java_spread(const struct bucket_layout *l, const struct row *row, bool has_start)
 {
     struct buf key;
     buf_init(&key, LIMIT_KEY_BYTES);
@@ -269,12 +271,16 @@ static uint32_t java_spread(const struct bucket_layout *l, const struct row *row
         value_print(row_get(row, (size_t)i), &key);
         buf_add_str(&key, ":-:");
     }
+    if (has_start) {
+        buf_add_str(&key, "-");
+        value_print(row_get(row, 0), &key);
+    }
     uint32_t h = (uint32_t)utf8_java_hash(key.len ? key.bytes : "", key.len);
     buf_fini(&key);
     return h ^ h >> 16;
 }
 
-struct row **bucket_rows(const struct bucket *b, struct arena *scratch)
+static struct row **rows_in_order(const struct bucket *b, struct arena *scratch, uint32_t cap, bool has_start)
 {
     struct row **list = arena_array(scratch, (size_t)b->count + 1, sizeof(struct row *));
     if (b->count < 2) {
@@ -282,20 +288,37 @@ struct row **bucket_rows(const struct bucket *b, struct arena *scratch)
             list[0] = b->rows[0];
         return list;
     }
-    uint32_t cap = JAVA_FIRST_BUCKETS;
-    while (b->count > cap / 4 * 3)
-        cap *= 2;
     uint32_t *at = arena_array(scratch, (size_t)cap + 1, sizeof(*at));
     uint32_t *places = arena_array(scratch, b->count, sizeof(*places));
     for (uint32_t i = 0; i < b->count; i++) {
-        places[i] = java_spread(b->layout, b->rows[i]) & (cap - 1);
+        places[i] = java_spread(b->layout, b->rows[i], has_start) & (cap - 1);
         at[places[i] + 1]++;
     }
     for (uint32_t i = 0; i < cap; i++)
         at[i + 1] += at[i];
-    for (uint32_t i = 0; i < b->count; i++)
+    for (uint32_t i = b->count; i-- > 0;)
         list[at[places[i]]++] = b->rows[i];
     return list;
+}
+
+/* Buckets of a hash map that grew when it had more than three quarters as many entries. */
+static uint32_t buckets_for(uint32_t count)
+{
+    uint32_t cap = JAVA_FIRST_BUCKETS;
+    while (count > cap / 4 * 3)
+        cap *= 2;
+    return cap;
+}
+
+struct row **bucket_rows(const struct bucket *b, struct arena *scratch)
+{
+    return rows_in_order(b, scratch, buckets_for(b->count), false);
+}
+
+/* The language's maps of states grow when they are asked, and not when something is put in. */
+struct row **bucket_rows_merged(const struct bucket *b, struct arena *scratch, bool has_start)
+{
+    return rows_in_order(b, scratch, b->java_buckets, has_start);
 }
 
 struct row **bucket_take_rows(struct bucket *b, struct arena *scratch, uint32_t *count)

@@ -41,6 +41,7 @@ struct bucket {
     uint32_t *hashes;
     uint32_t *slots; /* row + 1; 0: free */
     uint32_t count, cap, slot_count;
+    uint32_t java_buckets; /* of the language's hash map */
     struct segments *saved; /* by place: how they stand in a checkpoint */
 };
 
@@ -54,6 +55,8 @@ void bucket_add_event(struct bucket *b, int64_t start_ms, int64_t event_start_ms
 void bucket_add_row(struct bucket *b, int64_t start_ms, int64_t event_start_ms, const struct row *row);
 /* The rows in the order the language shows them (that of a hash map), in scratch; they stay the bucket's. */
 struct row **bucket_rows(const struct bucket *b, struct arena *scratch);
+/* As bucket_rows, for one that others were merged into; has_start: its start is part of a group's key. */
+struct row **bucket_rows_merged(const struct bucket *b, struct arena *scratch, bool has_start);
 /* As bucket_rows; they are the caller's now and the bucket is empty. */
 struct row **bucket_take_rows(struct bucket *b, struct arena *scratch, uint32_t *count);
 /* In a checkpoint (w->state) of many rows only those that changed are written. */

@@ -290,7 +290,9 @@ void groups_save(struct groups *g, const struct agg_layout *l, struct writer *w)
 {
     struct saving s = {.g = g, .l = l};
     write_u32(w, g->next_number);
-    segments_save(&g->saved, w, g->count, &(struct segments_owner){.user = &s, .write = write_group, .near = near_group});
+    write_held(w, g->cap * sizeof *g->all + g->slot_count * sizeof *g->slots + g->count * sizeof **g->all);
+    segments_save(&g->saved, w, g->count,
+                  &(struct segments_owner){.user = &s, .write = write_group, .near = near_group});
 }
 
 /* Those that were read, without holes when not all were. */
@@ -308,9 +310,8 @@ int groups_load(struct groups *g, const struct agg_layout *l, struct reader *r)
     struct saving s = {.g = g, .l = l};
     s.keys = mem_array((size_t)g->key_count + 1, sizeof(*s.keys));
     uint32_t next = read_u32(r);
-    int rc = segments_load(
-        &g->saved, r,
-        &(struct segments_owner){.user = &s, .read = read_group, .begin = begin_groups});
+    int rc = segments_load(&g->saved, r,
+                           &(struct segments_owner){.user = &s, .read = read_group, .begin = begin_groups});
     if (rc < 0)
         close_holes(g);
     for (uint32_t i = 0; rc == 0 && i < g->count; i++) {

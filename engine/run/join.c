@@ -3,12 +3,15 @@
 #include "engine/run/join.h"
 #include "engine/run/app.h"
 #include "engine/run/select.h"
+#include "engine/run/table_place.h"
 
 struct join_side {
     struct op op;
     struct op *other; /* the other side's window, or NULL */
     struct join_index *index;
     struct queue *indexed; /* what the index is on */
+    struct op *direct; /* the selector, where an event that comes alone may go the short way: direct_one */
+    struct table_probe probe; /* of a direct side; table NULL: the lookup is asked */
 };
 
 static const struct join_side_plan *plan_of(const struct op *op)
@@ -20,6 +23,10 @@ static void join_open(struct op *op)
 {
     struct join_side *j = (struct join_side *)op;
     const struct join_side_plan *p = plan_of(op);
+    if (p->is_direct && p->lookup->only) {
+        j->direct = op->query->ops[p->select->index];
+        table_probe_open(&j->probe, p->lookup, op_app(op), p->slot);
+    }
     if (p->other_window)
         j->other = op->query->ops[p->other_window->index];
     else if (p->other_named)
@@ -36,6 +43,13 @@ static void pair_add(struct join_side *j, struct batch *out, struct row *own, st
     batch_add(out, NULL, e->at_ms, kind)->rows = rows;
 }
 
+/* What one event finds multiplies: so before the batch grows the account is asked. */
+static inline bool has_room(const struct batch *out)
+{
+    return LIKELY(out->count < out->cap) ||
+           !mem_is_over((size_t)out->cap * 2 * (sizeof(struct event) + 2 * sizeof(struct row *)));
+}
+
 /* Candidates are tried with 'on', in order. */
 static int try_pair(struct join_side *j, const struct join_side_plan *p, struct frame *f, struct row **rows,
                     struct row *other, const struct event *e, struct batch *out)
@@ -43,6 +57,8 @@ static int try_pair(struct join_side *j, const struct join_side_plan *p, struct 
     rows[1 - p->slot] = other;
     if (p->on && !expr_is_true(p->on, f))
         return UNLIKELY(f->env->failed) ? ERR_EVENT : 0;
+    if (UNLIKELY(!has_room(out)))
+        return expr_fail_memory(f->env);
     pair_add(j, out, e->row, other, e, e->kind);
     return 0;
 }
@@ -88,8 +104,11 @@ static int match(struct join_side *j, const struct join_side_plan *p, const stru
         struct row **found = NULL;
         uint32_t count = 0;
         rc = p->lookup->rows(p->lookup, op_app(&j->op), &f, &found, &count);
-        for (uint32_t i = 0; rc == 0 && i < count; i++)
+        for (uint32_t i = 0; rc == 0 && i < count; i++) {
+            if (UNLIKELY(!has_room(out)))
+                return expr_fail_memory(f.env);
             pair_add(j, out, e->row, found[i], e, e->kind);
+        }
     } else {
         rc = match_queue(j, p, &f, rows, e, out);
     }
@@ -197,6 +216,8 @@ static int direct_push(struct join_side *j, const struct join_side_plan *p, cons
         .events = &one, .count = 1, .cap = 1, .scratch = j->op.env->scratch, .is_batch = in->is_batch};
     rows[p->slot] = e->row;
     rows[1 - p->slot] = count ? found[0] : NULL;
+    if (UNLIKELY(mem_is_over((size_t)count * (sizeof one + 2 * sizeof *rows))))
+        return expr_fail_memory(f.env);
     if (count > 1) {
         batch_init(&out, j->op.env->scratch, count);
         out.is_batch = in->is_batch;
@@ -207,22 +228,31 @@ static int direct_push(struct join_side *j, const struct join_side_plan *p, cons
 }
 
 /* As direct_push for an event that came alone, when the table has one row for it at most. */
-static int no_window_one(struct op *op, const struct event *e)
+static int direct_one(struct join_side *j, const struct join_side_plan *p, const struct event *e)
 {
-    struct op *join = op->next;
-    if (UNLIKELY(join->type != &op_join_side || !plan_of(join)->is_direct || !plan_of(join)->lookup->only))
-        return op_push_wrapped(op, NULL, 0, 0, e);
-    const struct join_side_plan *p = plan_of(join);
     struct row *rows[2] = {NULL, NULL}, *found = NULL;
-    struct frame f = {.env = op->env, .rows = rows, .at_ms = e->at_ms, .kind = EVENT_CURRENT, .user = join};
     rows[p->slot] = e->row;
-    if (UNLIKELY(p->lookup->only(p->lookup, op_app(op), &f, &found) < 0))
-        return ERR_EVENT;
+    if (LIKELY(j->probe.table != NULL)) {
+        found = table_probe_row(&j->probe, e->row);
+    } else {
+        struct frame f = {
+            .env = j->op.env, .rows = rows, .at_ms = e->at_ms, .kind = EVENT_CURRENT, .user = &j->op};
+        if (UNLIKELY(p->lookup->only(p->lookup, op_app(&j->op), &f, &found) < 0))
+            return ERR_EVENT;
+    }
     if (UNLIKELY(!found && !p->preserved))
         return 0;
     rows[1 - p->slot] = found;
     struct event pair = {.rows = rows, .at_ms = e->at_ms, .kind = EVENT_CURRENT};
-    return op_one(join->next, &pair);
+    return op_one(j->direct, &pair);
+}
+
+static int no_window_one(struct op *op, const struct event *e)
+{
+    struct join_side *j = (struct join_side *)op->next;
+    if (UNLIKELY(j->op.type != &op_join_side || !j->direct))
+        return op_push_wrapped(op, NULL, 0, 0, e);
+    return direct_one(j, plan_of(&j->op), e);
 }
 
 static int no_window_push(struct op *op, const struct batch *in)

@@ -2,8 +2,8 @@
 #include "engine/run/keys.h"
 
 enum { FIRST_SLOTS = 16, CACHE_LINE = 64, LINES_NEAR = 10 };
-/* A guess is tried from TRUSTED on; a wrong one costs more than a right one gains. */
-enum { TRUSTED = 32, TRUST_MOST = 64, TRUST_LOST = 8 };
+/* A right guess adds one, a wrong one takes one away; from TRUSTED on guesses are tried. */
+enum { TRUSTED = 32, TRUST_MOST = 64 };
 
 uint32_t keys_hash(struct text *text)
 {
@@ -166,6 +166,18 @@ static inline __attribute__((always_inline)) void bring_near(const struct keys *
         __builtin_prefetch(at + i * CACHE_LINE, 1);
 }
 
+void keys_bring(const struct keys *k, uint32_t hash)
+{
+    const uint32_t mask = k->slot_mask, others = ~k->places;
+    uint32_t slot;
+    for (uint32_t at = hash & mask; (slot = k->slots[at]) != 0; at = (at + 1) & mask) {
+        if (!((slot ^ hash) & others) && (slot & k->places)) {
+            bring_near(k, blocks_at(&k->blocks, (slot & k->places) - 1));
+            return;
+        }
+    }
+}
+
 struct keyed *keys_find(const struct keys *k, struct text *text, uint32_t hash)
 {
     const uint32_t mask = k->slot_mask, others = ~k->places;
@@ -197,7 +209,7 @@ void keys_note(struct keys *k, struct keyed *key)
     if (k->expected == key->place + 1)
         k->trust += k->trust < TRUST_MOST;
     else {
-        k->trust -= k->trust < TRUST_LOST ? k->trust : TRUST_LOST;
+        k->trust -= k->trust > 0;
         if (last)
             last->follower = key->place + 1;
     }

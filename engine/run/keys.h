@@ -34,9 +34,9 @@ struct keys {
     uint32_t *slots;
     uint32_t slot_mask, places; /* slots less one; the bits of a slot that are a place */
     uint32_t mark_count;
-    struct keyed *last;         /* that was asked for; NULL: none, or gone */
-    uint32_t expected;          /* its follower */
-    uint32_t trust;             /* how well that has gone */
+    struct keyed *last; /* that was asked for; NULL: none, or gone */
+    uint32_t expected;  /* its follower */
+    uint32_t trust;     /* how well that has gone */
 };
 
 void keys_init(struct keys *k, size_t bytes); /* of a block */
@@ -57,6 +57,13 @@ uint32_t keys_hash(struct text *text);
 /* As keys_find, for an event that came with this key; keys_note says which it was. */
 struct keyed *keys_guess(const struct keys *k, struct text *text, uint32_t hash);
 void keys_note(struct keys *k, struct keyed *key);
+
+/* For a key that is going to be asked for soon: its slot is brought near, and a little later its block. */
+static inline void keys_expect(const struct keys *k, uint32_t hash)
+{
+    __builtin_prefetch(&k->slots[hash & k->slot_mask]);
+}
+void keys_bring(const struct keys *k, uint32_t hash);
 
 static inline uint32_t keys_count(const struct keys *k)
 {

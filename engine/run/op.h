@@ -37,7 +37,7 @@ struct op_type {
     size_t size;      /* of the instance, zeroed before open */
     /* Where that depends on the plan: with what the instance holds behind itself. May be NULL. */
     size_t (*size_of)(const struct op_plan *plan);
-    /* of op->shared: one zeroed block for all instances of the plan (spec 04 section 2.17), owned by the
+    /* of op_shared: one zeroed block for all instances of the plan (spec 04 section 2.17), owned by the
      * app */
     size_t shared_size;
     void (*open)(struct op *op); /* may be NULL; op->plan is set */
@@ -82,9 +82,14 @@ struct op_plan {
     /* number of its scheduler in the app, in creation order (spec 03 section 2); -1: none. Set by plan */
     int scheduler;
     int index;                     /* of its instance in query->ops; set by plan_add_op */
-    int number;                    /* in the app; for op->shared; set by plan_add_op */
+    int number;                    /* in the app; for op_shared; set by plan_add_op */
     const struct schema *in, *out; /* rows it gets and hands on (NULL for joins' and patterns' frames) */
     struct span span;
+    /* Windows, for explain: rows it holds at most (0: no such number), and the bytes of one where it isn't a
+     * whole row of in */
+    uint64_t most_rows;
+    uint32_t held_bytes;
+    bool holds_texts; /* with held_bytes: and what hangs on it */
 };
 
 struct op {
@@ -93,10 +98,15 @@ struct op {
     struct op *next;
     struct query *query;      /* its query instance; NULL for a named window */
     struct expr_env *env;     /* the app's */
-    void *shared;             /* type->shared_size bytes, or NULL */
     struct op_timers *timers; /* timer.c's; NULL until the first request */
 };
 
+/* Of an instance. */
+static inline size_t op_bytes(const struct op_plan *plan)
+{
+    size_t bytes = plan->type->size_of ? plan->type->size_of(plan) : plan->type->size;
+    return (bytes + 7) & ~(size_t)7;
+}
 static inline int op_push(struct op *op, const struct batch *b)
 {
     return op->type->push(op, b);
@@ -106,6 +116,8 @@ static inline int op_next(struct op *op, const struct batch *b)
 {
     return b->count ? op->next->type->push(op->next, b) : 0;
 }
+/* query.c: type->shared_size bytes. */
+void *op_shared(const struct op *op);
 /* query.c: by push, with the batch that one and slide stand for. */
 int op_push_wrapped(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms,
                     const struct event *e);
@@ -128,6 +140,8 @@ static inline int64_t op_now(const struct op *op)
 void timer_request(struct op *op, int64_t due_ms);
 /* As timer_request, but among requests for the same moment it stands where the operator's first one stood. */
 void timer_repeat(struct op *op, int64_t due_ms);
+/* The operator holds something again: among the keys of a partition it is the newest. */
+void timer_enter(struct op *op);
 /* As timer_request; due gets called with due_ms and user can be told apart by the op itself. Cancels all
  * requests of op: */
 void timer_cancel(struct op *op);

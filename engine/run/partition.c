@@ -31,6 +31,7 @@ struct receiver {
     struct partitioner *owner;
     const struct partition_input *input;
     size_t *routes; /* where in a block the operator of each is */
+    int column;     /* of texts that are the keys; -1: they are come by otherwise */
 };
 struct partitioner {
     struct op op;
@@ -102,6 +103,11 @@ static void order_forget(struct partitioner *o)
 }
 
 /* ---- what a checkpoint must write ---- */
+
+const char *partition_key(const struct partition *p, size_t *len)
+{
+    return keyed_text(&p->key, len);
+}
 
 void partition_touch(struct partition *p)
 {
@@ -291,6 +297,31 @@ static int push_one(struct receiver *r, const struct batch *in)
     return 0;
 }
 
+/* The keys of a chunk are known before their turn: what the index and the blocks hold of them comes from far
+ * when there are many, and all at once is sooner than one after another. */
+enum { MANY_KEYS = 2048, INDEX_AHEAD = 12, BLOCK_AHEAD = 6 };
+
+static inline bool soon(const struct receiver *r, const struct batch *in, uint32_t i, uint32_t *hash)
+{
+    if (i >= in->count)
+        return false;
+    const struct value v = row_get(in->events[i].row, (size_t)r->column);
+    if (UNLIKELY(v.type != TYPE_STRING))
+        return false;
+    *hash = keys_hash(v.as.s);
+    return true;
+}
+
+static void look_ahead(const struct receiver *r, const struct batch *in, uint32_t i)
+{
+    const struct keys *keys = &r->owner->keys;
+    uint32_t hash;
+    if (soon(r, in, i + INDEX_AHEAD, &hash))
+        keys_expect(keys, hash);
+    if (soon(r, in, i + BLOCK_AHEAD, &hash))
+        keys_bring(keys, hash);
+}
+
 /* Runs of one key; an event that lies in several ranges ends a run with each label that is another one.
  * Events without a key end none. */
 static int push_runs(struct receiver *r, const struct batch *in)
@@ -302,6 +333,8 @@ static int push_runs(struct receiver *r, const struct batch *in)
     for (uint32_t i = 0; i < in->count; i++) {
         const struct event *e = &in->events[i];
         bool is_in = false;
+        if (r->column >= 0 && keys_count(&r->owner->keys) >= MANY_KEYS)
+            look_ahead(r, in, i);
         for (int n = 0; n < ways; n++) {
             struct text *key;
             rc = key_of(r, e, n, &key);
@@ -313,7 +346,7 @@ static int push_runs(struct receiver *r, const struct batch *in)
                 rc = hand_to_key(r, current, &run);
                 if (UNLIKELY(rc < 0))
                     return rc;
-                batch_init(&run, r->op.env->scratch, in->count - i);
+                run.count = 0; /* it was borrowed */
             }
             current = key;
             is_in = true;
@@ -324,39 +357,104 @@ static int push_runs(struct receiver *r, const struct batch *in)
     return current ? hand_to_key(r, current, &run) : 0;
 }
 
-/* ---- rows for every key, in the order of Java's HashMap: buckets of the text's hash, in a bucket the order
- * of coming ---- */
+/* ---- rows for every key, in the order of a Java HashSet into which a ConcurrentHashMap of the keys was put: how that
+ * map came to be is played again ---- */
 
-struct in_bucket {
-    uint32_t bucket;
+struct key_entry {
+    struct key_entry *next;
+    uint32_t hash;
     struct partition *p;
 };
+struct key_map {
+    struct key_entry **bins;
+    uint32_t bin_count;
+};
 
-static int compare_buckets(const void *a, const void *b)
+static void bin_append(struct key_entry **bin, struct key_entry *e)
 {
-    const struct in_bucket *x = a, *y = b;
-    if (x->bucket != y->bucket)
-        return x->bucket < y->bucket ? -1 : 1;
-    return compare_numbers(&x->p, &y->p);
+    while (*bin)
+        bin = &(*bin)->next;
+    e->next = NULL;
+    *bin = e;
+}
+
+/* One bin becomes two: the last run of entries that stay together keeps its order, the others come before it, each at
+ * the front. */
+static void bin_split(struct key_entry *bin, uint32_t bit, struct key_entry **low, struct key_entry **high)
+{
+    struct key_entry *run = bin, *next;
+    for (struct key_entry *e = bin; e; e = e->next) {
+        if ((e->hash & bit) != (run->hash & bit))
+            run = e;
+    }
+    *low = run && !(run->hash & bit) ? run : NULL;
+    *high = run && (run->hash & bit) ? run : NULL;
+    for (struct key_entry *e = bin; e != run; e = next) {
+        struct key_entry **to = e->hash & bit ? high : low;
+        next = e->next;
+        e->next = *to;
+        *to = e;
+    }
+}
+
+static void map_double(struct key_map *m)
+{
+    struct key_entry **bins = mem_array((size_t)m->bin_count * 2, sizeof(*bins));
+    for (uint32_t i = 0; i < m->bin_count; i++)
+        bin_split(m->bins[i], m->bin_count, &bins[i], &bins[i + m->bin_count]);
+    mem_free(m->bins);
+    m->bins = bins;
+    m->bin_count *= 2;
+}
+
+static uint32_t java_hash(const struct partition *p)
+{
+    size_t len;
+    const char *text = keyed_text(&p->key, &len);
+    uint32_t hash = (uint32_t)utf8_java_hash(text, len);
+    return hash ^ hash >> 16;
+}
+
+/* The keys in the order they came, then what the most there were at one time made of the map. */
+static void map_fill(struct key_map *m, struct key_entry *entries, struct partition *const *keys,
+                     uint32_t count, uint32_t most)
+{
+    enum { FIRST_BINS = 16 };
+    m->bin_count = FIRST_BINS;
+    m->bins = mem_array(FIRST_BINS, sizeof(*m->bins));
+    for (uint32_t i = 0; i < most && m->bin_count < 1u << 30; i++) {
+        if (i < count) {
+            entries[i] = (struct key_entry){.hash = java_hash(keys[i]), .p = keys[i]};
+            bin_append(&m->bins[entries[i].hash & (m->bin_count - 1)], &entries[i]);
+        }
+        while (i + 1 >= m->bin_count / 4 * 3)
+            map_double(m);
+    }
 }
 
 static void order_make(struct partitioner *o)
 {
-    uint32_t buckets = 16, count = keys_count(&o->keys);
-    struct in_bucket *list = mem_array((size_t)count + 1, sizeof(*list));
-    while (o->most > buckets / 4 * 3 && buckets < 1u << 30)
-        buckets *= 2;
+    uint32_t count = keys_count(&o->keys), bins = 16, at = 0;
+    struct key_map map;
+    struct key_entry *entries = mem_array((size_t)count + 1, sizeof(*entries));
     o->ordered = partitions_list(o);
-    for (uint32_t i = 0; i < count; i++) {
-        size_t len;
-        const char *text = keyed_text(&o->ordered[i]->key, &len);
-        uint32_t hash = (uint32_t)utf8_java_hash(text, len);
-        list[i] = (struct in_bucket){(hash ^ hash >> 16) & (buckets - 1), o->ordered[i]};
+    map_fill(&map, entries, o->ordered, count, o->most > count ? o->most : count);
+    while (bins < (uint64_t)count * 4 / 3 + 1)
+        bins *= 2;
+    struct key_entry **set = mem_array(bins, sizeof(*set)), *next;
+    for (uint32_t i = 0; i < map.bin_count; i++) {
+        for (struct key_entry *e = map.bins[i]; e; e = next) {
+            next = e->next;
+            bin_append(&set[e->hash & (bins - 1)], e);
+        }
     }
-    qsort(list, count, sizeof(*list), compare_buckets);
-    for (uint32_t i = 0; i < count; i++)
-        o->ordered[i] = list[i].p;
-    mem_free(list);
+    for (uint32_t i = 0; i < bins; i++) {
+        for (struct key_entry *e = set[i]; e; e = e->next)
+            o->ordered[at++] = e->p;
+    }
+    mem_free(set);
+    mem_free(map.bins);
+    mem_free(entries);
 }
 
 static int push_all(struct receiver *r, const struct batch *in)
@@ -487,6 +585,8 @@ static struct receiver *receiver_new(struct partitioner *o, const struct partiti
     struct receiver *r = (struct receiver *)op_new(op_app(&o->op), &receiver_plan, NULL);
     r->owner = o;
     r->input = in;
+    r->column =
+        in->value && in->value->eval == eval_attr && in->value->slot == 0 ? (int)in->value->index : -1;
     r->routes = mem_array((size_t)in->route_count + 1, sizeof(size_t));
     for (int i = 0; i < in->route_count; i++) {
         int query = in->routes[i].query;
@@ -646,7 +746,8 @@ static int load_shared(struct partitioner *o, struct reader *r)
 
 void partition_save(const struct op *op, struct writer *w)
 {
-    struct partitioner *o = (struct partitioner *)(uintptr_t)op; /* how it is saved is no part of what it holds */
+    struct partitioner *o =
+        (struct partitioner *)(uintptr_t)op; /* how it is saved is no part of what it holds */
     write_tag(w, o->plan->name);
     write_u32(w, o->most);
     save_keys(o, w);

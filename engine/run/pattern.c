@@ -241,6 +241,7 @@ static void pattern_open(struct op *op)
 {
     struct pattern *m = (struct pattern *)op;
     const struct pattern_plan *plan = pattern_plan_of(m);
+    m->flags = op_shared(op);
     m->nodes = mem_array(plan->node_count, sizeof(*m->nodes));
     m->frame = mem_array((size_t)pattern_frame_count(plan), sizeof(struct row *));
     m->newest_ms = INT64_MIN;

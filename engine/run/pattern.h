@@ -83,6 +83,10 @@ struct pattern_gather_plan {
     bool is_linked;  /* rows of the selector itself, ungrouped */
     bool is_limited; /* a rate limit stands before it */
 };
+struct pattern_watch_plan {
+    struct op_plan op; /* op_pattern_watch: between the selector and a rate limit */
+    const struct op_plan *gather;
+};
 struct pattern_timer_plan {
     struct op_plan op; /* op_pattern_timer */
     const struct pattern_plan *pattern;
@@ -111,7 +115,8 @@ static inline int pattern_frame_count(const struct pattern_plan *p)
     return p->node_count + PATTERN_EXTRA_VIEWS + p->view_count;
 }
 
-extern const struct op_type op_pattern, op_pattern_input, op_pattern_timer, op_pattern_tap, op_pattern_gather;
+extern const struct op_type op_pattern, op_pattern_input, op_pattern_timer, op_pattern_tap, op_pattern_gather,
+    op_pattern_watch;
 
 /* What a running pattern holds, and what its bounds made of it. Bounds (limits.h): LIMIT_PATTERN_WAITS waits,
  * the oldest of the longest list go; LIMIT_PATTERN_CHAIN events of one counted element, the partial match
@@ -161,9 +166,10 @@ struct pattern_flags {
     bool emit[PATTERN_NODES_MAX];
 };
 struct pattern {
-    struct op op;               /* op.shared: struct pattern_flags */
-    struct pattern_node *nodes; /* by number */
-    struct row **frame;         /* of the filter being asked */
+    struct op op;
+    struct pattern_flags *flags; /* op_shared */
+    struct pattern_node *nodes;  /* by number */
+    struct row **frame;          /* of the filter being asked */
     bool is_started;
     bool is_irregular; /* a partial got a first event while it waited: heaps don't know, lists are scanned */
     bool is_tapped;    /* the stream function let the event through */
@@ -185,7 +191,7 @@ static inline struct pattern_node *pattern_node_at(struct pattern *m, int number
 }
 static inline bool *node_emit(struct pattern *m, int number)
 {
-    return &((struct pattern_flags *)m->op.shared)->emit[number];
+    return &m->flags->emit[number];
 }
 static inline bool node_is_absent(const struct pattern_node *n)
 {
@@ -209,6 +215,8 @@ int pattern_emit_one(struct pattern *m, struct partial *p);
 void gather_begin(struct pattern *m);
 int gather_chunk(struct pattern *m, struct partial_chunk *c, int rc);
 int gather_end(struct pattern *m, int rc);
+void gather_watch(const struct op *select, const struct op_plan *gather,
+                  struct row *row); /* as select_plan.watch */
 
 /* pattern.c */
 /* The row that frame row `at` shows of p. */

@@ -14,7 +14,8 @@
  * Laws
  * (1) Links make no circle: the only new link of a chunk leads to what is added, and chunk_add cuts a circle
  * through it. (2) A row stands for its partial until it is handed on: when the partial is selected again
- * before that, both places show the newer row, time and kind. Grouped rows and rows behind a rate limit are
+ * before that, all its places show the newer row, time and kind, also when 'having' or a rate limit does not
+ * let the newer row out. Grouped rows and rows behind a rate limit are
  * not linked. */
 #include "engine/base/limits.h"
 #include "engine/run/app.h"
@@ -211,6 +212,31 @@ static int gather_push(struct op *op, const struct batch *in)
     }
     return 0;
 }
+
+/* The partial match that is being selected has a row on its way out: what it shows is the new one. */
+void gather_watch(const struct op *select, const struct op_plan *gather, struct row *row)
+{
+    struct gather *g = (struct gather *)select->query->ops[gather->index];
+    const struct partial *p = g->is_on ? g->selected : NULL;
+    if (!p || p->out_at >= g->row_count || g->rows[p->out_at].partial != p)
+        return;
+    struct event *e = &g->rows[p->out_at].event;
+    row_ref(row);
+    row_unref(e->row);
+    e->row = row;
+}
+
+static int watch_push(struct op *op, const struct batch *in)
+{
+    const struct op_plan *gather = ((const struct pattern_watch_plan *)op->plan)->gather;
+    for (uint32_t i = 0; i < in->count; i++) {
+        if (in->events[i].kind == EVENT_CURRENT || in->events[i].kind == EVENT_EXPIRED)
+            gather_watch(op, gather, in->events[i].row);
+    }
+    return op_next(op, in);
+}
+
+const struct op_type op_pattern_watch = {.name = "watch", .size = sizeof(struct op), .push = watch_push};
 
 void gather_begin(struct pattern *m)
 {

@@ -119,7 +119,7 @@ static void save_partial(struct saving *s, const struct partial *p)
 {
     const struct pattern_plan *plan = pattern_plan_of(s->m);
     for (; save_ref(s, &s->partials, p, p ? p->refs : 0); p = p->next) {
-        write_signed(s->w, (int64_t)((uint64_t)p->ts_ms - (uint64_t)s->last_ms));
+        write_step(s->w, (uint64_t)p->ts_ms, (uint64_t)s->last_ms);
         s->last_ms = p->ts_ms;
         write_u8(s->w, p->is_dead);
         for (int i = 0; i < plan->node_count; i++) {
@@ -324,7 +324,7 @@ static struct partial *load_body(struct loading *l)
     const struct pattern_plan *plan = pattern_plan_of(l->m);
     struct partial *p = partial_new(plan->node_count);
     things_add(&l->all, p);
-    l->last_ms = p->ts_ms = (int64_t)((uint64_t)l->last_ms + (uint64_t)read_signed(l->r));
+    l->last_ms = p->ts_ms = (int64_t)read_step(l->r, (uint64_t)l->last_ms);
     p->is_dead = read_u8(l->r) != 0 ? 1u : 0u;
     for (int i = 0; i < plan->node_count && !l->r->failed; i++) {
         if (plan->is_chain[i]) {

@@ -9,11 +9,13 @@ static void op_init(struct op *op, struct app *app, const struct op_plan *plan, 
     op->plan = plan;
     op->query = query;
     op->env = &app->env;
-    if (plan->type->shared_size) {
-        if (!app->shared[plan->number])
-            app->shared[plan->number] = mem_alloc(plan->type->shared_size);
-        op->shared = app->shared[plan->number];
-    }
+    if (plan->type->shared_size && !app->shared[plan->number])
+        app->shared[plan->number] = mem_alloc(plan->type->shared_size);
+}
+
+void *op_shared(const struct op *op)
+{
+    return op_app(op)->shared[op->plan->number];
 }
 
 static void op_close(struct op *op)
@@ -33,12 +35,6 @@ int op_push_wrapped(struct op *op, struct row *const *left, uint32_t count, int6
         batch_add(&b, left[i], left_ms, EVENT_EXPIRED);
     batch_add(&b, e->row, e->at_ms, EVENT_CURRENT)->group = e->group;
     return op_push(op, &b);
-}
-
-static size_t op_bytes(const struct op_plan *plan)
-{
-    size_t bytes = plan->type->size_of ? plan->type->size_of(plan) : plan->type->size;
-    return (bytes + 7) & ~(size_t)7;
 }
 
 struct op *op_new(struct app *app, const struct op_plan *plan, struct query *query)

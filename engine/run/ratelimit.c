@@ -285,7 +285,7 @@ static void rate_save(const struct op *op, struct writer *w)
             segments_near_row(r->held[i + ROWS_AHEAD].row, 2);
         }
         write_row_behind(w, e->row, i ? r->held[i - 1].row : NULL);
-        write_signed(w, e->at_ms - e->row->at_ms);
+        write_step(w, (uint64_t)e->at_ms, (uint64_t)e->row->at_ms);
         write_varint(w, (uint64_t)e->group << 1 | (e->kind == EVENT_EXPIRED));
     }
     uint32_t top = has_places(op) ? 0 : r->group_cap; /* places: of the held rows */
@@ -295,7 +295,7 @@ static void rate_save(const struct op *op, struct writer *w)
     for (uint32_t i = 0; i < top; i++) {
         write_u8(w, r->groups[i] != NONE);
         if (r->groups[i] != NONE)
-            write_signed(w, r->groups[i]);
+            write_step(w, (uint64_t)r->groups[i], 0);
     }
 }
 
@@ -306,7 +306,7 @@ static int load_held(struct rate *r, struct reader *in, bool with_places)
         struct event e = {.row = read_row_behind(in, i ? r->held[i - 1].row : NULL)};
         if (!e.row)
             return ERR_STATE;
-        e.at_ms = e.row->at_ms + read_signed(in);
+        e.at_ms = (int64_t)read_step(in, (uint64_t)e.row->at_ms);
         uint64_t group = read_varint(in);
         e.kind = group & 1 ? EVENT_EXPIRED : EVENT_CURRENT;
         e.group = (uint32_t)(group >> 1);
@@ -329,7 +329,7 @@ static int rate_load(struct op *op, struct reader *in)
         return ERR_STATE;
     size_t top = read_count(in, UINT32_MAX / 2);
     for (size_t i = 0; i < top && !in->failed; i++)
-        *group_of(r, (uint32_t)i) = read_u8(in) ? read_signed(in) : NONE;
+        *group_of(r, (uint32_t)i) = read_u8(in) ? (int64_t)read_step(in, 0) : NONE;
     if (in->failed)
         return ERR_STATE;
     timer_cancel(op);

@@ -146,9 +146,11 @@ static inline int touch(const struct select_plan *p, struct frame *f)
 }
 
 static __attribute__((noinline)) bool test_having(struct select *s, const struct select_plan *p,
-                                                  struct frame *f, const struct row *out)
+                                                  struct frame *f, struct row *out)
 {
     char *agg = f->agg;
+    if (UNLIKELY(p->watch != NULL))
+        p->watch(&s->op, p->watcher, out);
     f->agg = s->having_agg;
     f->out = out;
     bool pass = expr_is_true(p->having, f);
@@ -158,7 +160,7 @@ static __attribute__((noinline)) bool test_having(struct select *s, const struct
 }
 
 static inline bool having_passes(struct select *s, const struct select_plan *p, struct frame *f,
-                                 const struct row *out)
+                                 struct row *out)
 {
     return LIKELY(!p->having) || test_having(s, p, f, out);
 }

@@ -40,6 +40,9 @@ struct select_plan {
     bool is_single;   /* events carry a row; else an array of rows by slot */
     bool is_snapshot; /* every row goes on, with its group's number (spec 03 section 4, end) */
     bool keep_groups; /* a rate limit behind: numbers of groups must last */
+    /* Behind a pattern: is told each row before 'having' is asked. NULL: nobody. */
+    void (*watch)(const struct op *select, const struct op_plan *watcher, struct row *row);
+    const struct op_plan *watcher;
     /* derived */
     struct select_step {
         enum select_how how;

@@ -371,7 +371,7 @@ static void snapshot_save(const struct op *op, struct writer *w)
         const struct key *k = &s->keys[i];
         bring_near(s, i, top);
         write_u8(w, (uint8_t)((k->row != NULL) | k->is_expired << 1));
-        write_signed(w, k->inside);
+        write_step(w, (uint64_t)k->inside, 0);
         if (!k->row)
             continue;
         write_row_behind(w, k->row, before);
@@ -380,7 +380,7 @@ static void snapshot_save(const struct op *op, struct writer *w)
     uint32_t expected = 0;
     write_varint(w, listed);
     for (uint32_t n = s->first; n != NOWHERE; expected = n + 1, n = s->keys[n].next)
-        write_signed(w, (int64_t)n - (int64_t)expected);
+        write_step(w, n, expected);
 }
 
 static void load_keys(struct snapshot *s, struct reader *r)
@@ -390,7 +390,7 @@ static void load_keys(struct snapshot *s, struct reader *r)
     for (size_t i = 0; i < top && !r->failed; i++) {
         struct key *k = key_of(s, (uint32_t)i);
         uint8_t flags = read_u8(r);
-        k->inside = read_signed(r);
+        k->inside = (int64_t)read_step(r, 0);
         k->is_expired = flags & 2;
         if (flags & 1)
             before = k->row = read_row_behind(r, before);
@@ -398,7 +398,7 @@ static void load_keys(struct snapshot *s, struct reader *r)
     uint64_t listed = read_varint(r);
     int64_t n = -1;
     for (uint64_t i = 0; i < listed && !r->failed; i++) {
-        n += 1 + read_signed(r);
+        n = (int64_t)read_step(r, (uint64_t)(n + 1));
         if (n < 0 || n >= (int64_t)top || !s->keys[n].row || s->keys[n].is_listed)
             r->failed = true;
         else

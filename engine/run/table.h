@@ -143,7 +143,7 @@ struct table_lookup {
 int table_lookup_rows(const struct lookup *l, struct app *app, struct frame *f, struct row ***rows,
                       uint32_t *count);
 int table_lookup_only(const struct lookup *l, struct app *app, struct frame *f, struct row **row);
-/* Is q the key of one column that is no number, by '==': table_lookup_only. */
+/* Is q the key of one column, by '==': table_lookup_only. */
 bool search_is_only(const struct table_query *q);
 /* The node of 'in': e->config is the query, over slot 0 (the event) and 1 (the row). frame.user is the
  * operator that asks. */

@@ -7,9 +7,19 @@
 
 struct item *item_new(struct keyed *k, struct row *row)
 {
-    struct item *e = mem_pool_alloc(sizeof(*e));
-    *e = (struct item){.row = row_ref(row), .moment = ++k->moment, .refs = 1};
+    struct item *e = mem_pool_alloc(item_bytes(k));
+    memset(e, 0, item_bytes(k));
+    e->row = row_ref(row);
+    e->moment = ++k->moment;
+    e->refs = 1;
+    records_new(k->records, &e->record);
     return e;
+}
+
+void item_free(struct keyed *k, struct item *e)
+{
+    row_unref(e->row);
+    mem_pool_free(e, item_bytes(k));
 }
 
 int items_by_address(const void *a, const void *b)
@@ -28,19 +38,19 @@ void items_grow(struct items *i)
     i->cap = cap;
 }
 
-void item_unref(struct item *item)
+void item_unref(struct keyed *k, struct item *item)
 {
     while (item && --item->refs == 0) {
         struct item *next = item->next;
-        row_unref(item->row);
-        mem_pool_free(item, sizeof(*item));
+        records_gone(k->records, &item->record);
+        item_free(k, item);
         item = next;
     }
 }
 
 /* ---- links ---- */
 
-static void link_to(struct keyed *k, struct item *from, struct item *to)
+void item_link(struct keyed *k, struct item *from, struct item *to)
 {
     ASSERT(!from->next);
     to->refs++;
@@ -48,19 +58,19 @@ static void link_to(struct keyed *k, struct item *from, struct item *to)
     k->has_links = true;
 }
 
-void item_unlink(struct item *item)
+void item_unlink(struct keyed *k, struct item *item)
 {
     struct item *next = item->next;
     item->next = NULL;
     if (next)
-        item_unref(next);
+        item_unref(k, next);
 }
 
 void items_link(struct keyed *k, const struct items *found, uint32_t from)
 {
     for (uint32_t i = from; i + 1 < found->count; i++) {
-        item_unlink(found->at[i]);
-        link_to(k, found->at[i], found->at[i + 1]);
+        item_unlink(k, found->at[i]);
+        item_link(k, found->at[i], found->at[i + 1]);
     }
 }
 
@@ -78,7 +88,7 @@ void items_chain(struct keyed *k, struct items *found)
         if (end)
             continue;
         if (chain.count)
-            link_to(k, chain.at[chain.count - 1], e);
+            item_link(k, chain.at[chain.count - 1], e);
         for (; e; e = e->next) {
             e->is_marked = true;
             items_add(&chain, e);
@@ -89,85 +99,36 @@ void items_chain(struct keyed *k, struct items *found)
     *found = chain;
 }
 
-/* ---- saved ---- */
+/* ---- all of them ---- */
 
-uint32_t items_number(const struct items *all, const struct item *e)
+static void add_once(struct items *all, struct item *e)
 {
-    struct item *const *at = bsearch(&e, all->at, all->count, sizeof(*all->at), items_by_address);
-    ASSERT(at);
-    return (uint32_t)(at - all->at);
+    if (e->is_marked)
+        return;
+    e->is_marked = true;
+    items_add(all, e);
 }
 
-void items_linked(const struct keyed *k, struct items *all)
+void items_all(struct keyed *k, struct items *all)
 {
-    if (!k->has_links)
-        return;
-    uint32_t count = all->count;
-    for (uint32_t i = 0; i < count; i++)
-        all->at[i]->is_marked = true;
-    for (uint32_t i = 0; i < count; i++) {
-        for (struct item *e = all->at[i]->next; e && !e->is_marked; e = e->next) {
-            e->is_marked = true;
-            items_add(all, e);
+    struct btree_at at = btree_seek(&k->ordered, 0, 0);
+    for (struct item *e; (e = btree_next(&at, NULL)) != NULL;)
+        add_once(all, e);
+    for (uint32_t i = 0; i < k->bucket_count; i++) {
+        for (struct hashed_item *e = k->buckets[i]; e; e = e->behind)
+            add_once(all, &e->item);
+    }
+    for (int i = 0; i < place_plan(k)->index_count; i++) {
+        at = btree_seek(&k->indexes[i], 0, 0);
+        for (const struct place *p; (p = btree_next(&at, NULL)) != NULL;) {
+            for (; p; p = p->next)
+                add_once(all, place_item(k, p, i));
         }
+    }
+    for (uint32_t i = 0, count = all->count; k->has_links && i < count; i++) {
+        for (struct item *e = all->at[i]->next; e && !e->is_marked; e = e->next)
+            add_once(all, e);
     }
     for (uint32_t i = 0; i < all->count; i++)
         all->at[i]->is_marked = false;
-    if (all->count > count)
-        qsort(all->at, all->count, sizeof(*all->at), items_by_address);
-}
-
-void items_save_links(const struct items *all, struct writer *w)
-{
-    size_t count = 0;
-    for (uint32_t i = 0; i < all->count; i++)
-        count += all->at[i]->next != NULL;
-    write_count(w, count);
-    for (uint32_t i = 0; i < all->count; i++) {
-        if (!all->at[i]->next)
-            continue;
-        write_u32(w, i);
-        write_u32(w, items_number(all, all->at[i]->next));
-    }
-}
-
-/* Bytes that lie could make a ring. walk: zeroed, one for each item. */
-static bool has_ring(const uint32_t *next, uint32_t *walk, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t at = i;
-        while (at < count && walk[at] == 0) {
-            walk[at] = i + 1;
-            at = next[at];
-        }
-        if (at < count && walk[at] == i + 1)
-            return true;
-    }
-    return false;
-}
-
-void items_load_links(struct keyed *k, const struct items *all, struct reader *r)
-{
-    size_t count = read_count(r, UINT32_MAX);
-    if (count == 0 || r->failed)
-        return;
-    uint32_t *next = arena_raw(all->scratch, all->count * sizeof(*next));
-    uint32_t *walk = arena_raw(all->scratch, all->count * sizeof(*walk));
-    memset(next, 0xff, all->count * sizeof(*next));
-    memset(walk, 0, all->count * sizeof(*walk));
-    for (size_t i = 0; i < count && !r->failed; i++) {
-        uint32_t from = read_u32(r), to = read_u32(r);
-        if (from >= all->count || to >= all->count || next[from] != UINT32_MAX)
-            r->failed = true;
-        else
-            next[from] = to;
-    }
-    if (r->failed || has_ring(next, walk, all->count)) {
-        r->failed = true;
-        return;
-    }
-    for (uint32_t i = 0; i < all->count; i++) {
-        if (next[i] != UINT32_MAX)
-            link_to(k, all->at[i], all->at[next[i]]);
-    }
 }

@@ -1,15 +1,12 @@
 /* table_place.c - see table_place.h.
  *
- * The primary key: one number: a btree; anything else: buckets walked as a Java hash map is (16 of them,
- * doubled when more than three quarters are taken, never fewer again; in a bucket the order of coming). A
- * composite key compares as text.
+ * The primary key: one number: a btree; anything else: buckets (table_key.c).
  *
  * Laws: (1) an ordered key or an index takes no null and no value of another type: the event fails, and what
  * was done for it before stays; (2) a set holds no two items that were equal in timestamp and values when the
  * second came; (3) an item lives while it stands somewhere. */
 #include "engine/run/table_place.h"
 #include "engine/base/limits.h"
-#include "engine/base/utf8.h"
 #include "engine/run/app.h"
 #include <math.h>
 #include <stdlib.h>
@@ -43,67 +40,6 @@ uint64_t place_index_key(struct value v)
         break;
     }
     return value_hash(v);
-}
-
-static uint32_t spread(uint32_t h)
-{
-    return h ^ h >> 16;
-}
-
-static uint32_t java_hash(struct value v)
-{
-    if (v.type == TYPE_STRING)
-        return spread((uint32_t)utf8_java_hash(v.as.s->bytes, v.as.s->len));
-    if (v.type == TYPE_BOOL)
-        return spread(v.as.l ? 1231 : 1237);
-    return v.type == TYPE_NULL ? 0 : spread(value_hash(v));
-}
-
-static void key_print(const struct value *key, int count, struct buf *out)
-{
-    buf_init(out, SIZE_MAX);
-    for (int i = 0; i < count; i++) {
-        value_print(key[i], out);
-        buf_add(out, ":-:", 3);
-    }
-}
-
-static uint32_t key_hash(const struct keyed *k, const struct value *key)
-{
-    int count = place_plan(k)->primary.count;
-    if (count == 1)
-        return java_hash(key[0]);
-    struct buf text;
-    key_print(key, count, &text);
-    uint32_t hash = spread((uint32_t)utf8_java_hash((const char *)text.bytes, text.len));
-    buf_fini(&text);
-    return hash;
-}
-
-static void row_key(const struct keyed *k, const struct row *row, struct value *key)
-{
-    const struct table_key *p = &place_plan(k)->primary;
-    for (int i = 0; i < p->count; i++)
-        key[i] = row_get(row, p->columns[i]);
-}
-
-static bool key_is(const struct keyed *k, const struct row *row, const struct value *key)
-{
-    const struct table_key *p = &place_plan(k)->primary;
-    int same = 0;
-    while (same < p->count && value_same(row_get(row, p->columns[same]), key[same]))
-        same++;
-    if (same == p->count || p->count == 1)
-        return same == p->count;
-    struct value own[LIMIT_TABLE_KEY];
-    struct buf a, b;
-    row_key(k, row, own);
-    key_print(own, p->count, &a);
-    key_print(key, p->count, &b);
-    bool equal = a.len == b.len && memcmp(a.bytes, b.bytes, a.len) == 0;
-    buf_fini(&a);
-    buf_fini(&b);
-    return equal;
 }
 
 /* Timestamp and values. */
@@ -141,100 +77,6 @@ static int key_check(const struct keyed *k, int index, struct value v)
     return ERR_EVENT;
 }
 
-/* ---- buckets ---- */
-
-static struct bucket_slot *bucket_find(const struct keyed *k, const struct value *key)
-{
-    if (k->bucket_count == 0)
-        return NULL;
-    uint32_t hash = key_hash(k, key);
-    for (struct bucket_slot *s = k->buckets[hash & (k->bucket_count - 1)]; s; s = s->next) {
-        if (s->hash == hash && key_is(k, s->keyed, key))
-            return s;
-    }
-    return NULL;
-}
-
-struct item *place_get(const struct keyed *k, const struct value *key)
-{
-    const struct bucket_slot *s = bucket_find(k, key);
-    return s ? s->item : NULL;
-}
-
-struct item *place_get_one(const struct keyed *k, struct value key)
-{
-    if (UNLIKELY(key.type != TYPE_STRING || k->bucket_count == 0))
-        return place_get(k, &key);
-    const struct text *want = key.as.s;
-    uint32_t hash = spread((uint32_t)utf8_java_hash(want->bytes, want->len));
-    for (struct bucket_slot *s = k->buckets[hash & (k->bucket_count - 1)]; s; s = s->next) {
-        if (s->hash == hash && s->text && text_equal(s->text, want))
-            return s->item;
-    }
-    return NULL;
-}
-
-/* Takes the reference of keyed. */
-static void slot_set_key(const struct keyed *k, struct bucket_slot *s, struct row *keyed)
-{
-    const struct table_key *p = &place_plan(k)->primary;
-    bool is_text = p->count == 1 && keyed->types[p->columns[0]] == TYPE_STRING;
-    s->keyed = keyed;
-    s->text = is_text ? row_cells(keyed)[p->columns[0]].s : NULL;
-}
-
-static void bucket_link(struct keyed *k, struct bucket_slot *s)
-{
-    struct bucket_slot **at = &k->buckets[s->hash & (k->bucket_count - 1)];
-    while (*at)
-        at = &(*at)->next;
-    s->next = NULL;
-    *at = s;
-}
-
-/* Halves of a bucket keep their order. */
-void place_buckets_widen(struct keyed *k, uint32_t wider)
-{
-    struct bucket_slot **was = k->buckets;
-    uint32_t was_count = k->bucket_count;
-    k->buckets = mem_array(wider, sizeof(*k->buckets));
-    k->bucket_count = wider;
-    for (uint32_t i = 0; i < was_count; i++) {
-        for (struct bucket_slot *s = was[i], *next; s; s = next) {
-            next = s->next;
-            bucket_link(k, s);
-        }
-    }
-    mem_free(was);
-}
-
-/* Takes the item's and keyed's references. */
-void place_bucket_add(struct keyed *k, struct item *e, struct row *keyed)
-{
-    struct value key[LIMIT_TABLE_KEY];
-    struct bucket_slot *s = mem_pool_alloc(sizeof(*s));
-    row_key(k, keyed, key);
-    s->item = e;
-    s->hash = key_hash(k, key);
-    slot_set_key(k, s, keyed);
-    bucket_link(k, s);
-}
-
-/* Gives the item's reference back. */
-static struct item *bucket_drop(struct keyed *k, struct bucket_slot *s)
-{
-    struct bucket_slot **at = &k->buckets[s->hash & (k->bucket_count - 1)];
-    struct item *item = s->item;
-    while (*at != s) {
-        ASSERT(*at);
-        at = &(*at)->next;
-    }
-    *at = s->next;
-    row_unref(s->keyed);
-    mem_pool_free(s, sizeof(*s));
-    return item;
-}
-
 /* ---- the primary key ---- */
 
 static struct item *primary_get(const struct keyed *k, const struct value *key)
@@ -254,31 +96,34 @@ static void primary_add(struct keyed *k, struct item *e)
 {
     e->refs++;
     k->count++;
+    item_changed(k, e);
     if (place_is_ordered(k)) {
-        btree_add(&k->ordered, place_index_key(row_get(e->row, place_plan(k)->primary.columns[0])), 0, e);
+        e->key = place_index_key(row_get(e->row, place_plan(k)->primary.columns[0]));
+        e->is_keyed = true;
+        btree_add(&k->ordered, e->key, 0, e);
         return;
     }
     if (k->bucket_count == 0)
-        place_buckets_widen(k, FIRST_BUCKETS);
-    place_bucket_add(k, e, row_ref(e->row));
-    if (k->count > k->bucket_count / 4 * 3 && k->bucket_count < PLACE_BUCKETS_MOST)
-        place_buckets_widen(k, k->bucket_count * 2);
+        buckets_widen(k, FIRST_BUCKETS);
+    hashed_add(k, e);
+    if (k->count > (uint64_t)k->bucket_count / 4 * 3 && k->bucket_count < PLACE_BUCKETS_MOST)
+        buckets_widen(k, k->bucket_count * 2);
 }
 
 /* Takes out what stands under the key, with its reference; NULL: nothing. */
 static struct item *primary_take(struct keyed *k, const struct value *key)
 {
-    if (!place_is_ordered(k)) {
-        struct bucket_slot *s = bucket_find(k, key);
-        k->count -= s != NULL;
-        return s ? bucket_drop(k, s) : NULL;
+    struct item *e = primary_get(k, key);
+    if (!e)
+        return NULL;
+    item_changed(k, e);
+    if (place_is_ordered(k)) {
+        btree_remove(&k->ordered, e->key, 0);
+        e->is_keyed = false;
+    } else {
+        hashed_drop(k, e);
     }
-    void **slot = btree_slot(&k->ordered, place_index_key(key[0]), 0);
-    struct item *e = slot ? *slot : NULL;
-    if (e) {
-        btree_remove(&k->ordered, place_index_key(key[0]), 0);
-        k->count--;
-    }
+    k->count--;
     return e;
 }
 
@@ -289,6 +134,21 @@ static struct value index_value(const struct keyed *k, int index, const struct r
     return row_get(row, place_plan(k)->indexes[index].columns[0]);
 }
 
+bool place_link(struct keyed *k, int index, struct place *p)
+{
+    uint64_t key = place_index_key(place_value(p));
+    struct place **at = (struct place **)(void *)btree_slot(&k->indexes[index], key, p->hash);
+    if (!at) {
+        btree_add(&k->indexes[index], key, p->hash, p);
+        return true;
+    }
+    while (*at && (*at)->order > p->order)
+        at = &(*at)->next;
+    p->next = *at;
+    *at = p;
+    return !p->next || p->next->order < p->order;
+}
+
 static int index_add(struct keyed *k, int index, struct item *e)
 {
     struct value v = index_value(k, index, e->row);
@@ -296,13 +156,20 @@ static int index_add(struct keyed *k, int index, struct item *e)
         return ERR_EVENT;
     uint64_t key = place_index_key(v), hash = row_hash(e->row);
     void **slot = btree_slot(&k->indexes[index], key, hash);
-    for (const struct place *p = slot ? *slot : NULL; p; p = p->next) {
-        if (p->item == e || rows_same(p->item->row, e->row))
+    const struct place *first = slot ? *slot : NULL;
+    for (const struct place *c = first; c; c = c->next) {
+        const struct item *other = place_item(k, c, index);
+        if (other == e || rows_same(other->row, e->row))
             return 0;
     }
-    struct place *p = mem_pool_alloc(sizeof(*p));
-    *p = (struct place){.item = e, .value = value_keep(v)};
+    struct place *p = item_place(k, e, index);
+    ASSERT(p->type == TYPE_NULL);
+    *p = (struct place){.hash = hash,
+                        .value = value_keep(v).as,
+                        .order = first ? first->order + 1 : 0,
+                        .type = (uint8_t)v.type};
     e->refs++;
+    item_changed(k, e);
     if (slot) {
         p->next = *slot;
         *slot = p;
@@ -312,11 +179,15 @@ static int index_add(struct keyed *k, int index, struct item *e)
     return 0;
 }
 
-void place_free(struct place *p)
+/* p is in no chain any more. */
+static void place_end(struct keyed *k, struct place *p, int index)
 {
-    item_unref(p->item);
-    value_drop(p->value);
-    mem_pool_free(p, sizeof(*p));
+    struct item *e = place_item(k, p, index);
+    struct value v = place_value(p);
+    item_changed(k, e);
+    *p = (struct place){0};
+    value_drop(v);
+    item_unref(k, e);
 }
 
 /* Takes the item, or one that equals it, out of the set of v, if its hash leads there. */
@@ -328,7 +199,8 @@ static void index_remove(struct keyed *k, int index, struct value v, const struc
         return;
     struct place **at = (struct place **)(void *)slot, *found = NULL;
     for (; *at && !found; at = &(*at)->next) {
-        if (((*at)->item == e || rows_same((*at)->item->row, e->row)) && value_same((*at)->value, v)) {
+        const struct item *other = place_item(k, *at, index);
+        if ((other == e || rows_same(other->row, e->row)) && value_same(place_value(*at), v)) {
             found = *at;
             *at = found->next;
             break;
@@ -337,7 +209,7 @@ static void index_remove(struct keyed *k, int index, struct value v, const struc
     if (*slot == NULL)
         btree_remove(&k->indexes[index], key, hash);
     if (found)
-        place_free(found);
+        place_end(k, found, index);
 }
 
 /* Is there a set of v? */
@@ -347,7 +219,7 @@ static bool index_has(const struct keyed *k, int index, struct value v)
     struct btree_at at = btree_seek(&k->indexes[index], key, 0);
     for (const struct place *p; (p = btree_next(&at, &found)) != NULL && found == key;) {
         for (; p; p = p->next) {
-            if (value_same(p->value, v))
+            if (value_same(place_value(p), v))
                 return true;
         }
     }
@@ -414,8 +286,8 @@ static void find_range(struct keyed *k, int index, enum ast_expr_kind op, struct
             continue;
         }
         for (const struct place *p = what; p; p = p->next) {
-            if (op != AST_EQ || value_same(p->value, v))
-                items_add(out, p->item);
+            if (op != AST_EQ || value_same(place_value(p), v))
+                items_add(out, place_item(k, p, index));
         }
     }
 }
@@ -481,6 +353,14 @@ int place_find(struct keyed *k, int index, enum ast_expr_kind op, struct value v
     return 0;
 }
 
+struct row *place_row_number(const struct keyed *k, struct value key)
+{
+    if ((is_null(key) || k->count > 0) && UNLIKELY(key_check(k, TABLE_PRIMARY, key) < 0))
+        return NULL;
+    const struct item *e = primary_get(k, &key);
+    return e ? e->row : NULL;
+}
+
 static bool has_several(const struct keyed *k, int index)
 {
     if (index < 0)
@@ -535,7 +415,7 @@ static int scan_index(struct keyed *k, int (*visit)(void *user, struct item *ite
     struct btree_at at = btree_seek(&k->indexes[0], 0, 0);
     for (const struct place *p; (p = btree_next(&at, NULL)) != NULL;) {
         for (; p; p = p->next)
-            items_add(&all, p->item);
+            items_add(&all, place_item(k, p, 0));
     }
     sort_items(&all, 0);
     equal_once(k, &all, 0);
@@ -554,8 +434,8 @@ int place_scan(struct keyed *k, int (*visit)(void *user, struct item *item), voi
     for (struct item *e; rc == 0 && (e = btree_next(&at, NULL)) != NULL;)
         rc = visit(user, e);
     for (uint32_t i = 0; i < k->bucket_count && rc == 0; i++) {
-        for (struct bucket_slot *s = k->buckets[i]; s && rc == 0; s = s->next)
-            rc = visit(user, s->item);
+        for (struct hashed_item *e = k->buckets[i]; e && rc == 0; e = e->behind)
+            rc = visit(user, &e->item);
     }
     return rc;
 }
@@ -567,7 +447,7 @@ int place_add(struct keyed *k, struct item *e)
     struct value key[LIMIT_TABLE_KEY];
     int rc = 0;
     if (place_has_key(k)) {
-        row_key(k, e->row, key);
+        primary_values(k, e->row, key);
         if (place_is_ordered(k) && key_check(k, TABLE_PRIMARY, key[0]) < 0)
             return ERR_EVENT;
         if (primary_get(k, key))
@@ -582,20 +462,14 @@ int place_add(struct keyed *k, struct item *e)
 
 void place_set_row(struct keyed *k, struct item *e, struct row *row)
 {
-    struct value key[LIMIT_TABLE_KEY];
-    struct row *was = e->row;
-    e->row = row;
+    item_changed(k, e);
     k->has_updated = true;
-    if (place_has_key(k) && !place_is_ordered(k)) {
-        /* The old row need not stay for its key when the new one has it too. */
-        row_key(k, row, key);
-        struct bucket_slot *s = bucket_find(k, key);
-        if (s && s->keyed == was) {
-            row_unref(was);
-            slot_set_key(k, s, row_ref(row));
-        }
+    if (e->is_keyed && !place_is_ordered(k)) {
+        hashed_set_row(k, e, row);
+        return;
     }
-    row_unref(was);
+    row_unref(e->row);
+    e->row = row;
 }
 
 static int place_insert(struct table *t, struct row *row)
@@ -603,29 +477,28 @@ static int place_insert(struct table *t, struct row *row)
     struct keyed *k = (struct keyed *)t;
     struct item *e = item_new(k, row);
     int rc = place_add(k, e);
-    item_unref(e);
+    item_unref(k, e);
     return rc;
 }
 
-/* The item takes the place of what stands under its key; that one's reference, or NULL: nothing was there. */
-static struct item *primary_put(struct keyed *k, struct item *e, const struct value *key)
+/* The item takes the place of old, which keeps its reference; NULL: nothing stands under its key. */
+static void primary_put(struct keyed *k, struct item *e, struct item *old)
 {
-    struct item *old = primary_get(k, key);
     if (!old) {
         primary_add(k, e);
-        return NULL;
+        return;
     }
     e->refs++;
     e->moment = old->moment;
+    item_changed(k, old);
     if (place_is_ordered(k)) {
-        *btree_slot(&k->ordered, place_index_key(key[0]), 0) = e;
-        return old;
+        e->key = old->key;
+        e->is_keyed = true;
+        old->is_keyed = false;
+        *btree_slot(&k->ordered, e->key, 0) = e;
+    } else {
+        hashed_replace(k, old, e);
     }
-    struct bucket_slot *s = bucket_find(k, key);
-    row_unref(s->keyed);
-    slot_set_key(k, s, row_ref(e->row));
-    s->item = e;
-    return old;
 }
 
 /* The sets of the new row's values are where the old row is looked for; one that isn't there fails the event.
@@ -650,46 +523,67 @@ static int indexes_overwrite(struct keyed *k, struct item *old, struct item *e)
     return 0;
 }
 
+/* Nothing but its place under the key leads to it, and the key is its row's: another row may come into it. */
+static bool is_alone(const struct keyed *k, const struct item *e)
+{
+    if (place_plan(k)->index_count || e->refs != 1 || e->next)
+        return false;
+    return place_is_ordered(k) || !((const struct hashed_item *)e)->keyed;
+}
+
 int place_overwrite(struct keyed *k, struct row *row)
 {
     struct value key[LIMIT_TABLE_KEY];
-    row_key(k, row, key);
+    primary_values(k, row, key);
     if (place_is_ordered(k) && key_check(k, TABLE_PRIMARY, key[0]) < 0)
         return ERR_EVENT;
-    struct item *e = item_new(k, row), *old = primary_put(k, e, key);
+    struct item *old = primary_get(k, key);
+    if (old && is_alone(k, old)) {
+        place_set_row(k, old, row_ref(row));
+        return 0;
+    }
+    struct item *e = item_new(k, row);
+    primary_put(k, e, old);
     int rc = indexes_overwrite(k, old, e);
-    item_unref(e);
+    item_unref(k, e);
     if (old)
-        item_unref(old);
+        item_unref(k, old);
     return rc;
 }
 
-static void index_clear(struct btree *tree)
+static void index_clear(struct keyed *k, int index)
 {
-    struct btree_at at = btree_seek(tree, 0, 0);
+    struct btree_at at = btree_seek(&k->indexes[index], 0, 0);
     for (struct place *p; (p = btree_next(&at, NULL)) != NULL;) {
         for (struct place *next; p; p = next) {
             next = p->next;
-            place_free(p);
+            place_end(k, p, index);
         }
     }
-    btree_fini(tree);
+    btree_fini(&k->indexes[index]);
 }
 
 /* As Java's clear: the number of buckets stays. */
 void place_delete_all(struct keyed *k)
 {
     struct btree_at at = btree_seek(&k->ordered, 0, 0);
-    for (struct item *e; (e = btree_next(&at, NULL)) != NULL;)
-        item_unref(e);
+    for (struct item *e; (e = btree_next(&at, NULL)) != NULL;) {
+        item_changed(k, e);
+        e->is_keyed = false;
+        item_unref(k, e);
+    }
     btree_fini(&k->ordered);
     for (uint32_t i = 0; i < k->bucket_count; i++) {
-        while (k->buckets[i])
-            item_unref(bucket_drop(k, k->buckets[i]));
+        while (k->buckets[i]) {
+            struct item *e = &k->buckets[i]->item;
+            item_changed(k, e);
+            hashed_drop(k, e);
+            item_unref(k, e);
+        }
     }
     k->count = 0;
     for (int i = 0; i < place_plan(k)->index_count; i++)
-        index_clear(&k->indexes[i]);
+        index_clear(k, i);
 }
 
 int place_delete_items(struct keyed *k, const struct items *items)
@@ -705,11 +599,11 @@ int place_delete_items(struct keyed *k, const struct items *items)
             rc = indexes_remove(k, e, -1);
             continue;
         }
-        row_key(k, e->row, key);
+        primary_values(k, e->row, key);
         struct item *taken = primary_take(k, key);
         if (taken) {
             rc = indexes_remove(k, taken, -1);
-            item_unref(taken);
+            item_unref(k, taken);
         } else if (place_plan(k)->index_count) {
             expr_fail(&k->table.app->env, "table '%s': a row to delete isn't where its %s leads",
                       place_plan(k)->element->schema->id, place_plan(k)->primary.label);
@@ -717,7 +611,7 @@ int place_delete_items(struct keyed *k, const struct items *items)
         }
     }
     for (uint32_t i = 0; i < items->count; i++)
-        item_unref(items->at[i]);
+        item_unref(k, items->at[i]);
     return rc;
 }
 
@@ -727,7 +621,7 @@ void place_delete_key(struct keyed *k, const struct value *key)
     if (!e)
         return;
     indexes_remove(k, e, -1);
-    item_unref(e);
+    item_unref(k, e);
 }
 
 /* All but those under v are gone; they come in again. */
@@ -748,7 +642,7 @@ static int delete_others(struct keyed *k, int index, struct value v)
     for (uint32_t i = 0; i < stay.count; i++) {
         if (rc == 0)
             rc = place_add(k, stay.at[i]);
-        item_unref(stay.at[i]);
+        item_unref(k, stay.at[i]);
     }
     return rc;
 }
@@ -772,24 +666,24 @@ static int delete_sets(struct keyed *k, int index, const struct items *found, st
     int rc = 0;
     for (uint32_t i = 0; i < found->count && rc == 0; i++) {
         struct item *taken = NULL;
-        row_key(k, found->at[i]->row, key);
+        primary_values(k, found->at[i]->row, key);
         if (place_has_key(k))
             taken = primary_take(k, key);
         if (taken)
-            item_unref(taken);
+            item_unref(k, taken);
         rc = indexes_remove(k, found->at[i], index);
     }
     for (;;) {
         struct btree_at at = range_start(tree, op, want);
         struct place *p = btree_next(&at, &at_key);
-        while (p && op == AST_EQ && at_key == want && !value_same(p->value, v))
+        while (p && op == AST_EQ && at_key == want && !value_same(place_value(p), v))
             p = btree_next(&at, &at_key);
         if (!p || !range_has(op, at_key, want))
             return rc;
         btree_remove(tree, at_key, btree_order(&at));
         for (struct place *next; p; p = next) {
             next = p->next;
-            place_free(p);
+            place_end(k, p, index);
         }
     }
 }
@@ -803,10 +697,12 @@ static int delete_ordered(struct keyed *k, enum ast_expr_kind op, struct value v
         struct item *e = btree_next(&at, &key);
         if (!e || !range_has(op, key, want))
             break;
+        item_changed(k, e);
         btree_remove(&k->ordered, key, 0);
+        e->is_keyed = false;
         k->count--;
         rc = indexes_remove(k, e, -1);
-        item_unref(e);
+        item_unref(k, e);
     }
     return rc;
 }
@@ -829,7 +725,7 @@ int place_delete(struct keyed *k, int index, enum ast_expr_kind op, struct value
         found.at[i]->refs++;
     int rc = delete_sets(k, index, &found, v, op);
     for (uint32_t i = 0; i < found.count; i++)
-        item_unref(found.at[i]);
+        item_unref(k, found.at[i]);
     return rc;
 }
 
@@ -838,15 +734,24 @@ int place_delete(struct keyed *k, int index, enum ast_expr_kind op, struct value
 static void place_open(struct table *t)
 {
     struct keyed *k = (struct keyed *)t;
+    bool is_hashed = place_has_key(k) && !place_is_ordered(k);
+    k->places_at = is_hashed ? sizeof(struct hashed_item) : sizeof(struct item);
     k->indexes = mem_array((size_t)place_plan(k)->index_count + 1, sizeof(*k->indexes));
+    if (is_hashed)
+        key_index_init(&k->by_text, place_plan(k)->primary.columns[0]);
+    buf_init(&k->words, SIZE_MAX);
 }
 
 static void place_close(struct table *t)
 {
     struct keyed *k = (struct keyed *)t;
+    records_free(k->records);
+    k->records = NULL;
     place_delete_all(k);
     mem_free(k->indexes);
     mem_free(k->buckets);
+    key_index_fini(&k->by_text);
+    buf_fini(&k->words);
 }
 
 static int place_put(struct table *t, struct row *row)

@@ -267,8 +267,15 @@ static int find(struct search *s, const struct table_search *t, struct items *ou
 /* The value doesn't look at the row. */
 static inline struct row *search_only(struct table *t, const struct table_query *q, struct frame *f)
 {
+    const struct keyed *k = (const struct keyed *)t;
     struct value v = expr_read(q->search->values[0], f);
-    struct item *item = UNLIKELY(f->env->failed) ? NULL : place_get_one((struct keyed *)t, v);
+    if (UNLIKELY(f->env->failed))
+        return NULL;
+    if (place_is_ordered(k))
+        return place_row_number(k, v);
+    if (LIKELY(v.type == TYPE_STRING))
+        return place_row_text(k, v.as.s);
+    const struct item *item = place_get_one(k, v);
     return item ? item->row : NULL;
 }
 
@@ -277,7 +284,7 @@ bool search_is_only(const struct table_query *q)
     const struct table_plan *plan = q->table->config;
     const struct table_search *only = q->search;
     return plan->type == &table_keyed && only && only->kind == SEARCH_INDEX && only->index == TABLE_PRIMARY &&
-           only->op == AST_EQ && !plan->primary.is_ordered;
+           only->op == AST_EQ;
 }
 
 int table_lookup_only(const struct lookup *l, struct app *app, struct frame *f, struct row **row)
@@ -285,6 +292,21 @@ int table_lookup_only(const struct lookup *l, struct app *app, struct frame *f, 
     const struct table_query *q = ((const struct table_lookup *)l)->query;
     *row = search_only(app->tables[q->table->number], q, f);
     return UNLIKELY(f->env->failed) ? ERR_EVENT : 0;
+}
+
+bool table_probe_open(struct table_probe *p, const struct lookup *l, const struct app *app, uint16_t slot)
+{
+    if (l->only != table_lookup_only)
+        return false;
+    const struct table_query *q = ((const struct table_lookup *)l)->query;
+    const struct expr *key = q->search->values[0];
+    const struct table_plan *plan = q->table->config;
+    if (key->eval != eval_attr || key->slot != slot || plan->primary.is_ordered)
+        return false;
+    *p = (struct table_probe){.table = (const struct keyed *)app->tables[q->table->number],
+                              .type_at = key->type_at,
+                              .cell_at = key->cell_at};
+    return true;
 }
 
 int search_find(struct table *t, const struct table_query *q, struct frame *f, struct table_rows *out)
@@ -528,7 +550,7 @@ static int add_again(struct search *s, struct item *was)
     if (!place_has_key(s->k))
         e->moment = was->moment;
     int rc = place_add(s->k, e);
-    item_unref(e);
+    item_unref(s->k, e);
     return rc;
 }
 
@@ -544,14 +566,14 @@ static int update_found(struct search *s, const struct table_statement *st, cons
     if (rc == 0 && move == MOVE_ALL)
         rc = remove_by(s, st->query->search);
     while (rc == 0 && move != MOVE_REFUSED && done < found->count) {
-        item_unlink(found->at[done]);
+        item_unlink(s->k, found->at[done]);
         rc = assign(s, st, found->at[done++]);
     }
     items_link(s->k, found, done);
     for (uint32_t i = 0; i < found->count && rc == 0 && move == MOVE_ALL; i++)
         rc = add_again(s, found->at[i]);
     for (uint32_t i = 0; i < found->count; i++)
-        item_unref(found->at[i]);
+        item_unref(s->k, found->at[i]);
     return rc;
 }
 

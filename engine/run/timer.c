@@ -4,13 +4,15 @@
  * behind it, even when it is due before. live: one heap over all operators by (moment, order of coming in);
  * each fires with the clock at its moment. playback: the clock jumps first; then the schedulers in order of
  * creation. A scheduler serves all instances of one operator (keys of a partition), in order of their oldest
- * request. In both an operator whose turn it is fires all it has due, also what it asks for meanwhile; then
+ * request; of those with equal ones only the first in the order of the language's hash map of keys gets its turn,
+ * the others when the clock is set next, be it to the same moment. In both an operator whose turn it is fires all it has due, also what it asks for meanwhile; then
  * it comes in again with what is left. Operators without a scheduler (triggers, cron) live by the live rules
  * in playback too: the clock halts at their moments. */
 #include "engine/base/log.h"
+#include "engine/base/utf8.h"
 #include "engine/run/app.h"
 
-enum { FIRST_DUES = 2, FIRST_HEAP = 4 };
+enum { FIRST_DUES = 2, FIRST_HEAP = 4, FIRST_BUCKETS = 16 };
 
 struct op_timers {
     struct op *op;
@@ -19,12 +21,19 @@ struct op_timers {
     int place;      /* in its heap, or -1 */
     int64_t at_ms;  /* its moment there */
     uint64_t order; /* of coming in */
+    uint64_t entry; /* into the language's map of keys */
     bool runs;      /* it fires now: requests come in afterwards */
     bool repeats;   /* and keep the order */
+    bool aside; /* its turn is over, or has not come: it stands in timers.aside until the clock's next move */
+    uint32_t round;   /* of timers, when it came in */
+    uint32_t emptied; /* the round in which it had nothing left; until its end it stays in the map of keys */
 };
 struct heap {
     struct op_timers **list;
     uint32_t count, cap;
+    /* The hash map of keys with requests. */
+    uint32_t buckets; /* they never get fewer */
+    uint32_t members, leaving;
 };
 struct timers {
     struct app *app;
@@ -32,6 +41,9 @@ struct timers {
     struct heap live;
     struct heap *schedulers; /* playback */
     uint32_t scheduler_count;
+    struct heap aside;
+    uint32_t round; /* counts the turns of schedulers of keys */
+    bool is_in_round;
 };
 
 struct timers *timers_new(struct app *app)
@@ -49,6 +61,7 @@ void timers_free(struct timers *t)
         mem_free(t->schedulers[i].list);
     mem_free(t->schedulers);
     mem_free(t->live.list);
+    mem_free(t->aside.list);
     mem_free(t);
 }
 
@@ -132,16 +145,40 @@ static bool has_scheduler(const struct op *op)
 static struct heap *heap_of(const struct op *op)
 {
     struct timers *t = op_app(op)->timers;
+    if (op->timers && op->timers->aside)
+        return &t->aside;
     return has_scheduler(op) ? &t->schedulers[op->plan->scheduler] : &t->live;
 }
 
-static void come_in(struct op_timers *o)
+static bool is_of_key(const struct op *op)
+{
+    return op->query && op->query->partition;
+}
+
+/* The map of keys grows when it is asked, and holds more than three quarters of its buckets' number. */
+static void map_grow(struct heap *h, uint32_t count)
+{
+    if (!h->buckets)
+        h->buckets = FIRST_BUCKETS;
+    while (count > h->buckets / 4 * 3)
+        h->buckets *= 2;
+}
+
+/* stays: it has been in the map of keys all the time. */
+static void come_in(struct op_timers *o, bool stays)
 {
     int64_t due_ms = o->dues[o->head], now_ms = op_now(o->op);
-    o->at_ms = due_ms < now_ms && !has_scheduler(o->op) ? now_ms : due_ms;
-    if (!o->repeats)
-        o->order = op_app(o->op)->timers->order++;
-    heap_add(heap_of(o->op), o);
+    struct timers *t = op_app(o->op)->timers;
+    struct heap *h = heap_of(o->op);
+    bool has = has_scheduler(o->op);
+    o->at_ms = due_ms < now_ms && !has ? now_ms : due_ms;
+    if (!o->repeats && !(stays && has))
+        o->order = t->order++;
+    if (has && !stays)
+        o->entry = o->order;
+    o->round = t->round;
+    h->members += has && !stays;
+    heap_add(h, o);
 }
 
 void timer_request(struct op *op, int64_t due_ms)
@@ -153,8 +190,16 @@ void timer_request(struct op *op, int64_t due_ms)
         o->place = -1;
     }
     ring_add(o, due_ms);
-    if (!o->runs && o->place < 0)
-        come_in(o);
+    if (has_scheduler(op) && is_of_key(op))
+        map_grow(heap_of(op), heap_of(op)->members);
+    if (o->runs || o->place >= 0)
+        return;
+    const struct timers *t = op_app(op)->timers;
+    bool stays = t->is_in_round && o->emptied == t->round;
+    if (stays)
+        heap_of(op)->leaving--;
+    o->emptied = 0;
+    come_in(o, stays);
 }
 
 void timer_repeat(struct op *op, int64_t due_ms)
@@ -163,14 +208,23 @@ void timer_repeat(struct op *op, int64_t due_ms)
     op->timers->repeats = true;
 }
 
+void timer_enter(struct op *op)
+{
+    if (op->timers)
+        op->timers->entry = op_app(op)->timers->order++;
+}
+
 void timer_cancel(struct op *op)
 {
     struct op_timers *o = op->timers;
     if (!o)
         return;
-    op->timers = NULL;
+    struct heap *scheduler = has_scheduler(op) ? &op_app(op)->timers->schedulers[op->plan->scheduler] : NULL;
+    if (scheduler && (o->place >= 0 || o->runs))
+        scheduler->members--;
     if (o->place >= 0)
         heap_remove(heap_of(op), o);
+    op->timers = NULL;
     mem_free(o->dues);
     mem_free(o);
 }
@@ -207,9 +261,65 @@ static void run(struct app *app, struct heap *h, struct op_timers *o)
             return;
     }
     o->runs = false;
-    if (o->count > 0)
-        come_in(o);
+    if (o->count > 0) {
+        come_in(o, true);
+    } else if (has_scheduler(op) && is_of_key(op)) {
+        o->emptied = app->timers->round;
+        h->leaving++;
+    }
     o->repeats = false;
+}
+
+static uint32_t bucket_of(uint32_t buckets, const struct op_timers *o)
+{
+    size_t len;
+    const char *key = partition_key(o->op->query->partition, &len);
+    uint32_t hash = (uint32_t)utf8_java_hash(key, len);
+    return (hash ^ hash >> 16) & (buckets - 1);
+}
+
+/* The map is walked bucket by bucket; in a bucket, the newest first. */
+static bool is_walked_before(uint32_t buckets, const struct op_timers *a, const struct op_timers *b)
+{
+    uint32_t x = bucket_of(buckets, a), y = bucket_of(buckets, b);
+    return x != y ? x < y : a->entry > b->entry;
+}
+
+static void put_aside(struct timers *t, struct heap *h, struct op_timers *o)
+{
+    heap_remove(h, o);
+    o->aside = true;
+    heap_add(&t->aside, o);
+}
+
+static void take_back(struct timers *t, struct heap *h, struct op_timers *o)
+{
+    heap_remove(&t->aside, o);
+    o->aside = false;
+    heap_add(h, o);
+}
+
+/* One moment of a window for which the language asks once for all keys: they take turns as the map is walked. */
+static void run_keys(struct app *app, struct heap *h, const struct op_plan *plan, int64_t at_ms)
+{
+    struct timers *t = app->timers;
+    struct heap size = {0};
+    while (h->count && h->list[0]->at_ms == at_ms)
+        put_aside(t, h, h->list[0]);
+    map_grow(&size, t->aside.count - 1);
+    for (struct op_timers *first = NULL;; first = NULL) {
+        for (uint32_t i = 0; i < t->aside.count; i++) {
+            struct op_timers *o = t->aside.list[i];
+            if (o->op->plan == plan && (!first || is_walked_before(size.buckets, o, first)))
+                first = o;
+        }
+        if (!first)
+            break;
+        take_back(t, h, first);
+        run(app, h, first);
+    }
+    while (t->aside.count)
+        take_back(t, h, t->aside.list[0]);
 }
 
 static __attribute__((noinline)) void advance_live(struct app *app, int64_t now_ms)
@@ -218,8 +328,38 @@ static __attribute__((noinline)) void advance_live(struct app *app, int64_t now_
     while (h->count && h->list[0]->at_ms <= now_ms) {
         if (h->list[0]->at_ms > app->env.now_ms)
             app->env.now_ms = h->list[0]->at_ms;
-        run(app, h, h->list[0]);
+        if (UNLIKELY(h->list[0]->op->type->own_moments && is_of_key(h->list[0]->op)))
+            run_keys(app, h, h->list[0]->op->plan, h->list[0]->at_ms);
+        else
+            run(app, h, h->list[0]);
     }
+}
+
+/* One turn of a scheduler of keys: of those whose oldest requests are equal, one. */
+static void advance_keys(struct app *app, struct heap *h)
+{
+    struct timers *t = app->timers;
+    uint32_t round = ++t->round;
+    t->is_in_round = true;
+    while (h->count && h->list[0]->at_ms <= app->env.now_ms) {
+        int64_t at_ms = h->list[0]->at_ms;
+        struct op_timers *first = NULL;
+        while (h->count && h->list[0]->at_ms == at_ms) {
+            struct op_timers *o = h->list[0];
+            put_aside(t, h, o);
+            if (o->round != round && (!first || is_walked_before(h->buckets, o, first)))
+                first = o;
+        }
+        if (!first)
+            continue;
+        take_back(t, h, first);
+        run(app, h, first);
+    }
+    while (t->aside.count)
+        take_back(t, h, t->aside.list[0]);
+    t->is_in_round = false;
+    h->members -= h->leaving;
+    h->leaving = 0;
 }
 
 static void advance_schedulers(struct app *app)
@@ -227,7 +367,9 @@ static void advance_schedulers(struct app *app)
     struct timers *t = app->timers;
     for (uint32_t i = 0; i < t->scheduler_count; i++) {
         struct heap *h = &t->schedulers[i];
-        while (h->count && h->list[0]->at_ms <= app->env.now_ms)
+        if (h->count && is_of_key(h->list[0]->op))
+            advance_keys(app, h);
+        while (h->count && !is_of_key(h->list[0]->op) && h->list[0]->at_ms <= app->env.now_ms)
             run(app, h, h->list[0]);
     }
 }
@@ -291,6 +433,39 @@ static void waiting_add(struct op *op, void *user)
     w->all[w->count++] = op->timers && op->timers->place >= 0 ? op->timers : NULL;
 }
 
+static bool has_entry(const struct op_timers *o)
+{
+    return o && o->entry != o->order && is_of_key(o->op);
+}
+
+/* Behind the rest, when there are any. */
+static void entries_save(const struct waiting *list, struct writer *w)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < list->count; i++)
+        count += has_entry(list->all[i]);
+    if (!count)
+        return;
+    write_count(w, count);
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (!has_entry(list->all[i]))
+            continue;
+        write_u32(w, i);
+        write_i64(w, (int64_t)list->all[i]->entry);
+    }
+}
+
+static void entries_load(const struct waiting *list, struct reader *r)
+{
+    size_t count = r->at < r->end ? read_count(r, UINT32_MAX / 2) : 0;
+    for (size_t i = 0; i < count && !r->failed; i++) {
+        uint32_t number = read_u32(r);
+        uint64_t entry = (uint64_t)read_i64(r);
+        if (number < list->count && list->all[number])
+            list->all[number]->entry = entry;
+    }
+}
+
 void timers_save(struct timers *t, struct writer *w)
 {
     struct waiting list = {0};
@@ -307,6 +482,7 @@ void timers_save(struct timers *t, struct writer *w)
         write_i64(w, list.all[i]->at_ms);
         write_i64(w, (int64_t)list.all[i]->order);
     }
+    entries_save(&list, w);
     mem_free(list.all);
 }
 
@@ -329,8 +505,9 @@ int timers_load(struct timers *t, struct reader *r)
         if (number >= list.count || !list.all[number])
             continue;
         list.all[number]->at_ms = at_ms;
-        list.all[number]->order = was;
+        list.all[number]->order = list.all[number]->entry = was;
     }
+    entries_load(&list, r);
     mem_free(list.all);
     t->order = order > t->order ? order : t->order;
     heap_mend(&t->live);

@@ -36,6 +36,14 @@ static void trigger_fire(struct trigger *t)
 {
     struct app *app = op_app(&t->op);
     int64_t now_ms = op_now(&t->op);
+    /* Input can be made to wait, time can't. */
+    if (UNLIKELY(mem_is_over(0))) {
+        mem_account->refused++;
+        if (app->host.failure)
+            app->host.failure(app->host.user, (uint32_t)t->plan->stream->number,
+                              "the trigger does not fire: the app holds all of its share of memory");
+        return;
+    }
     app_enter(app);
     struct row *row = row_new(1, now_ms);
     row_set(row, 0, value_long(now_ms));

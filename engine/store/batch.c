@@ -4,6 +4,7 @@
  * value. */
 #include "engine/base/hash.h"
 #include "engine/store/store_in.h"
+#include "engine/store/usage.h"
 #include <string.h>
 
 enum { OP_PUT, OP_DROP, OP_HEAD = 14 };
@@ -171,8 +172,10 @@ int store_open(struct store **out, const struct store_options *options, struct e
 
 void store_close(struct store *s)
 {
-    if (s)
-        s->backend->close(s);
+    if (!s)
+        return;
+    usage_free(s->usage);
+    s->backend->close(s);
 }
 
 void store_count(struct store *s, struct store_counts *out)
@@ -181,6 +184,22 @@ void store_count(struct store *s, struct store_counts *out)
     *out = s->counts;
     s->backend->count(s, out);
     pthread_mutex_unlock(&s->lock);
+}
+
+int store_own(struct store *s, struct err *e)
+{
+    pthread_mutex_lock(&s->lock);
+    int rc = s->usage || !s->backend->own ? 0 : s->backend->own(s, e);
+    pthread_mutex_unlock(&s->lock);
+    return rc;
+}
+
+uint64_t store_used(struct store *s, enum store_shelf shelf, uint32_t owner)
+{
+    pthread_mutex_lock(&s->lock);
+    uint64_t bytes = s->usage ? usage_get(s->usage, shelf, owner) : 0;
+    pthread_mutex_unlock(&s->lock);
+    return bytes;
 }
 
 int store_compact(struct store *s, const char *folder, struct err *e)

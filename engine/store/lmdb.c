@@ -13,15 +13,23 @@
  * opened again: so is_broken. */
 #include "engine/base/mem.h"
 #include "engine/store/store_in.h"
+#include "engine/store/usage.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { MAP_FIRST_BYTES = 8 * 1024 * 1024, PAGES_A_SHELF = 2, PAGES_A_COMMIT = 4 };
+enum {
+    MAP_FIRST_BYTES = 8 * 1024 * 1024,
+    PAGES_A_SHELF = 2,
+    PAGES_A_COMMIT = 4,
+    BALLAST_PATH = 4300,
+    BALLAST_SCARCE = 256 * 1024, /* with less left on the disk a failed write is a full disk */
+};
 
 struct lmdb_store {
     struct store store;
@@ -32,7 +40,8 @@ struct lmdb_store {
     char *folder;
     bool begins; /* of a file under its first name: begin_file */
     uint64_t most_bytes, map_bytes, page_bytes;
-    bool is_broken, reads_only;
+    uint64_t ballast_bytes;
+    bool is_broken, reads_only, has_ballast;
 };
 
 static struct lmdb_store *of(struct store *s)
@@ -53,11 +62,14 @@ static int fail(const struct lmdb_store *m, int rc, const char *doing, struct er
 
 /* ---- one record ---- */
 
+/* was: for MDB_NOOVERWRITE, the size of what is there. May be NULL. */
 static int put_record(MDB_txn *txn, MDB_dbi dbi, enum store_shelf shelf, MDB_val key, const void *bytes,
-                      size_t len, unsigned flags)
+                      size_t len, unsigned flags, size_t *was)
 {
     MDB_val value = {.mv_size = len + STORE_SUM_BYTES};
     int rc = mdb_put(txn, dbi, &key, &value, flags | MDB_RESERVE);
+    if (rc == MDB_KEYEXIST && was)
+        *was = value.mv_size;
     if (rc)
         return rc;
     uint64_t sum = store_sum(shelf, key.mv_data, key.mv_size, bytes, len);
@@ -144,7 +156,7 @@ static int shelves_open(struct lmdb_store *m, struct err *e)
             return code;
         }
         if (!is_there && !m->reads_only) {
-            rc = put_record(txn, m->shelves[STORE_META], STORE_META, key, &format, sizeof format, 0);
+            rc = put_record(txn, m->shelves[STORE_META], STORE_META, key, &format, sizeof format, 0, NULL);
             rc = rc ? rc : count_up(m, txn);
             m->serial++;
         } else if (!is_there) {
@@ -229,7 +241,47 @@ static int env_open(struct lmdb_store *m, struct err *e)
     return rc;
 }
 
-/* A database that LMDB gave up is opened again: from its last valid state. */
+/* ---- what owners take ---- */
+
+static void count_record(struct lmdb_store *m, enum store_shelf shelf, const MDB_val *key, size_t len,
+                         int sign)
+{
+    if (m->store.usage)
+        usage_note(m->store.usage, shelf, key->mv_data, key->mv_size, sign * usage_of(key->mv_size, len));
+}
+
+static int own_shelf(struct lmdb_store *m, MDB_txn *txn, enum store_shelf shelf)
+{
+    MDB_cursor *c;
+    MDB_val key, value;
+    int rc = mdb_cursor_open(txn, m->shelves[shelf], &c);
+    if (rc)
+        return rc;
+    for (rc = mdb_cursor_get(c, &key, &value, MDB_FIRST); rc == 0;
+         rc = mdb_cursor_get(c, &key, &value, MDB_NEXT))
+        count_record(m, shelf, &key, value.mv_size, 1);
+    mdb_cursor_close(c);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int own_all(struct lmdb_store *m, struct err *e)
+{
+    static const enum store_shelf owned[] = {STORE_JOURNAL, STORE_OUTBOX, STORE_STATE, STORE_TABLES};
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(m->env, NULL, MDB_RDONLY, &txn);
+    if (rc)
+        return fail(m, rc, "reading the state", e);
+    usage_free(m->store.usage);
+    m->store.usage = usage_new();
+    for (size_t i = 0; i < sizeof owned / sizeof *owned && rc == 0; i++)
+        rc = own_shelf(m, txn, owned[i]);
+    mdb_txn_abort(txn);
+    usage_keep(m->store.usage);
+    return rc ? fail(m, rc, "reading the state", e) : 0;
+}
+
+/* A database that LMDB gave up is opened again: from its last valid state, which may be the one that it could
+ * not tell of, so what its owners take is counted anew. */
 static int mend(struct lmdb_store *m, struct err *e)
 {
     if (m->env && !m->is_broken)
@@ -237,12 +289,13 @@ static int mend(struct lmdb_store *m, struct err *e)
     if (m->env)
         mdb_env_close(m->env);
     m->env = NULL;
-    return env_open(m, e);
+    int rc = env_open(m, e);
+    return rc == 0 && m->store.usage ? own_all(m, e) : rc;
 }
 
 /* ---- writing ---- */
 
-static int drop_range(MDB_txn *txn, MDB_dbi dbi, const struct batch_op *op)
+static int drop_range(struct lmdb_store *m, MDB_txn *txn, MDB_dbi dbi, const struct batch_op *op)
 {
     MDB_cursor *c;
     int rc = mdb_cursor_open(txn, dbi, &c);
@@ -254,6 +307,7 @@ static int drop_range(MDB_txn *txn, MDB_dbi dbi, const struct batch_op *op)
         rc = mdb_cursor_get(c, &key, &value, MDB_SET_RANGE);
         if (rc || mdb_cmp(txn, dbi, &key, &to) >= 0)
             break;
+        count_record(m, op->shelf, &key, value.mv_size, -1); /* before the key goes */
         if ((rc = mdb_cursor_del(c, 0)) != 0)
             break;
     }
@@ -263,12 +317,24 @@ static int drop_range(MDB_txn *txn, MDB_dbi dbi, const struct batch_op *op)
 
 /* The journal and the outboxes grow at the end, mostly of the whole shelf too: then pages are filled up
  * instead of split. */
-static int put(MDB_txn *txn, MDB_dbi dbi, const struct batch_op *op)
+static int put(struct lmdb_store *m, MDB_txn *txn, MDB_dbi dbi, const struct batch_op *op)
 {
     MDB_val key = {.mv_data = (void *)(uintptr_t)op->key, .mv_size = op->key_len};
     bool grows = op->shelf == STORE_JOURNAL || op->shelf == STORE_OUTBOX;
-    int rc = grows ? put_record(txn, dbi, op->shelf, key, op->bytes, op->len, MDB_APPEND) : MDB_KEYEXIST;
-    return rc == MDB_KEYEXIST ? put_record(txn, dbi, op->shelf, key, op->bytes, op->len, 0) : rc;
+    size_t was = 0;
+    int rc = MDB_KEYEXIST;
+    if (grows)
+        rc = put_record(txn, dbi, op->shelf, key, op->bytes, op->len, MDB_APPEND, NULL);
+    if (rc == MDB_KEYEXIST && m->store.usage)
+        rc = put_record(txn, dbi, op->shelf, key, op->bytes, op->len, MDB_NOOVERWRITE, &was);
+    if (rc == MDB_KEYEXIST) {
+        rc = put_record(txn, dbi, op->shelf, key, op->bytes, op->len, 0, NULL);
+        if (rc == 0 && m->store.usage)
+            count_record(m, op->shelf, &key, was, -1);
+    }
+    if (rc == 0)
+        count_record(m, op->shelf, &key, op->len + STORE_SUM_BYTES, 1);
+    return rc;
 }
 
 static int write_all(struct lmdb_store *m, const struct store_batch *b, uint64_t *pages)
@@ -285,21 +351,72 @@ static int write_all(struct lmdb_store *m, const struct store_batch *b, uint64_t
     for (size_t at = 0; rc == 0 && batch_next(b, &at, &op);) {
         touched |= 1U << op.shelf;
         *pages += op.len > page / 2 ? (op.len + 16 + page - 1) / page : 0;
-        rc = op.is_put ? put(txn, m->shelves[op.shelf], &op) : drop_range(txn, m->shelves[op.shelf], &op);
+        rc = op.is_put ? put(m, txn, m->shelves[op.shelf], &op)
+                       : drop_range(m, txn, m->shelves[op.shelf], &op);
     }
     for (; touched; touched &= touched - 1)
         *pages += PAGES_A_SHELF;
     *pages *= page;
     if (rc == 0)
         rc = FAULT("store.commit") ? EIO : 0;
-    if (rc) {
+    if (rc)
         mdb_txn_abort(txn);
-        return rc;
-    }
-    rc = mdb_txn_commit(txn);
+    else
+        rc = mdb_txn_commit(txn);
+    if (m->store.usage)
+        (rc == 0 ? usage_keep : usage_forget)(m->store.usage);
     m->serial += rc == 0;
-    (void)FAULT("store.committed");
+    if (rc == 0)
+        (void)FAULT("store.committed");
     return rc;
+}
+
+/* ---- the ballast ---- */
+
+static void ballast_path(const struct lmdb_store *m, char path[BALLAST_PATH])
+{
+    snprintf(path, BALLAST_PATH, "%s/ballast", m->folder);
+}
+
+/* The disk has to give its blocks now, so they are written: a hole would be none. One that can't be made is
+ * tried again later. */
+static void ballast_make(struct lmdb_store *m)
+{
+    char path[BALLAST_PATH];
+    struct stat st;
+    if (!m->ballast_bytes || m->has_ballast || m->reads_only)
+        return;
+    ballast_path(m, path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+    if (fd < 0)
+        return;
+    bool is_there = fstat(fd, &st) == 0 && (uint64_t)st.st_blocks * 512 >= m->ballast_bytes &&
+                    (uint64_t)st.st_size == m->ballast_bytes;
+    m->has_ballast =
+        is_there || (ftruncate(fd, 0) == 0 && posix_fallocate(fd, 0, (off_t)m->ballast_bytes) == 0);
+    close(fd);
+    if (!m->has_ballast)
+        (void)unlink(path);
+}
+
+/* False: there was none. */
+static bool ballast_give(struct lmdb_store *m)
+{
+    char path[BALLAST_PATH];
+    ballast_path(m, path);
+    if (!m->has_ballast)
+        return false;
+    m->has_ballast = false;
+    return unlink(path) == 0;
+}
+
+/* A short write at the end of the disk is an I/O error to LMDB. */
+static bool is_disk_full(const struct lmdb_store *m, int rc)
+{
+    struct statvfs disk;
+    if (rc != EIO)
+        return rc == ENOSPC || rc == EDQUOT;
+    return statvfs(m->folder, &disk) == 0 && (uint64_t)disk.f_bavail * disk.f_frsize < BALLAST_SCARCE;
 }
 
 /* False: the bound stands in the way. */
@@ -322,7 +439,7 @@ static bool turn_pages(struct lmdb_store *m)
     MDB_val key = {.mv_data = "format", .mv_size = 6};
     if (!grow(m, true) || mdb_txn_begin(m->env, NULL, 0, &txn) != 0)
         return false;
-    if (put_record(txn, m->shelves[STORE_META], STORE_META, key, &format, sizeof format, 0) != 0 ||
+    if (put_record(txn, m->shelves[STORE_META], STORE_META, key, &format, sizeof format, 0, NULL) != 0 ||
         count_up(m, txn) != 0) {
         mdb_txn_abort(txn);
         return false;
@@ -354,12 +471,25 @@ static int lmdb_apply(struct store *s, const struct store_batch *b, struct err *
         shrink(m);
         rc = write_all(m, b, &pages);
     }
+    if (rc && b->relieves && is_disk_full(m, rc) && ballast_give(m)) {
+        m->is_broken = true;
+        rc = mend(m, e);
+        if (rc < 0)
+            return rc;
+        rc = write_all(m, b, &pages);
+    }
     shrink(m); /* the tenth is for the next one in need */
     if (rc == 0) {
         m->page_bytes += pages;
+        if (!b->relieves)
+            ballast_make(m);
         return 0;
     }
-    m->is_broken = rc == MDB_PANIC || rc == EIO || rc == MDB_BAD_TXN;
+    if (is_disk_full(m, rc)) {
+        m->is_broken |= rc == EIO;
+        rc = ENOSPC;
+    }
+    m->is_broken |= rc == MDB_PANIC || rc == EIO || rc == MDB_BAD_TXN;
     return fail(m, rc, "writing the state", e);
 }
 
@@ -448,6 +578,13 @@ static void lmdb_close(struct store *s)
     mem_free(m);
 }
 
+static int lmdb_own(struct store *s, struct err *e)
+{
+    struct lmdb_store *m = of(s);
+    int rc = mend(m, e);
+    return rc < 0 ? rc : own_all(m, e);
+}
+
 static const struct store_backend backend = {.apply = lmdb_apply,
                                              .look = lmdb_look,
                                              .look_end = lmdb_look_end,
@@ -456,6 +593,7 @@ static const struct store_backend backend = {.apply = lmdb_apply,
                                              .next = lmdb_next,
                                              .count = lmdb_count,
                                              .compact = lmdb_compact,
+                                             .own = lmdb_own,
                                              .close = lmdb_close};
 
 int store_lmdb_open(struct store **out, const struct store_options *options, struct err *e)
@@ -465,12 +603,14 @@ int store_lmdb_open(struct store **out, const struct store_options *options, str
     m->folder = mem_strdup(options->folder);
     m->most_bytes = options->most_bytes ? options->most_bytes : (uint64_t)1 << 36;
     m->reads_only = options->reads_only;
+    m->ballast_bytes = options->ballast_bytes;
     pthread_mutex_init(&m->store.lock, NULL);
     int rc = env_open(m, e);
     if (rc < 0) {
         lmdb_close(&m->store);
         return rc;
     }
+    ballast_make(m);
     *out = &m->store;
     return 0;
 }

@@ -52,6 +52,9 @@ struct store_options {
     const char *folder; /* exists; NULL: in memory */
     uint64_t most_bytes;
     bool reads_only; /* inspect: nothing is made or changed */
+    /* A file of so many bytes, FOLDER/ballast: when the disk is full it goes, so that a batch that relieves
+     * is written all the same; it comes back when the disk does. 0: none */
+    uint64_t ballast_bytes;
 };
 /* What it did since it was opened. */
 struct store_counts {
@@ -65,6 +68,12 @@ struct store_counts {
 int store_open(struct store **out, const struct store_options *options, struct err *e);
 void store_close(struct store *s);
 void store_count(struct store *s, struct store_counts *out);
+/* What the records of an owner take on a shelf: those whose keys begin with its number (key_u32), with what a
+ * page needs besides; small ones as they are, large ones in whole pages. Free pages and half full ones come
+ * on top. store_own begins to count, by one walk over the keys; before it, and in memory, it is 0. Exact
+ * behind each store_apply. ERR_IO, ERR_STATE. */
+int store_own(struct store *s, struct err *e);
+uint64_t store_used(struct store *s, enum store_shelf shelf, uint32_t owner);
 /* A copy without free pages, as FOLDER/data.mdb. lmdb only. */
 int store_compact(struct store *s, const char *folder, struct err *e);
 

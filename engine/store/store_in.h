@@ -18,6 +18,7 @@ struct store_backend {
                 struct store_item *out);
     void (*count)(struct store *s, struct store_counts *out); /* used_bytes, page_bytes */
     int (*compact)(struct store *s, const char *folder, struct err *e);
+    int (*own)(struct store *s, struct err *e); /* NULL: it can't tell */
     void (*close)(struct store *s);
 };
 /* The first member of each backend's own. */
@@ -25,6 +26,7 @@ struct store {
     const struct store_backend *backend;
     pthread_mutex_t lock;
     struct store_counts counts;
+    struct usage *usage; /* NULL: not counted; usage.h */
 };
 
 int store_mem_open(struct store **out, const struct store_options *options, struct err *e);

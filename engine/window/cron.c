@@ -46,6 +46,8 @@ static int cron_start(struct op *op, struct err *e)
 static int cron_push(struct op *op, const struct batch *in)
 {
     struct cron_window *w = (struct cron_window *)op;
+    if (!w->batch.count && !w->released.count)
+        timer_enter(op);
     for (uint32_t i = 0; i < in->count; i++)
         if (in->events[i].kind == EVENT_CURRENT)
             window_hold(&w->batch, &in->events[i]);

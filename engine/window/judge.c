@@ -80,7 +80,7 @@ bool judge_plan(struct window_ctx *c, const struct ast_expr *call, int n, struct
 
 void judge_open(struct judge *j, struct op *op, const struct judge_plan *p)
 {
-    struct judge_shared *s = op->shared;
+    struct judge_shared *s = op_shared(op);
     j->plan = p;
     if (!p->expr)
         return;
@@ -108,7 +108,7 @@ static void forget_text(struct judge *j)
 
 void judge_close(struct judge *j, struct op *op)
 {
-    struct judge_shared *s = op->shared;
+    struct judge_shared *s = op_shared(op);
     if (j->plan->expr && --s->users == 0) {
         agg_block_free(j->aggs, s->block);
         s->block = NULL;

@@ -16,7 +16,7 @@ struct judge_plan {
     int attribute;
     struct scope *scope;
 };
-struct judge_shared { /* op->shared */
+struct judge_shared { /* op_shared */
     char *block;
     uint32_t users;
 };

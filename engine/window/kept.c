@@ -169,8 +169,25 @@ static bool read_entry(void *user, struct reader *r, bool begins, bool is_held)
     return !r->failed;
 }
 
+static void kept_tally(const struct kept *k, const struct kept_plan *p, struct writer *w)
+{
+    enum { LOOKS = 1024 };
+    uint32_t step = k->count / LOOKS + 1, looks = 0;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; p->has_counted && i < k->count; i += step, looks++)
+        for (uint32_t c = 0; c < p->count; c++)
+            bytes += tally_value(value_at(k, p, i, c));
+    write_held(w, block_bytes(p, k->cap));
+    if (looks)
+        write_held(w, (size_t)((double)bytes / looks * k->count));
+}
+
 void kept_save(const struct kept *k, const struct kept_plan *p, struct writer *w)
 {
+    if (w->tally) {
+        kept_tally(k, p, w);
+        return;
+    }
     struct kept *own = (struct kept *)(uintptr_t)k; /* how it is saved is no part of what it holds */
     struct entries entries = {own, p};
     bool in_pieces = w->state && k->count > PIECES_INLINE;

@@ -232,14 +232,16 @@ static void forget_all(struct keyed *k)
 void keyed_save(struct keyed *k, struct writer *w)
 {
     write_varint(w, k->next_order);
-    segments_save(&k->saved, w, k->count, &(struct segments_owner){.user = k, .write = write_entry, .near = near_entry});
+    write_held(w, k->count * (sizeof *k->first + sizeof *k->all + sizeof(struct map_entry)));
+    segments_save(&k->saved, w, k->count,
+                  &(struct segments_owner){.user = k, .write = write_entry, .near = near_entry});
 }
 
 void keyed_load(struct keyed *k, struct reader *r)
 {
     k->next_order = read_varint(r);
-    int rc = segments_load(
-        &k->saved, r, &(struct segments_owner){.user = k, .read = read_entry, .begin = begin_entries});
+    int rc = segments_load(&k->saved, r,
+                           &(struct segments_owner){.user = k, .read = read_entry, .begin = begin_entries});
     if (rc < 0 || !link_all(k)) {
         forget_all(k);
         r->failed = true;

@@ -206,6 +206,7 @@ static struct op_plan *length_plan(struct window_ctx *c, const struct ast_expr *
         return NULL;
     struct length_plan *p = window_plan_new(c, call, &length_type, sizeof *p);
     p->n = n;
+    p->op.most_rows = n > 0 ? (uint64_t)n : 0;
     p->text_at = window_text_at(c->in);
     return &p->op;
 }

@@ -163,6 +163,7 @@ static struct op_plan *length_batch_plan(struct window_ctx *c, const struct ast_
     p->streams = streams;
     p->expires = c->expired_wanted;
     p->keeps = c->expired_wanted || c->has_find;
+    p->op.most_rows = n > 0 ? (uint64_t)n * (p->keeps ? 2 : 1) : 0;
     return &p->op;
 }
 

@@ -218,6 +218,7 @@ static struct op_plan *sort_plan(struct window_ctx *c, const struct ast_expr *ca
     }
     struct sort_plan *p = window_plan_new(c, call, &sort_type, sizeof *p);
     p->n = n;
+    p->op.most_rows = n > 0 ? (uint64_t)n : 0;
     p->keys = keys;
     p->key_count = count;
     return &p->op;

@@ -33,7 +33,7 @@ static const struct time_batch_plan *plan_of(const struct op *op)
 static bool tick(struct time_batch *w)
 {
     const struct time_batch_plan *p = plan_of(&w->op);
-    struct time_batch_shared *s = w->op.shared;
+    struct time_batch_shared *s = op_shared(&w->op);
     int64_t now_ms = op_now(&w->op);
     if (!s->is_set) {
         s->is_set = true;
@@ -111,7 +111,7 @@ static int time_batch_due(struct op *op, int64_t due_ms)
 static void time_batch_save(const struct op *op, struct writer *w)
 {
     const struct time_batch *b = (const struct time_batch *)op;
-    const struct time_batch_shared *s = op->shared;
+    const struct time_batch_shared *s = op_shared(op);
     write_tag(w, "window.timeBatch");
     queue_save(&b->batch, w);
     queue_save(&b->released, w);
@@ -125,7 +125,7 @@ static void time_batch_save(const struct op *op, struct writer *w)
 static int time_batch_load(struct op *op, struct reader *r)
 {
     struct time_batch *b = (struct time_batch *)op;
-    struct time_batch_shared *s = op->shared;
+    struct time_batch_shared *s = op_shared(op);
     read_tag(r, "window.timeBatch");
     queue_load(&b->batch, r);
     queue_load(&b->released, r);

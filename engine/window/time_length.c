@@ -119,6 +119,7 @@ static struct op_plan *time_length_plan(struct window_ctx *c, const struct ast_e
     struct time_length_plan *p = window_plan_new(c, call, &time_length_type, sizeof *p);
     p->span_ms = span_ms;
     p->n = n;
+    p->op.most_rows = n > 0 ? (uint64_t)n : 0;
     return &p->op;
 }
 

@@ -120,7 +120,8 @@ static int unique_batch_due(struct op *op, int64_t due_ms)
 
 static void unique_batch_save(const struct op *op, struct writer *w)
 {
-    struct unique_batch *u = (struct unique_batch *)(uintptr_t)op; /* how it is saved is no part of what it holds */
+    struct unique_batch *u =
+        (struct unique_batch *)(uintptr_t)op; /* how it is saved is no part of what it holds */
     write_tag(w, op->type->name);
     keyed_save(&u->batch, w);
     queue_save(&u->released, w);
@@ -216,6 +217,7 @@ static struct op_plan *make(struct window_ctx *c, const struct ast_expr *call, c
     struct unique_batch_plan *plan = window_plan_new(c, call, type, sizeof *plan);
     p.op = plan->op;
     *plan = p;
+    plan->op.most_rows = p.n > 0 ? (uint64_t)p.n * (p.keeps ? 2 : 1) : 0;
     return &plan->op;
 }
 

@@ -257,6 +257,12 @@ static void test_utf8(void)
     CHECK(utf8_compare_units("abc", 3, "abc", 3) == 0 && utf8_compare_units("b", 1, "ab", 2) > 0);
     CHECK(utf8_java_hash("hello", 5) == 99162322 && utf8_java_hash("", 0) == 0);
     CHECK(utf8_java_hash(SMILE, 4) == 1772899);
+    static const char letters[] = "the quick brown fox jumps over";
+    uint32_t hash = 0;
+    for (size_t i = 0; i < sizeof(letters) - 1; i++) {
+        CHECK(utf8_java_hash(letters, i) == (int32_t)hash);
+        hash = hash * 31 + (unsigned char)letters[i];
+    }
     static const uint32_t codes[] = {0, 0x7F, 0x80, 0x7FF, 0x800, 0xD7FF, 0xE000, 0xFFFF, 0x10000, 0x10FFFF};
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
         char out[4];
@@ -354,7 +360,7 @@ static void *pool_thread(void *unused)
 
 static void test_pool(void)
 {
-    int64_t account = 0;
+    struct mem_account account = {.most = INT64_MAX};
     enum { COUNT = 500 };
     static void *blocks[COUNT];
     mem_account = &account;
@@ -363,18 +369,18 @@ static void test_pool(void)
         CHECK(((uintptr_t)blocks[i] & 7) == 0);
         memset(blocks[i], (int)(i & 0xFF), i + 1);
     }
-    CHECK(account >= COUNT * COUNT / 2);
+    CHECK(account.bytes >= COUNT * COUNT / 2);
     for (size_t i = 0; i < COUNT; i++) {
         CHECK(*(unsigned char *)blocks[i] == (i & 0xFF) && ((unsigned char *)blocks[i])[i] == (i & 0xFF));
         mem_pool_free(blocks[i], i + 1);
     }
-    CHECK(account == 0);
+    CHECK(account.bytes == 0);
     char *s = mem_strdup("text");
-    CHECK(account > 0);
+    CHECK(account.bytes > 0);
     s = mem_resize(s, 1000, 1);
     CHECK_TEXT(s, "text");
     mem_free(s);
-    CHECK(account == 0);
+    CHECK(account.bytes == 0);
     mem_account = NULL;
     for (int i = 0; i < 4; i++) {
         pthread_t threads[4];

@@ -28,7 +28,7 @@ static struct schema *schema;
 static struct expr_env env;
 static struct buf out;
 static unsigned flags;
-static int64_t account;
+static struct mem_account account = {.most = INT64_MAX};
 
 /* ---- timers ---- */
 
@@ -101,6 +101,12 @@ static struct op *ops[OP_MAX];
 static const struct op_plan *plan;
 static char shared[64];
 
+void *op_shared(const struct op *op)
+{
+    (void)op;
+    return shared;
+}
+
 static struct op_plan *make_plan(const char *call_text, unsigned how)
 {
     diags_init(&diags, &arena, arena_strdup(&arena, call_text), strlen(call_text));
@@ -136,12 +142,11 @@ static struct op_plan *make_plan(const char *call_text, unsigned how)
 
 static struct op *op_open(void)
 {
-    struct op *op = mem_alloc(plan->type->size);
+    struct op *op = mem_alloc(op_bytes(plan));
     op->type = plan->type;
     op->plan = plan;
     op->next = &recorder;
     op->env = &env;
-    op->shared = shared;
     if (op->type->open)
         op->type->open(op);
     return op;
@@ -355,7 +360,7 @@ static void run_many(int count, const char *call, unsigned how, const char *step
         return;
     }
     for (int pass = 0; pass < 4; pass++) { /* the first two also warm what grows and stays: scratch, out */
-        int64_t before = account;
+        int64_t before = account.bytes;
         run_once(call, how, steps, count, pass % 2 != 0);
         check_same_text(out.bytes ? out.bytes : "", want, file, line);
         if (held)
@@ -363,8 +368,8 @@ static void run_many(int count, const char *call, unsigned how, const char *step
         arena_reset(&scratch, (struct arena_mark){NULL, NULL});
         end(count);
         buf_clear(&out);
-        if (!check_one(pass < 2 || account == before, "memory", file, line))
-            printf("    %s: %" PRId64 " bytes\n", call, account - before);
+        if (!check_one(pass < 2 || account.bytes == before, "memory", file, line))
+            printf("    %s: %" PRId64 " bytes\n", call, account.bytes - before);
     }
     struct buf text;
     buf_init(&text, 1024);
