@@ -2,10 +2,10 @@
  * begins with eight bytes: the hash of what follows. A part then says whether it stands there whole ('w') or
  * is a list of chunks ('c'): their group, and of each its number and length. */
 #include "engine/data/state.h"
-#include "engine/data/chunks.h"
 #include "engine/base/hash.h"
 #include "engine/base/map.h"
 #include "engine/base/mem.h"
+#include "engine/data/chunks.h"
 #include <string.h>
 
 enum { CHECKSUM = 8, PIECE_KEY = 17, PART_NAME_MOST = 240 };

@@ -346,7 +346,8 @@ static void write_entry(void *user, struct writer *w, uint32_t place)
 
 void bucket_save(struct bucket *b, struct writer *w)
 {
-    segments_save(&b->saved, w, b->count, &(struct segments_owner){.user = b, .write = write_entry, .near = near_entry});
+    segments_save(&b->saved, w, b->count,
+                  &(struct segments_owner){.user = b, .write = write_entry, .near = near_entry});
 }
 
 static bool row_fits(const struct bucket_layout *l, const struct row *row)
@@ -393,8 +394,7 @@ static bool read_entry(void *user, struct reader *r, uint32_t place)
     for (int k = 0; k < l->key_count; k++)
         keys[k] = row_get(row, (size_t)(l->first_key + k));
     b->rows[place] = row;
-    b->hashes[place] =
-        key_hash(l, l->event_start >= 0 ? row_get(row, (size_t)l->event_start).as.l : 0, keys);
+    b->hashes[place] = key_hash(l, l->event_start >= 0 ? row_get(row, (size_t)l->event_start).as.l : 0, keys);
     b->count = place < b->count ? b->count : place + 1;
     return true;
 }
@@ -411,8 +411,8 @@ static void close_holes(struct bucket *b)
 
 int bucket_load(struct bucket *b, struct reader *r)
 {
-    int rc = segments_load(
-        &b->saved, r, &(struct segments_owner){.user = b, .read = read_entry, .begin = begin_entries});
+    int rc = segments_load(&b->saved, r,
+                           &(struct segments_owner){.user = b, .read = read_entry, .begin = begin_entries});
     if (rc < 0)
         close_holes(b);
     for (uint32_t i = 0; rc == 0 && i < b->count; i++)
