@@ -59,7 +59,7 @@ struct app {
     int trigger_count;
     struct ondemand *ondemand; /* compiled queries, the last answer; NULL before the first query */
     struct state *state;       /* its pieces: engine/data/state.h */
-    struct buf saving; /* a part being saved: its memory stays, for a big part has much of it */
+    struct buf saving;         /* a part being saved: its memory stays, for a big part has much of it */
     struct overlay *overlay;   /* over the store of its tables; NULL: it has none in a store */
     uint32_t store_number;     /* its keys begin with it */
 };
