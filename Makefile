@@ -147,18 +147,30 @@ tidy:
 	$(Q).ci/deps install $(BUILD_SETS) tidy
 	$(Q)tests/tidy.sh $(ROOMS) $(HEADERS)
 
-build/fuzz/%: %.c $(ROOMS) $(HEADERS)
+FUZZ_CC := clang -g -O1 -std=c11 -D_GNU_SOURCE -I. -pthread -DWEIR_DEBUG -fsanitize=address,undefined
+FUZZ_OBJECTS := $(patsubst %.c,build/fuzz/objects/%.o,$(filter-out agent/main.c,$(ROOMS)))
+
+build/fuzz/objects/%.o: %.c
+	@mkdir -p $(@D)
+	$(if $(Q),@echo '  CC    fuzz $<')
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+build/fuzz/libweir.a: $(FUZZ_OBJECTS)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+build/fuzz/tests/%: tests/%.c build/fuzz/libweir.a
 	@mkdir -p $(@D)
 	$(if $(Q),@echo '  FUZZ  $@')
-	$(Q)clang -g -O1 -std=c11 -D_GNU_SOURCE -I. -pthread -DWEIR_DEBUG -fsanitize=fuzzer,address,undefined \
-	    -o $@ $< $(filter-out agent/%,$(ROOMS)) $(LIBS)
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+-include $(FUZZ_OBJECTS:.o=.d)
 
 fuzz:
 	$(Q).ci/deps install $(BUILD_SETS) tidy
 	$(Q)$(MAKE) $(FUZZERS:%.c=build/fuzz/%)
 	$(Q)for f in $(FUZZERS:%.c=build/fuzz/%); do mkdir -p $$f.corpus; \
-	    $$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 -close_fd_mask=1 -artifact_prefix=$$f. \
-	    $$f.corpus tests/errors tests/bench/apps conf/apps || exit 1; echo "$$f: nothing found in $(FUZZ_SECONDS) s"; done
+	    $$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 -close_fd_mask=3 -artifact_prefix=$$f. \
+	    $$f.corpus tests/errors tests/bench/apps conf/apps tests/fuzz/seeds || exit 1; echo "$$f: nothing found in $(FUZZ_SECONDS) s"; done
 
 build/bench/durable: private LDFLAGS += -Wl,--wrap=durable_collect
 build/bench/durable build/bench/tablerows build/bench/storedrows: build/bench/%: tests/bench/%.c build/release/libweir.a

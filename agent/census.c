@@ -1,5 +1,6 @@
 /* census.c - see census.h. */
 #include "agent/census.h"
+#include "agent/mend.h"
 #include "agent/spool.h"
 #include "engine/base/mem.h"
 #include "engine/data/codec.h"
@@ -40,7 +41,10 @@ struct census_app *census_app(struct census *c, uint32_t number)
     if (place)
         return &c->apps[place - 1];
     c->apps = room(c->apps, c->app_count, &c->app_cap, sizeof *c->apps);
-    c->apps[c->app_count++] = (struct census_app){.number = number};
+    struct census_app *a = &c->apps[c->app_count++];
+    *a = (struct census_app){.number = number};
+    buf_init(&a->mark_copy, SIZE_MAX);
+    buf_init(&a->names_copy, SIZE_MAX);
     map_put(&c->app_places, &number, sizeof number, (void *)(uintptr_t)c->app_count);
     if (number > c->last_app)
         c->last_app = number;
@@ -108,7 +112,9 @@ static void take_meta(struct census *c, const struct store_item *i)
     uint32_t number = 0;
     if (i->len == sizeof number)
         memcpy(&number, i->bytes, sizeof number);
-    if (*key == 'a' && i->key_len > 1 && i->len == 4) {
+    if (i->key_len == 8 && memcmp(key, "#numbers", 8) == 0 && i->len == sizeof c->numbers_begin) {
+        memcpy(&c->numbers_begin, i->bytes, sizeof c->numbers_begin);
+    } else if (*key == 'a' && i->key_len > 1 && i->len == 4) {
         struct census_app *a = census_app(c, number);
         if (!a->name)
             a->name = text_of(key + 1, i->key_len - 1);
@@ -127,9 +133,17 @@ static void take_meta(struct census *c, const struct store_item *i)
             mem_free(census_app(c, of)->text);
             census_app(c, of)->text = text_of(i->bytes, i->len);
             break;
+        case 'r':
+            mem_free(census_app(c, of)->file_text);
+            census_app(c, of)->file_text = text_of(i->bytes, i->len);
+            break;
         case 'x':
             mem_free(census_app(c, of)->set_aside);
             census_app(c, of)->set_aside = text_of(i->bytes, i->len);
+            break;
+        case 'd':
+            mem_free(census_app(c, of)->partly);
+            census_app(c, of)->partly = text_of(i->bytes, i->len);
             break;
         case 'p':
             census_app(c, number)->of = of;
@@ -150,6 +164,12 @@ static void take_state(struct census *c, const struct store_item *i)
     if (key[4] == 'Q' && i->key_len == PIECE_KEY) {
         a->pieces++;
         a->piece_bytes += i->len;
+        return;
+    }
+    if (i->key_len == 5 && (key[4] == MEND_MARK || key[4] == MEND_NAMES)) {
+        struct buf *copy = key[4] == MEND_MARK ? &a->mark_copy : &a->names_copy;
+        buf_clear(copy);
+        buf_add(copy, i->bytes, i->len);
         return;
     }
     a->parts = room(a->parts, a->part_count, &a->part_cap, sizeof *a->parts);
@@ -193,6 +213,35 @@ static void take_outbox(struct census *c, const struct store_item *i)
     mem_free(items);
 }
 
+static struct census_table *table_of(struct census_app *a, uint32_t number)
+{
+    for (uint32_t i = 0; i < a->table_count; i++)
+        if (a->tables[i].number == number)
+            return &a->tables[i];
+    a->tables = room(a->tables, a->table_count, &a->table_cap, sizeof *a->tables);
+    a->tables[a->table_count] = (struct census_table){.number = number};
+    return &a->tables[a->table_count++];
+}
+
+/* engine/run/table_stored.c: APP 0 'T' NAME, APP TABLE 'r' ROW */
+static void take_table(struct census *c, const struct store_item *i)
+{
+    const char *key = i->key;
+    if (i->key_len < 9)
+        return;
+    struct census_app *a = census_app(c, number_at(key));
+    uint32_t number = number_at(key + 4);
+    a->table_records++;
+    a->table_bytes += i->len;
+    if (number && key[8] == 'r') {
+        table_of(a, number)->rows++;
+    } else if (!number && key[8] == 'T' && i->len >= 8) {
+        struct census_table *t = table_of(a, (uint32_t)key_get_u64(i->bytes, 0));
+        mem_free(t->name);
+        t->name = text_of(key + 9, i->key_len - 9);
+    }
+}
+
 static void on_item(void *user, enum store_shelf shelf, const struct store_item *i)
 {
     struct census *c = user;
@@ -210,11 +259,7 @@ static void on_item(void *user, enum store_shelf shelf, const struct store_item 
         take_outbox(c, i);
         break;
     case STORE_TABLES:
-        if (i->key_len >= 8) {
-            struct census_app *a = census_app(c, number_at(i->key));
-            a->table_records++;
-            a->table_bytes += i->len;
-        }
+        take_table(c, i);
         break;
     case STORE_ERRORS:
     case STORE_SHELVES:
@@ -223,6 +268,24 @@ static void on_item(void *user, enum store_shelf shelf, const struct store_item 
 }
 
 /* ---- damages ---- */
+
+static void name_table_record(const struct census_app *a, const unsigned char *key, size_t len,
+                              struct buf *out)
+{
+    uint32_t number = number_at(key + 4);
+    const char *name = NULL;
+    for (uint32_t i = 0; a && i < a->table_count; i++)
+        if (a->tables[i].number == number)
+            name = a->tables[i].name;
+    if (!number)
+        buf_add_str(out, ": the list of its tables");
+    else
+        buf_printf(out, ": table %s (number %" PRIu32 ")", name ? name : "without a name", number);
+    if (number && key[8] == 'r' && len == 17)
+        buf_printf(out, ", row %" PRIu64, key_get_u64(key, 9));
+    else if (number)
+        buf_add_str(out, key[8] == 'n' ? ", the next row's number" : ", a key");
+}
 
 /* The record that a key stands for. The key is of a damaged record: it need not be what was written. */
 static void name_record(const struct census *c, enum store_shelf shelf, const unsigned char *key, size_t len,
@@ -250,8 +313,19 @@ static void name_record(const struct census *c, enum store_shelf shelf, const un
         buf_printf(out, ": record %" PRIu64, key_get_u64(key, 4));
     else if (shelf == STORE_STATE && len == PIECE_KEY && key[4] == 'Q')
         buf_printf(out, ": piece %" PRIu64 " of group %" PRIu64, key_get_u64(key, 13), key_get_u64(key, 5));
+    else if (shelf == STORE_TABLES && len > 8)
+        name_table_record(place ? &c->apps[place - 1] : NULL, key, len, out);
     else if (shelf == STORE_STATE && len > 5 && key[4] == 'P')
         buf_printf(out, ": part '%.*s'", (int)(len - 5), (const char *)key + 5);
+}
+
+/* The group of a piece's key, or what stands in for it: parts come before all groups. */
+static uint64_t group_of(const void *key, size_t len, uint64_t none)
+{
+    const char *k = key;
+    if (!k || len < 5)
+        return none;
+    return k[4] < 'Q' ? 0 : k[4] > 'Q' || len < 13 ? UINT64_MAX : key_get_u64(k, 5);
 }
 
 static void on_damage(void *user, const struct store_damage *d)
@@ -263,6 +337,8 @@ static void on_damage(void *user, const struct store_damage *d)
         last->loses |= d->loses;
         last->low = 0;
         last->high = UINT32_MAX;
+        last->low_group = 0;
+        last->high_group = UINT64_MAX;
         last->shelf = last->shelf == d->shelf ? d->shelf : STORE_SHELVES;
         return;
     }
@@ -273,13 +349,33 @@ static void on_damage(void *user, const struct store_damage *d)
                                    .loses = d->loses,
                                    .low = census_number(d->low, d->low_len),
                                    .high = d->high ? census_number(d->high, d->high_len) : UINT32_MAX,
+                                   .low_group = group_of(d->low, d->low_len, 0),
+                                   .high_group = group_of(d->high, d->high_len, UINT64_MAX),
                                    .words = mem_strdup(d->words)};
     if (!d->key)
         return;
+    made->key_app = census_number(d->key, d->key_len);
+    made->key_group = group_of(d->key, d->key_len, 0);
     buf_init(&key, SIZE_MAX);
     name_record(c, d->shelf, d->key, d->key_len, &key);
     made->key = mem_strdup(key.bytes ? key.bytes : "");
     buf_fini(&key);
+}
+
+void census_suspects(const struct census *c, uint32_t app, struct buf *out)
+{
+    for (uint32_t i = 0; i < c->damage_count; i++) {
+        const struct census_damage *d = &c->damages[i];
+        if (!d->loses || (d->shelf != STORE_STATE && d->shelf != STORE_SHELVES) || app < d->low ||
+            app > d->high)
+            continue;
+        uint64_t range[2] = {app == d->low ? d->low_group : 0, app == d->high ? d->high_group : UINT64_MAX};
+        /* a record alone, whose key lies between its neighbours' */
+        if (app == d->key_app && d->key_group >= range[0] && d->key_group <= range[1])
+            range[0] = range[1] = d->key_group;
+        if (range[0] <= range[1] && range[1] > 0)
+            buf_add(out, range, sizeof range);
+    }
 }
 
 uint64_t census_lost(const struct census *c, enum store_shelf shelf)
@@ -322,7 +418,14 @@ void census_fini(struct census *c)
         mem_free(a->parts);
         mem_free(a->name);
         mem_free(a->text);
+        mem_free(a->file_text);
         mem_free(a->set_aside);
+        mem_free(a->partly);
+        buf_fini(&a->mark_copy);
+        buf_fini(&a->names_copy);
+        for (uint32_t k = 0; k < a->table_count; k++)
+            mem_free(a->tables[k].name);
+        mem_free(a->tables);
     }
     for (uint32_t i = 0; i < c->sink_count; i++) {
         mem_free(c->sinks[i].type);

@@ -1,7 +1,8 @@
 /* cmd_bench.c - weir bench: how many events a CPU-second of this machine takes through an app.
  *
- * Inputs are parsed once. Then one event a push: a new row, the input's values and the event's time. No sink
- * is called, so there is no I/O; what leaves is counted. Event i, warm-up included, is at FIRST_MS + i. */
+ * Inputs are parsed once. Then one event a push: a row of its own (in the memory of the last one, if nobody
+ * kept that), the input's values and the event's time. No sink is called, so there is no I/O; what leaves is
+ * counted. Event i, warm-up included, is at FIRST_MS + i. */
 #include "agent/appfile.h"
 #include "agent/clock.h"
 #include "agent/cmd.h"
@@ -28,6 +29,7 @@ struct bench {
         int text_count; /* columns whose values are counted */
         uint16_t *texts;
         size_t row_bytes, cells_at;
+        struct row *spare; /* a row that nobody kept: refs 1, its texts let go; or NULL */
     } feeds[INPUTS_MAX];
     bool *is_output; /* by stream */
     uint64_t output_events;
@@ -78,11 +80,11 @@ static int parse_arguments(struct bench *b, int argc, char **argv)
     return CMD_OK;
 }
 
-static void push(struct bench *b, const struct input *in, struct row *row, int64_t at_ms)
+static inline void push(struct app *app, const struct input *in, struct row *row, int64_t at_ms)
 {
     const struct event e = {.row = row, .at_ms = at_ms, .kind = EVENT_CURRENT};
-    app_advance(b->app, at_ms);
-    app_send(b->app, in->stream, &e, 1, false);
+    app_advance(app, at_ms);
+    app_send(app, in->stream, &e, 1, false);
 }
 
 static int preload(struct bench *b, const char *spec, struct err *e)
@@ -91,7 +93,7 @@ static int preload(struct bench *b, const char *spec, struct err *e)
     int rc = input_open(&in, app_plan(b->app), spec, e);
     for (uint32_t i = 0; rc == 0 && i < in.count; i++) {
         in.rows[i]->at_ms = FIRST_MS;
-        push(b, &in, in.rows[i], FIRST_MS);
+        push(b->app, &in, in.rows[i], FIRST_MS);
     }
     if (rc == 0)
         input_close(&in);
@@ -126,14 +128,16 @@ static int open_feed(struct bench *b, int n, struct arena *a, struct err *e)
     return 0;
 }
 
-/* The values of model in a new row, short ones without a call: the harness must cost little beside what it
- * measures. */
-static inline struct row *copy_row(const struct row *model, const struct feed *f, int64_t at_ms)
+/* The values of model in a row of their own, short ones without a call: the harness must cost little beside
+ * what it measures. */
+static inline __attribute__((always_inline)) struct row *copy_row(const struct row *model, struct feed *f,
+                                                                  int64_t at_ms)
 {
     const size_t bytes = f->row_bytes;
-    char *to = mem_pool_alloc(bytes);
+    char *to = f->spare ? (char *)f->spare : mem_pool_alloc(bytes);
     const char *from = (const char *)model;
     struct row *row = (struct row *)(void *)to;
+    f->spare = NULL;
     if (LIKELY(bytes >= HALF_BYTES && bytes <= 2 * HALF_BYTES)) { /* two halves that may overlap */
         memcpy(to, from, HALF_BYTES);
         memcpy(to + bytes - HALF_BYTES, from + bytes - HALF_BYTES, HALF_BYTES);
@@ -153,39 +157,65 @@ static inline struct row *copy_row(const struct row *model, const struct feed *f
     return row;
 }
 
-/* The ring is bigger than the near caches. What comes from outside was just written when the engine gets it,
- * so the rows that are next are brought near, and a little later their texts. (Inlined by force: a call that
- * only prefetches is one the compiler takes for useless.) */
-static inline __attribute__((always_inline)) void prefetch(const struct input *in, const struct feed *f)
+/* The ring holds the row's texts too: none of them ends here. */
+static inline __attribute__((always_inline)) void end_row(struct row *row, struct feed *f)
 {
-    const uint32_t far = in->at + 2 * PREFETCH_ROWS;
-    if (UNLIKELY(far >= in->count))
+    if (row->refs != 1) {
+        row_unref(row);
         return;
-    const char *row = (const char *)in->rows[far];
+    }
+    const union cell *cells = (const union cell *)(const void *)((const char *)row + f->cells_at);
+    for (const uint16_t *t = f->texts, *end = t + f->text_count; t < end; t++)
+        if (LIKELY(row->types[*t] == TYPE_STRING))
+            cells[*t].s->refs--;
+        else
+            value_drop(row_get(row, *t));
+    f->spare = row;
+}
+
+/* The ring is bigger than the near caches. What comes from outside was just written when the engine gets it,
+ * so the rows that are next are brought near, and a little later their texts. */
+static inline __attribute__((always_inline)) void prefetch(struct row *const *next, const struct feed *f)
+{
+    const char *row = (const char *)next[2 * PREFETCH_ROWS];
     __builtin_prefetch(row);
     __builtin_prefetch(row + CACHE_LINE);
     if (f->text_count) {
-        const char *cells = (const char *)in->rows[far - PREFETCH_ROWS] + f->cells_at;
+        const char *cells = (const char *)next[PREFETCH_ROWS] + f->cells_at;
         __builtin_prefetch(((const union cell *)(const void *)cells)[f->texts[0]].s, 1);
     }
 }
 
-static inline void run_one(struct bench *b, struct input *in, const struct feed *f, int64_t at_ms)
+static inline __attribute__((always_inline)) void run_one(struct app *app, struct input *in, struct feed *f,
+                                                          int64_t at_ms)
 {
-    prefetch(in, f);
-    struct row *row = copy_row(in->rows[in->at], f, at_ms);
-    if (++in->at == in->count)
-        in->at = 0;
-    push(b, in, row, at_ms);
-    row_unref(row);
+    struct row *const *next = &in->rows[in->at];
+    if (LIKELY(in->at + 2 * PREFETCH_ROWS < in->count))
+        prefetch(next, f);
+    struct row *row = copy_row(*next, f, at_ms);
+    in->at = in->at + 1 == in->count ? 0 : in->at + 1;
+    push(app, in, row, at_ms);
+    end_row(row, f);
 }
 
-/* A new row each event, as one that came from outside would be; the inputs take turns. */
+/* A row each event, as one that came from outside would be. */
+static __attribute__((noinline, noclone)) void run_one_input(struct app *app, struct input *in,
+                                                             struct feed *f, int64_t from, int64_t to)
+{
+    for (int64_t i = from; i < to; i++)
+        run_one(app, in, f, FIRST_MS + i);
+}
+
+/* The inputs take turns. */
 static void run_events(struct bench *b, int64_t from, int64_t to)
 {
     int turn = (int)(from % b->input_count);
+    if (b->input_count == 1) {
+        run_one_input(b->app, b->inputs, b->feeds, from, to);
+        return;
+    }
     for (int64_t i = from; i < to; i++) {
-        run_one(b, &b->inputs[turn], &b->feeds[turn], FIRST_MS + i);
+        run_one(b->app, &b->inputs[turn], &b->feeds[turn], FIRST_MS + i);
         if (++turn == b->input_count)
             turn = 0;
     }
@@ -243,8 +273,11 @@ int cmd_bench(int argc, char **argv)
     rc = run(&b, &a, &e);
     if (rc < 0)
         fprintf(stderr, "weir bench: %s\n", e.text);
-    for (int i = 0; i < b.input_count; i++)
+    for (int i = 0; i < b.input_count; i++) {
+        if (b.feeds[i].spare)
+            mem_pool_free(b.feeds[i].spare, b.feeds[i].row_bytes);
         input_close(&b.inputs[i]);
+    }
     arena_fini(&a);
     bind_free(f.bind);
     f.bind = NULL;

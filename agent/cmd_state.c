@@ -97,6 +97,11 @@ static void print_app(const struct census *c, const struct census_app *a)
     printf("  journal  %" PRIu64 " records, %" PRIu64 " bytes\n", a->journal_records, a->journal_bytes);
     if (a->table_records)
         printf("  tables   %" PRIu64 " rows and keys, %" PRIu64 " bytes\n", a->table_records, a->table_bytes);
+    for (uint32_t i = 0; i < a->table_count; i++)
+        printf("    %10" PRIu64 "  rows of %s\n", a->tables[i].rows,
+               a->tables[i].name ? a->tables[i].name : "a table that no name leads to");
+    if (a->partly)
+        printf("  NOT WHOLE: %s\n", a->partly);
     if (a->set_aside)
         printf("  NOT USABLE: %s\n", a->set_aside);
 }
@@ -192,6 +197,7 @@ static void json_app(struct buf *out, const struct census_app *a)
                ",\"tableBytes\":%" PRIu64 ",",
                a->journal_records, a->journal_bytes, a->table_records, a->table_bytes);
     json_text(out, "notUsable", a->set_aside);
+    json_text(out, "notWhole", a->partly);
     buf_add_char(out, '}');
 }
 

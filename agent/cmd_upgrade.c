@@ -123,6 +123,11 @@ static int compare(struct compile *made, struct bind *bind, const char *name, st
         bind_free(bind);
         return err_set(e, ERR_STATE, "app %s: its state cannot be used: %s", name, old->set_aside);
     }
+    if (old->partly) {
+        bind_free(bind);
+        return err_set(e, ERR_STATE, "app %s: %s: run it once as it was, then what is left is whole again",
+                       name, old->partly);
+    }
     bool is_same = old->text && !strcmp(old->text, text);
     struct app_upgrade u;
     struct keeper k;
@@ -252,22 +257,33 @@ static int write_text(const char *file, const struct buf *text, struct err *e)
     return err_set(e, ERR_IO, "%s: %s", file, strerror(saved));
 }
 
+/* Names of the app's tables in the store, with commas. */
+static void table_names(const struct census *c, const char *app, struct buf *out)
+{
+    const struct census_app *a = census_find(c, app);
+    for (uint32_t i = 0; a && i < a->table_count; i++)
+        if (a->tables[i].name)
+            buf_printf(out, "%s%s", out->len ? ", " : "", a->tables[i].name);
+}
+
 static int go_back(const struct upgrade_options *o, struct err *e)
 {
     struct census c;
     struct store *s;
-    struct buf text;
+    struct buf text, tables;
     int rc = census_take(&c, o->state, 0, e);
+    buf_init(&text, SIZE_MAX);
+    buf_init(&tables, SIZE_MAX);
+    table_names(&c, o->back, &tables);
     if (rc == 0 && c.seen.damages)
         rc = err_set(e, ERR_STATE, "%s: it is damaged; `weir state inspect` tells where", o->state);
     census_fini(&c);
     if (rc == 0)
         rc = store_open(&s, &(struct store_options){.folder = o->state}, e);
-    if (rc < 0)
-        return rc;
-    buf_init(&text, SIZE_MAX);
-    rc = previous_return(s, o->back, &text, e);
-    store_close(s);
+    if (rc == 0) {
+        rc = previous_return(s, o->back, &text, e);
+        store_close(s);
+    }
     if (rc == 0 && o->to)
         rc = write_text(o->to, &text, e);
     else if (rc == 0)
@@ -276,6 +292,9 @@ static int go_back(const struct upgrade_options *o, struct err *e)
         fprintf(stderr, "app %s has again the state of before its last change%s%s%s\n", o->back,
                 o->to ? ", and " : "; its text is on standard output", o->to ? o->to : "",
                 o->to ? " its text" : "");
+    if (rc == 0 && tables.len)
+        fprintf(stderr, "its tables in the store stay as they are now: %s\n", tables.bytes);
+    buf_fini(&tables);
     buf_fini(&text);
     return rc;
 }

@@ -2,12 +2,14 @@
  *
  * In the store: META 'a' NAME: the app's number; 'c' NUMBER: the mark of its checkpoint; 't' NUMBER: its
  * text, variables put in; 'r' NUMBER: as its file had it; 'x' NUMBER: its state may not be used, and why
- * (salvage.h); 'b' NUMBER: it went back to the state before a change (previous.h). JOURNAL NUMBER RECORD:
+ * (salvage.h); 'd' NUMBER: something of it is lost, and why; 'g' NUMBER: where (mend.h); 'b' NUMBER: it went back to the state
+ * before a change (previous.h). STATE NUMBER 'C', NUMBER 'N': copies of marks (mend.h). JOURNAL NUMBER RECORD:
  * eight bytes of checksum, the state of chance when the record begins, notes. A note: its kind, source, time,
  * then what came. */
 #include "agent/durable.h"
 #include "agent/errors_app.h"
 #include "agent/hosted.h"
+#include "agent/mend.h"
 #include "agent/metrics.h"
 #include "engine/base/fault.h"
 #include "engine/base/hash.h"
@@ -117,6 +119,7 @@ static int read_saved(struct durable *d, struct buf *set_aside, struct err *e)
     rc = read_app_mark(d, 'c', &d->mark);
     rc = rc < 0 ? rc : read_app_mark(d, 't', &d->text);
     rc = rc < 0 ? rc : read_app_mark(d, 'x', set_aside);
+    rc = rc < 0 ? rc : read_app_mark(d, 'd', &d->lost);
     rc = rc < 0 ? rc : read_app_mark(d, 'b', &back);
     d->went_back = back.len > 0;
     buf_fini(&back);
@@ -129,7 +132,7 @@ static int read_saved(struct durable *d, struct buf *set_aside, struct err *e)
 /* A checkpoint that a salvage found incomplete: what is left of it goes, in one transaction. */
 static int begin_anew(struct durable *d, const char *why, struct err *e)
 {
-    static const char kinds[] = "ctrxb";
+    static const char kinds[] = "ctrxbdg";
     struct store_batch b;
     struct key from = {.len = 0}, to = {.len = 0};
     batch_open(&b);
@@ -145,6 +148,7 @@ static int begin_anew(struct durable *d, const char *why, struct err *e)
     batch_close(&b);
     buf_clear(&d->mark);
     buf_clear(&d->text);
+    buf_clear(&d->lost);
     if (rc == 0)
         log_write(LOG_ERROR, d->hosted->log_name, "its state was damaged, and it begins anew: %s", why);
     return rc;
@@ -178,6 +182,7 @@ int durable_open(struct durable **out, struct hosted *h, struct store *store, ui
     batch_open(&d->closed);
     buf_init(&d->mark, SIZE_MAX);
     buf_init(&d->text, SIZE_MAX);
+    buf_init(&d->lost, SIZE_MAX);
     keeper_init(&d->keeper, store, NULL, 0);
     int rc = durable_number(store, h->name, &d->app, e);
     if (rc == 0)
@@ -214,6 +219,7 @@ void durable_close(struct durable *d)
     batch_close(&d->closed);
     buf_fini(&d->mark);
     buf_fini(&d->text);
+    buf_fini(&d->lost);
     keeper_fini(&d->keeper);
     mem_free(d->receipts);
     mem_free(d);
@@ -384,6 +390,7 @@ static void write_mark(struct durable *d, struct store_batch *batch)
     bind_save(h->bind, &w);
     app_key(d, 'c', &k);
     batch_put(batch, STORE_META, k.bytes, k.len, w.out.bytes, w.out.len);
+    mend_copy_mark(d->app, &w.out, batch);
     buf_fini(&w.out);
 }
 
@@ -401,7 +408,16 @@ static void checkpoint(struct durable *d, struct store_batch *batch)
         batch_put(batch, STORE_META, from.bytes, from.len, text, strlen(text));
         app_key(d, 'r', &from);
         batch_put(batch, STORE_META, from.bytes, from.len, d->hosted->text.bytes, d->hosted->text.len);
+        mend_copy_names(d, batch);
         d->has_text = true;
+    }
+    if (d->lost.len) {
+        app_key(d, 'd', &from);
+        batch_drop(batch, STORE_META, from.bytes, from.len);
+        app_key(d, 'g', &from);
+        batch_drop(batch, STORE_META, from.bytes, from.len);
+        mend_copy_names(d, batch); /* it may be what was lost */
+        buf_clear(&d->lost);
     }
     if (d->went_back) {
         app_key(d, 'b', &from);
@@ -663,7 +679,9 @@ static int load_mark(struct durable *d, struct err *e)
     bool fits = read_varint(&r) == (uint64_t)h->bind->sink_count;
     for (int i = 0; fits && i < h->bind->sink_count; i++) {
         uint64_t tail = (uint64_t)read_i64(&r);
-        if (h->outboxes[i] && !d->went_back) /* else the numbers since are gone for good */
+        if (h->outboxes[i] && d->lost.len)
+            outbox_mute(h->outboxes[i]);
+        else if (h->outboxes[i] && !d->went_back) /* else the numbers since are gone for good */
             outbox_replay(h->outboxes[i], tail);
     }
     fits = fits && read_varint(&r) == (uint64_t)h->bind->source_count;
@@ -712,7 +730,7 @@ int durable_restore(struct durable *d, struct err *e)
     if (durable_is_of_another(d))
         return upgrade(d, e);
     h->replays = h->bind->is_quiet = true;
-    int rc = app_restore(h->app, &d->keeper.home, NULL, e);
+    int rc = d->lost.len ? mend_restore(d, e) : app_restore(h->app, &d->keeper.home, NULL, e);
     if (rc == 0)
         rc = load_mark(d, e);
     if (rc == 0)

@@ -41,6 +41,7 @@ struct durable {
     struct buf text; /* of the app that the checkpoint and the journal are of */
     bool has_text;   /* text is this app's, and in the store */
     bool went_back;  /* to the state before a change: previous.h */
+    struct buf lost; /* why something of it may be lost (mend.h); empty: nothing is */
     struct receipt {
         struct source *source;
         uint64_t receipt;

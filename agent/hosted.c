@@ -2,6 +2,7 @@
 #include "agent/hosted.h"
 #include "agent/clock.h"
 #include "agent/errors_app.h"
+#include "agent/mend.h"
 #include "agent/metrics.h"
 #include "agent/previous.h"
 #include "agent/turn.h"
@@ -287,6 +288,9 @@ static int open_outbox(struct hosted *h, struct bind_sink *s, const struct confi
                             place_of(h, s), &policy, config->device, h->name, e);
         if (rc < 0)
             return rc;
+    } else if (s->buffer.dedupe_field) {
+        log_write(LOG_WARN, h->log_name, "sink %s: dedupe.field has no meaning, for the app is not durable",
+                  stream);
     }
     return outbox_open(&h->outboxes[s->number], s, spool, h->name, stream, (uint32_t)config->outbox_messages,
                        (size_t)config->outbox_bytes, worker_poke, h->worker, e);
@@ -475,11 +479,33 @@ static int settle_down(struct hosted *h, struct err *e)
     return commit_now(h->worker, e);
 }
 
+/* After a salvage rows and keys may not fit each other. */
+static int begin_tables(struct hosted *h, uint32_t *number, bool *is_mended, struct err *e)
+{
+    struct store *store = h->worker->commit.store;
+    if (!h->has_tables)
+        return 0;
+    *number = h->durable ? h->durable->app : 0;
+    int rc = h->durable ? 0 : durable_number(store, h->name, number, e);
+    rc = rc < 0 ? rc : mend_tables(store, h->app, *number, h->log_name, e);
+    *is_mended = rc == 1;
+    return rc < 0 ? rc : 0;
+}
+
 static int begin(struct hosted *h, struct err *e)
 {
-    if (!h->durable || !h->durable->has_checkpoint)
-        return app_start(h->app, clock_wall_ms(), false, e);
-    int rc = app_start(h->app, h->durable->now_ms, true, e);
+    uint32_t number = 0;
+    bool is_mended = false;
+    int rc = begin_tables(h, &number, &is_mended, e);
+    if (rc < 0)
+        return rc;
+    if (!h->durable || !h->durable->has_checkpoint) {
+        rc = app_start(h->app, clock_wall_ms(), false, e);
+        if (rc == 0 && is_mended && !h->durable)
+            rc = mend_tables_done(h->worker->commit.store, h->app, number, e);
+        return rc;
+    }
+    rc = app_start(h->app, h->durable->now_ms, true, e);
     return rc < 0 ? rc : durable_restore(h->durable, e);
 }
 

@@ -1,6 +1,7 @@
 /* outbox.c - see outbox.h. */
 #include "agent/outbox.h"
 #include "agent/clock.h"
+#include "agent/dedupe.h"
 #include "agent/metrics.h"
 #include "engine/base/fault.h"
 #include "engine/base/mem.h"
@@ -361,23 +362,17 @@ static bool may_add(struct outbox *b, uint32_t size)
     return true;
 }
 
-/* A message with its key in front, when it is a JSON object. */
-static void add_key(const struct outbox *b, uint64_t number, const struct message *m, struct buf *out)
+/* A message with its key, when it has a place for one. */
+static void add_key(struct outbox *b, uint64_t number, const struct message *m, struct buf *out)
 {
-    size_t at = 0;
-    while (at < m->len && strchr(" \t\r\n", m->bytes[at]) && m->bytes[at])
-        at++;
-    if (at == m->len || m->bytes[at] != '{')
-        return;
-    buf_add(out, m->bytes, at + 1);
-    buf_printf(out, "\"%s\":\"", b->spool->policy.dedupe_field);
-    spool_key(b->spool, b->name, number, out);
-    buf_add_char(out, '"');
-    for (at++; at < m->len && strchr(" \t\r\n", m->bytes[at]) && m->bytes[at];)
-        at++;
-    if (at < m->len && m->bytes[at] != '}')
-        buf_add_char(out, ',');
-    buf_add(out, m->bytes + at, m->len - at);
+    struct buf key;
+    buf_init(&key, SIZE_MAX);
+    spool_key(b->spool, b->name, number, &key);
+    if (!dedupe_add(b->spool->policy.dedupe_field, key.bytes, m->bytes, m->len, out))
+        hush_log(&b->hush, LOG_WARN, b->log_name,
+                 "sink %s: message %" PRIu64 " has no place for a key (dedupe.field) and goes without",
+                 b->name, number);
+    buf_fini(&key);
 }
 
 static int spool_put(struct outbox *b, const struct message *m)
@@ -387,6 +382,8 @@ static int spool_put(struct outbox *b, const struct message *m)
     struct message keyed = *m;
     struct buf text;
     uint64_t number = b->tail;
+    if (b->is_muted)
+        return 0;
     if (number < s->recorded) { /* law 6 */
         b->tail++;
         return 0;
@@ -538,10 +535,15 @@ void outbox_replay(struct outbox *b, uint64_t tail)
     b->tail = tail;
 }
 
+void outbox_mute(struct outbox *b)
+{
+    b->replays = b->is_muted = true;
+}
+
 bool outbox_replayed(struct outbox *b)
 {
-    bool same = b->tail == b->spool->recorded;
-    b->replays = false;
+    bool same = b->is_muted || b->tail == b->spool->recorded;
+    b->replays = b->is_muted = false;
     if (b->tail < b->spool->recorded)
         b->tail = b->spool->recorded;
     return same;

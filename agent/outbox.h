@@ -47,6 +47,7 @@ struct outbox {
     struct spool *spool;       /* owned; or NULL */
     bool owes_mark;     /* something was acknowledged that the disk doesn't know; the worker was told */
     bool replays;       /* numbers are given out again; nothing is handed over */
+    bool is_muted;      /* and nothing is taken */
     uint64_t keep_from; /* of the chunks on disk, those below can go */
     uint32_t live;      /* entries of the ring not done */
     size_t live_bytes;
@@ -100,5 +101,8 @@ void outbox_committed(struct outbox *b); /* what was collected is on disk: it ma
  * not those of before. */
 void outbox_replay(struct outbox *b, uint64_t tail);
 bool outbox_replayed(struct outbox *b);
+/* In outbox_replay's place, when the state is not the one of then (mend.h): which message was which cannot be
+ * told, so none is taken. All that there were are on the disk. */
+void outbox_mute(struct outbox *b);
 
 #endif

@@ -213,6 +213,10 @@ int previous_return(struct store *store, const char *name, struct buf *text, str
     if (rc == 0) {
         mark_key(&k, 'x', app);
         batch_drop(&b, STORE_META, k.bytes, k.len);
+        mark_key(&k, 'd', app); /* what was lost was of the state that goes */
+        batch_drop(&b, STORE_META, k.bytes, k.len);
+        mark_key(&k, 'g', app);
+        batch_drop(&b, STORE_META, k.bytes, k.len);
         mark_key(&k, 'b', app);
         batch_put(&b, STORE_META, k.bytes, k.len, "b", 1);
         mark_key(&k, 'p', app);

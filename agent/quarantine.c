@@ -1,8 +1,10 @@
 /* quarantine.c - see quarantine.h. */
 #include "agent/quarantine.h"
 #include "agent/salvage.h"
+#include "agent/spool.h"
 #include "engine/base/fault.h"
 #include "engine/base/mem.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -35,16 +37,22 @@ static int sync_path(const char *path, struct err *e)
 
 /* ---- folders and files ---- */
 
+/* Whatever is in it: a store that was being made has a folder of its own in there. */
 void quarantine_scratch_end(const char *folder, const char *name)
 {
-    static const char *const files[] = {"data.mdb", "lock.mdb"};
-    char path[PATH_MOST];
-    for (int i = 0; i < 2; i++) {
-        path_of(path, folder, name, files[i]);
-        unlink(path);
+    char path[PATH_MOST], own[PATH_MOST];
+    path_of(own, folder, name, "");
+    DIR *dir = opendir(own);
+    for (struct dirent *d; dir && (d = readdir(dir)) != NULL;) {
+        if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
+            continue;
+        path_of(path, folder, name, d->d_name);
+        if (unlink(path) < 0 && errno == EISDIR)
+            quarantine_scratch_end(own, d->d_name);
     }
-    path_of(path, folder, name, "");
-    rmdir(path);
+    if (dir)
+        closedir(dir);
+    rmdir(own);
 }
 
 int quarantine_scratch(const char *folder, const char *name, struct err *e)
@@ -109,25 +117,14 @@ static int copy_file(const char *from, const char *to, struct err *e)
 }
 
 /* The damaged file gets a second name, so that there is none without it at any moment. */
-static int set_aside(const char *folder, const char *quarantine, bool stays, struct err *e)
+static int set_aside(const char *folder, const char *quarantine, struct err *e)
 {
     char from[PATH_MOST], to[PATH_MOST];
     path_of(from, folder, "", "data.mdb");
     path_of(to, folder, quarantine, "data.mdb");
-    int rc = 0;
-    if (!stays && rename(from, to) < 0)
-        rc = told(e, to);
-    if (stays && link(from, to) < 0) /* a file system may not have links */
-        rc = copy_file(from, to, e);
+    int rc = link(from, to) < 0 ? copy_file(from, to, e) : 0; /* a file system may not have links */
     path_of(to, folder, quarantine, "");
-    if (rc == 0)
-        rc = sync_path(to, e);
-    if (rc == 0 && !stays) {
-        path_of(to, folder, "", "lock.mdb");
-        unlink(to);
-        rc = sync_path(folder, e);
-    }
-    return rc;
+    return rc == 0 ? sync_path(to, e) : rc;
 }
 
 /* ---- telling ---- */
@@ -156,12 +153,38 @@ static void note(FILE *report, enum log_level level, const char *format, ...)
 
 /* ---- the ways ---- */
 
+/* A store in the place of one of which nothing is known: it has where its sinks' numbers begin. */
+static int make_fresh(const char *folder, struct err *e)
+{
+    char to[PATH_MOST];
+    struct store *store;
+    struct store_batch b;
+    path_of(to, folder, "salvage", "");
+    int rc = quarantine_scratch(folder, "salvage", e);
+    if (rc == 0)
+        rc = store_open(&store, &(struct store_options){.folder = to}, e);
+    if (rc < 0)
+        return rc;
+    batch_open(&b);
+    spool_put_begin(&b, spool_far_above());
+    rc = store_apply(store, &b, e);
+    batch_close(&b);
+    store_close(store);
+    return rc;
+}
+
 static int without(const char *folder, const char *quarantine, FILE *report, const struct err *why,
                    struct err *e)
 {
-    int rc = set_aside(folder, quarantine, false, e);
-    if (rc < 0)
+    int rc = make_fresh(folder, e);
+    if (rc == 0)
+        rc = set_aside(folder, quarantine, e);
+    if (rc == 0)
+        rc = quarantine_replace(folder, "salvage", e);
+    if (rc < 0) {
+        quarantine_scratch_end(folder, "salvage");
         return rc;
+    }
     note(report, LOG_ERROR, "%s/data.mdb: %s", folder, why->text);
     note(report, LOG_ERROR,
          "it is set aside as %s/%s/data.mdb, unchanged; durable apps begin anew, their outboxes are empty",
@@ -184,7 +207,7 @@ static int with_salvage(const char *folder, const char *quarantine, FILE *report
     if (rc == 0)
         rc = salvage_run(&s, census, e);
     if (rc == 0)
-        rc = set_aside(folder, quarantine, true, e);
+        rc = set_aside(folder, quarantine, e);
     if (rc == 0)
         rc = quarantine_replace(folder, "salvage", e);
     if (rc < 0) {
@@ -212,8 +235,7 @@ static int handle(const char *folder, const struct census *census, const struct 
     if (rc < 0) {
         unlink(path);
         path_of(path, folder, quarantine, "data.mdb");
-        if (!why) /* its other name is still there */
-            unlink(path);
+        unlink(path); /* its other name is still there */
         path_of(path, folder, quarantine, "");
         rmdir(path);
     }

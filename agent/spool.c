@@ -1,6 +1,8 @@
-/* spool.c - see spool.h. Mark: head, tail, bytes, dropped, eight bytes each. Chunk: checksum, time, then for
+/* spool.c - see spool.h. Mark: head, tail, bytes, dropped, eight bytes each; META '#numbers': where those of
+ * a new sink begin. Chunk: checksum, time, then for
  * each message: its number less the first, length, size, number of dynamic options, bytes. */
 #include "agent/spool.h"
+#include "agent/clock.h"
 #include "engine/base/hash.h"
 #include "engine/base/log.h"
 #include "engine/base/mem.h"
@@ -55,6 +57,18 @@ static int give_number(struct spool *s, const struct key *name, struct err *e)
     return rc;
 }
 
+static const char begin_key[] = "#numbers";
+
+uint64_t spool_far_above(void)
+{
+    return (uint64_t)clock_wall_ms() << 18;
+}
+
+void spool_put_begin(struct store_batch *b, uint64_t number)
+{
+    batch_put(b, STORE_META, begin_key, sizeof begin_key - 1, &number, sizeof number);
+}
+
 static int read_mark(struct spool *s, struct err *e)
 {
     struct store_item i;
@@ -64,6 +78,11 @@ static int read_mark(struct spool *s, struct err *e)
     int rc = store_look(s->store, e);
     if (rc < 0)
         return rc;
+    if (store_get(s->store, STORE_META, begin_key, sizeof begin_key - 1, &i) == 0 &&
+        i.len == sizeof s->head) {
+        memcpy(&s->head, i.bytes, sizeof s->head);
+        s->tail = s->head;
+    }
     rc = store_get(s->store, STORE_META, k.bytes, k.len, &i);
     if (rc == 0) {
         struct reader r = {.at = i.bytes, .end = (const uint8_t *)i.bytes + i.len};

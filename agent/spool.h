@@ -46,6 +46,11 @@ struct spool_item {
     uint8_t dynamic_count;
 };
 
+/* Where the numbers of a store begin whose earlier ones are not known (it was damaged): above all that were
+ * given out, as long as no sink has more than 2^18 in a millisecond and the clock isn't set back. */
+uint64_t spool_far_above(void);
+/* Numbers of sinks that the store doesn't know begin there from now on. */
+void spool_put_begin(struct store_batch *b, uint64_t number);
 /* Finds the sink's number by app, stream, type and its place among those, or gives it one (written with the
  * next collect). ERR_IO. */
 int spool_open(struct spool **out, struct store *store, uint32_t app, const char *stream, const char *type,

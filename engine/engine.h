@@ -19,6 +19,7 @@
 
 #include "engine/base/amount.h"
 #include "engine/base/diag.h"
+#include "engine/base/map.h"
 #include "engine/data/batch.h"
 #include "engine/data/codec.h"
 #include "engine/data/schema.h"
@@ -146,6 +147,20 @@ void app_upgrade_fini(struct app_upgrade *u);
 /* What app_restore with upgrade would do, without loading anything: of an app that need not be started.
  * ERR_STATE: something is damaged. */
 int app_compare(struct app *app, const struct state_home *home, struct app_upgrade *upgrade, struct err *e);
+/* A state of which something was lost (agent/salvage.h). A part that is not there, or lacks a piece, begins
+ * anew: a query as a whole, with a named window those who read it. First find_lost, on an app of the same text
+ * made and started (resume) for this alone and freed behind it, then restore_rest with what it found, in
+ * restore's place. ERR_IO, words in e; restore_rest also ERR_STATE. */
+struct app_mend {
+    struct buf suspects; /* the caller's to fill: from and to of groups (state.h) that may lack a piece */
+    struct map lost;     /* by name: what begins anew */
+    struct buf fresh;    /* and why, in words, with commas */
+    int fresh_count;
+};
+void app_mend_init(struct app_mend *m);
+void app_mend_fini(struct app_mend *m);
+int app_find_lost(struct app *app, const struct state_home *home, struct app_mend *m, struct err *e);
+int app_restore_rest(struct app *app, const struct state_home *home, struct app_mend *m, struct err *e);
 uint64_t app_checkpoint(struct app *app, const struct state_home *home);
 int app_restore(struct app *app, const struct state_home *home, struct app_upgrade *upgrade, struct err *e);
 const char *plan_text(const struct plan *p); /* the app's, with variables put in */
@@ -180,5 +195,15 @@ void app_keep_tables(struct app *app, struct store *store, uint32_t number);
 uint64_t app_tables_waiting(const struct app *app);
 void app_tables_collect(struct app *app, struct store_batch *batch);
 void app_tables_committed(struct app *app); /* the batch is on the disk */
+/* Between app_keep_tables and app_start, when something of them was lost (agent/salvage.h): keys that lead to
+ * no row go, rows get the keys they lack, numbers go on behind the highest. In memory, as all changes. Each
+ * table that is there is told. ERR_IO. */
+struct app_table_mended {
+    const char *table;
+    uint64_t rows, lost, keys; /* there; known to be lost, by keys that led to them; keys made again */
+    bool is_lost;              /* nothing in the store has its name */
+};
+int app_tables_mend(struct app *app, void (*tell)(void *user, const struct app_table_mended *t), void *user,
+                    struct err *e);
 
 #endif

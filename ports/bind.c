@@ -288,6 +288,43 @@ static void read_buffer(struct making *mk, const struct ast_annotation *a, struc
     b->overflow = which < 0 ? BUFFER_BLOCK : (enum buffer_overflow)which;
 }
 
+/* The first character of what the map makes of a row; 0: it depends on the row, or there is none. */
+static char first_of(const struct mapper *m)
+{
+    const struct template *t = m->payload;
+    const struct template_part *p = t && t->count ? &t->parts[0] : NULL;
+    size_t blanks = p && p->text ? strspn(p->text, " \t\r\n") : 0;
+    return p && p->text && blanks < p->len ? p->text[blanks] : 0;
+}
+
+/* Where the key goes is agent/dedupe.h's; here: has a message of this sink a place for it? */
+static void check_dedupe(struct making *mk, const struct ast_annotation *a, const struct port_type *type,
+                         const struct mapper *m)
+{
+    const struct ast_element *field = ast_find_element(a, "dedupe.field");
+    if (!field || !m)
+        return;
+    char first = first_of(m);
+    bool is_xml = strcmp(m->type->name, "xml") == 0;
+    bool carries = is_xml || strcmp(m->type->name, "json") == 0 ||
+                   (strcmp(m->type->name, "text") == 0 && m->payload && first);
+    const char *why = NULL;
+    if (!*field->value)
+        why = "dedupe.field is the name of a field";
+    else if (type->in_process)
+        why = arena_printf(mk->arena, "sink %s hands its events on in memory: no message carries a key",
+                           type->name);
+    else if (!carries || (first && !strchr("{[<", first)))
+        why = arena_printf(mk->arena,
+                           "messages of this @map(type='%s') have no place for a key: json and xml have, and "
+                           "text that is one",
+                           m->type->name);
+    else if ((is_xml || first == '<') && strpbrk(field->value, " \t\r\n\"'<>/=&"))
+        why = arena_printf(mk->arena, "'%s' is no name of an XML attribute", field->value);
+    if (why)
+        diag_error(mk->diags, field->span, "%s", why);
+}
+
 static int count_destinations(const struct ast_annotation *distribution)
 {
     int count = 0;
@@ -340,6 +377,7 @@ static void make_sinks(struct making *mk, const struct ast_annotation *a)
     if (!type || (distribution && !read_distribution(mk, distribution, &strategy, &key)))
         return;
     struct mapper *m = map_open(mk->arena, mk->diags, map, a->span, mk->schema, true, type);
+    check_dedupe(mk, a, type, m);
     const struct ast_element *lists[LISTS] = {a->elements, NULL};
     int first = mk->b->sink_count, group = distribution ? mk->groups++ : -1;
     for (const struct ast_annotation *n = distribution ? distribution->nested : a; n; n = n->next) {

@@ -26,7 +26,7 @@ struct bind_buffer {
     uint64_t most_bytes;
     int64_t most_age_ms;
     enum buffer_overflow { BUFFER_BLOCK, BUFFER_DROP_OLDEST, BUFFER_DROP_NEWEST } overflow;
-    const char *dedupe_field; /* a member with the message's key is put into JSON objects; NULL: no */
+    const char *dedupe_field; /* the message's key goes into it (agent/dedupe.h); NULL: no */
 };
 struct bind_sink {
     uint32_t stream;

@@ -31,6 +31,8 @@ struct state {
     struct buf piece; /* checksum and bytes of what is being put */
     struct buf part;  /* what is being loaded: the home lends its own for one call only */
     char *failure;    /* owned; NULL: none */
+    bool restores;
+    struct buf suspects; /* in a restore: from and to of each range of groups that may lack a piece */
 };
 
 struct state *state_new(void)
@@ -42,6 +44,7 @@ struct state *state_new(void)
     buf_init(&s->later, SIZE_MAX);
     buf_init(&s->piece, SIZE_MAX);
     buf_init(&s->part, SIZE_MAX);
+    buf_init(&s->suspects, SIZE_MAX);
     return s;
 }
 
@@ -68,6 +71,7 @@ void state_free(struct state *s)
     buf_fini(&s->later);
     buf_fini(&s->piece);
     buf_fini(&s->part);
+    buf_fini(&s->suspects);
     mem_free(s->failure);
     mem_free(s);
 }
@@ -155,7 +159,7 @@ static void keep(struct state *s, char kind, uint64_t group, uint64_t a, uint64_
 
 void state_put(struct state *s, uint64_t group, uint64_t number, const void *bytes, size_t len)
 {
-    if (s->home)
+    if (s->home && !s->restores)
         put_now(s, group, number, bytes, len);
     else
         keep(s, 'p', group, number, len, len ? bytes : "");
@@ -165,7 +169,7 @@ void state_drop(struct state *s, uint64_t group, uint64_t from, uint64_t to)
 {
     if (from >= to)
         return;
-    if (s->home)
+    if (s->home && !s->restores)
         drop_now(s, group, from, to);
     else
         keep(s, 'd', group, from, to, NULL);
@@ -200,6 +204,17 @@ static bool fail(struct state *s, const char *words)
     return false;
 }
 
+static bool is_suspect(const struct state *s, uint64_t group)
+{
+    uint64_t range[2];
+    for (size_t at = 0; at + sizeof range <= s->suspects.len; at += sizeof range) {
+        memcpy(range, s->suspects.bytes + at, sizeof range);
+        if (group >= range[0] && group <= range[1])
+            return true;
+    }
+    return false;
+}
+
 bool state_next(struct state *s, uint64_t group, bool is_first, struct state_piece *piece)
 {
     unsigned char prefix[PIECE_KEY], above[PIECE_KEY];
@@ -211,6 +226,8 @@ bool state_next(struct state *s, uint64_t group, bool is_first, struct state_pie
     piece_key(above, group, piece->number);
     if (is_first)
         map_put(&s->claimed, prefix + 1, 8, s);
+    if (is_first && s->suspects.len && is_suspect(s, group))
+        return fail(s, "a piece of it is lost");
     int rc = s->home->next(s->home->user, prefix, 9, is_first ? NULL : above, is_first ? 0 : sizeof above,
                            &key, &key_len, &bytes, &len);
     if (rc == ERR_NOT_FOUND)
@@ -232,6 +249,8 @@ bool state_get(struct state *s, uint64_t group, uint64_t number, struct reader *
     size_t len;
     piece_key(key, group, number);
     map_put(&s->claimed, key + 1, 8, s);
+    if (s->suspects.len && is_suspect(s, group))
+        return fail(s, "a piece of it is lost");
     if (s->home->get(s->home->user, key, sizeof key, &bytes, &len) < 0 || len < CHECKSUM)
         return false;
     const uint8_t *body = (const uint8_t *)bytes + CHECKSUM;
@@ -350,10 +369,23 @@ void state_open(struct state *s, const struct state_home *home)
     struct reader r;
     struct err e;
     s->home = home;
+    s->restores = true;
     parts_forget(s);
     map_init(&s->parts);
     if (state_read(s, "", &r, &e) == 0)
         s->next_group = (uint64_t)read_i64(&r);
+}
+
+void state_suspect(struct state *s, uint64_t from, uint64_t to)
+{
+    buf_add(&s->suspects, &from, sizeof from);
+    buf_add(&s->suspects, &to, sizeof to);
+}
+
+void state_forgive(struct state *s)
+{
+    mem_free(s->failure);
+    s->failure = NULL;
 }
 
 static int damaged(const char *name, struct err *e)
@@ -443,7 +475,14 @@ void state_shut(struct state *s)
         if (!map_get(&s->claimed, above + 1, 8))
             keep(s, 'd', group, 0, UINT64_MAX, NULL);
     }
+    struct map_entry *e;
+    for (uint32_t at = 0; map_next(&s->claimed, &at, &e);) { /* the counter itself may be what was lost */
+        uint64_t group = from_big_endian(e->key);
+        s->next_group = group >= s->next_group ? group + 1 : s->next_group;
+    }
     map_fini(&s->claimed);
     map_init(&s->claimed);
+    buf_clear(&s->suspects);
     s->home = NULL;
+    s->restores = false;
 }

@@ -102,6 +102,10 @@ void state_finish(struct state *s);
 void state_open(struct state *s, const struct state_home *home);
 /* ERR_NOT_FOUND: there is no such part. ERR_STATE: damaged. */
 int state_read(struct state *s, const char *name, struct reader *out, struct err *e);
+/* Between state_open and state_shut, of a state that a salvage left incomplete: groups from .. to may lack a
+ * piece, which need not show in what is there. Asked for one of them, state_next and state_get fail. */
+void state_suspect(struct state *s, uint64_t from, uint64_t to);
+void state_forgive(struct state *s); /* forgets a failure */
 /* Before state_shut: the parts that are there and that nobody has read. */
 void state_each_unread(struct state *s, void (*fn)(void *user, const char *name), void *user);
 void state_shut(struct state *s);

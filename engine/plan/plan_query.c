@@ -1,5 +1,6 @@
 /* plan_query.c - one query: input, select, rate limit, output, chained as operators (spec 03 section 1). */
 #include "engine/plan/plan.h"
+#include "engine/run/output.h"
 #include "engine/run/partition.h"
 #include "engine/run/select.h"
 #include "engine/window/kept.h"
@@ -131,15 +132,16 @@ static int query_chain(struct planner *p, const struct ast_query *ast)
         return -1;
     p->query->select = select;
     select->next = rate ? rate : output;
+    ((struct select_plan *)select)->is_direct = !rate && output->type == &op_output;
     if (rate)
         rate->next = output;
     if (ast->input_kind == INPUT_SINGLE && from.last && from.last->type->keep) {
         struct kept_plan *kept = arena_alloc(p->arena, sizeof(*kept));
         if (select_kept((const struct select_plan *)select, kept)) {
             from.last->type->keep(from.last, kept);
-            from.last->held_bytes = kept->count * (uint32_t)(sizeof(union cell) + 1);
-            from.last->holds_texts = kept->has_counted;
-            select_see((struct select_plan *)select, kept);
+            from.last->held_bytes = kept->count * (uint32_t)sizeof(union cell);
+            from.last->holds_texts = kept->text_count > 0 || kept->has_objects;
+            select_see((struct select_plan *)select, kept, p->arena);
         }
     }
     if (from.finish)

@@ -59,8 +59,8 @@ static const struct op_type *time_type(enum ast_rate_type type, bool is_grouped)
 
 /* Which columns a row that leaves is compared by: all but the aggregators. But the language's engine, having
  * passed the first aggregator at column i, takes the i-th instead of the next one for the following column to
- * leave out, so some aggregators are compared as well. Where it would run off its list (and fail), ours
- * compares none. */
+ * leave out, so some aggregators are compared as well. Where it would run off its list (and fail, if all was
+ * equal up to there), ours compares no more of them. */
 static bool *compared_columns(struct planner *p, const bool *is_agg, int count, int agg_count)
 {
     bool *is_compared = arena_array(p->arena, (size_t)count + 1, sizeof(*is_compared));
@@ -84,7 +84,7 @@ static bool *compared_columns(struct planner *p, const bool *is_agg, int count, 
             skip = aggs[i];
             continue;
         }
-        for (int k = 0; k < count; k++)
+        for (int k = i + 1; k < count; k++)
             is_compared[k] = !is_agg[k];
         break;
     }

@@ -149,6 +149,25 @@ static void define_cache(struct planner *p, const struct ast_annotation *cache)
     cache_time(p, cache, "purge.interval");
 }
 
+/* While the store can't be written the agent takes nothing in and tries again: what the language calls
+ * 'retry', and its 'log' does the same; 'wait' is a sink's word for it. 'store' would put what could not be written
+ * beside it on the same disk. */
+static void check_on_error(struct planner *p, const struct ast_annotation *a)
+{
+    static const char *const words[] = {"log", "retry", "wait", "store"};
+    const struct ast_element *e = ast_find_element(a, "on.error");
+    for (size_t i = 0; e && i < sizeof(words) / sizeof(*words); i++) {
+        if (strcasecmp(words[i], e->value) != 0)
+            continue;
+        if (strcmp(words[i], "store") == 0)
+            diag_warn(p->diags, e->span,
+                      "on.error='store' does as 'retry' here: while this store fails, nothing is taken in");
+        return;
+    }
+    if (e)
+        diag_error(p->diags, e->span, "on.error of a store is 'log', 'retry' or 'store', not '%s'", e->value);
+}
+
 static bool define_store(struct planner *p, const struct ast_annotation *a)
 {
     const struct ast_element *type = ast_find_element(a, "type");
@@ -165,6 +184,7 @@ static bool define_store(struct planner *p, const struct ast_annotation *a)
         if (strcasecmp(n->name.text, "Cache") == 0)
             define_cache(p, n);
     }
+    check_on_error(p, a);
     p->plan->has_stored = true;
     return true;
 }

@@ -148,7 +148,7 @@ void app_free(struct app *app)
         table_free(app->tables[i]);
     for (int i = 0; i < app->plan->stream_count; i++)
         stream_free(app->streams[i]);
-    for (int i = 0; i < app->plan->op_count; i++)
+    for (int i = 0; i <= app->plan->op_count; i++) /* and that of on-demand queries' selectors */
         mem_free(app->shared[i]);
     if (app->overlay)
         overlay_fini(app->overlay);
@@ -258,12 +258,6 @@ void app_tables_committed(struct app *app)
         overlay_committed(app->overlay);
 }
 
-void app_advance(struct app *app, int64_t now_ms)
-{
-    if (app->started)
-        timers_advance(app, now_ms);
-}
-
 int64_t app_next_due(const struct app *app)
 {
     return app->started ? timers_next(app->timers) : INT64_MAX;
@@ -286,21 +280,29 @@ void app_each_op(struct app *app, void (*visit)(struct op *op, void *user), void
         visit(app->triggers[i], user);
 }
 
+static __attribute__((noinline)) void send_batch(struct app *app, struct stream *s,
+                                                 const struct event *events, uint32_t count, bool is_batch)
+{
+    const struct batch b = {.events = (struct event *)(uintptr_t)events,
+                            .count = count,
+                            .cap = count,
+                            .scratch = &app->scratch,
+                            .is_batch = is_batch};
+    stream_publish(s, &b);
+    if (app->depth == 0)
+        app_release(app);
+}
+
 void app_send(struct app *app, uint32_t stream, const struct event *events, uint32_t count, bool is_batch)
 {
     ASSERT(stream < (uint32_t)app->plan->stream_count && app->streams[stream]);
-    if (!app->started)
+    if (UNLIKELY(!app->started))
         return;
-    if (LIKELY(count == 1 && !is_batch && events->kind == EVENT_CURRENT)) {
-        stream_publish_one(app->streams[stream], events);
-    } else {
-        struct batch b = {.events = (struct event *)(uintptr_t)events,
-                          .count = count,
-                          .cap = count,
-                          .scratch = &app->scratch,
-                          .is_batch = is_batch};
-        stream_publish(app->streams[stream], &b);
+    if (UNLIKELY(count != 1 || is_batch || events->kind != EVENT_CURRENT)) {
+        send_batch(app, app->streams[stream], events, count, is_batch);
+        return;
     }
+    stream_publish_one(app->streams[stream], events);
     if (LIKELY(app->depth == 0))
         app_release(app);
 }
@@ -312,6 +314,7 @@ struct part_of {
     void *thing;
     const struct ast_item *item; /* the query or partition it stands in */
     const struct ast_definition *definition;
+    const char *query; /* the name of its query; NULL: it is in none */
 };
 /* Called for each part under its name, in the order in which they are saved and loaded. */
 typedef int (*part_fn)(struct app *app, const char *name, const struct part_of *what, void *user);
@@ -325,7 +328,9 @@ static int query_parts(struct app *app, const struct query *q, part_fn fn, void 
         if (!q->ops[i]->type->save)
             continue;
         snprintf(name, sizeof name, "query %s %d %s", q->plan->name, i, q->ops[i]->type->name);
-        rc = fn(app, name, &(struct part_of){.kind = PART_OP, .thing = q->ops[i], .item = &item}, user);
+        rc = fn(app, name,
+                &(struct part_of){.kind = PART_OP, .thing = q->ops[i], .item = &item, .query = q->plan->name},
+                user);
     }
     return rc;
 }
@@ -456,6 +461,8 @@ struct loading {
     struct err *e;
     struct app_upgrade *upgrade;
     bool compares; /* only */
+    struct app_mend *mend;
+    bool tries; /* mend is to be filled */
 };
 
 void app_upgrade_init(struct app_upgrade *u)
@@ -535,6 +542,129 @@ static int load_part(struct app *app, const char *name, const struct part_of *wh
     if (rc < 0 || r.failed || r.at != r.end)
         return err_set(l->e, ERR_STATE, "the saved state of '%s' does not fit the app", name);
     return 0;
+}
+
+/* ---- what is left of a state ---- */
+
+void app_mend_init(struct app_mend *m)
+{
+    *m = (struct app_mend){0};
+    map_init(&m->lost);
+    buf_init(&m->fresh, SIZE_MAX);
+    buf_init(&m->suspects, SIZE_MAX);
+}
+
+void app_mend_fini(struct app_mend *m)
+{
+    map_fini(&m->lost);
+    buf_fini(&m->fresh);
+    buf_fini(&m->suspects);
+}
+
+/* What begins anew as one: of a query all its parts, for a sum over a window that is empty now would never
+ * come down again. */
+static void unit_of(const char *name, const struct part_of *what, char *unit, size_t size)
+{
+    if (what->query)
+        snprintf(unit, size, "query %s", what->query);
+    else if (strncmp(name, "window ", 7) == 0)
+        snprintf(unit, size, "%.*s", (int)(7 + strcspn(name + 7, " ")), name);
+    else
+        snprintf(unit, size, "%s", name);
+}
+
+static bool is_lost(const struct app_mend *m, const char *unit)
+{
+    return map_get(&m->lost, unit, strlen(unit)) != NULL;
+}
+
+static void lose_unit(struct app_mend *m, const char *unit, const char *why)
+{
+    if (is_lost(m, unit))
+        return;
+    map_put(&m->lost, unit, strlen(unit), m);
+    buf_printf(&m->fresh, "%s%s (%s)", m->fresh_count++ ? ", " : "", unit, why);
+}
+
+static int mend_part(struct app *app, const char *name, const struct part_of *what, void *user)
+{
+    struct loading *l = user, alone = {.e = l->e};
+    struct app_mend *m = l->mend;
+    char unit[512];
+    if (what->kind == PART_TIMERS)
+        return 0; /* as in load_part */
+    unit_of(name, what, unit, sizeof unit);
+    if (is_lost(m, unit))
+        return 0;
+    int rc = load_part(app, name, what, &alone);
+    state_forgive(app->state);
+    if (!l->tries || rc == 0 || rc == ERR_IO)
+        return rc;
+    lose_unit(m, unit, l->e->text);
+    return 0;
+}
+
+/* A reader and its windows: one that begins anew takes the other along. True: something did. */
+static bool lose_along(struct app_mend *m, const struct plan_query *q, const char *reader)
+{
+    char window[512];
+    int count = m->fresh_count;
+    for (int i = 0; i < q->input_count; i++) {
+        const struct plan_element *e = q->inputs[i].element;
+        if (!e || e->kind != ELEMENT_WINDOW)
+            continue;
+        snprintf(window, sizeof window, "window %s", e->schema->id);
+        if (is_lost(m, window))
+            lose_unit(m, reader, "it reads a window that begins anew");
+        else if (is_lost(m, reader))
+            lose_unit(m, window, "a query that reads it begins anew");
+    }
+    return m->fresh_count > count;
+}
+
+/* Who counts what came from a window would be wrong for good if only one of the two began anew. */
+static void lose_readers(const struct app *app, struct app_mend *m)
+{
+    char reader[512];
+    for (bool again = true; again;) {
+        again = false;
+        for (const struct plan_item *i = app->plan->items; i; i = i->next) {
+            snprintf(reader, sizeof reader, "%s %s", i->query ? "query" : "partition",
+                     i->query ? i->query->name : i->partition->name);
+            if (i->query)
+                again |= lose_along(m, i->query, reader);
+            for (int k = 0; i->partition && k < i->partition->query_count; k++)
+                again |= lose_along(m, i->partition->queries[k], reader);
+        }
+    }
+}
+
+static int mend(struct app *app, const struct state_home *home, struct app_mend *m, bool tries, struct err *e)
+{
+    struct loading l = {.e = e, .mend = m, .tries = tries};
+    state_open(app->state, home);
+    for (size_t at = 0; at + 2 * sizeof(uint64_t) <= m->suspects.len; at += 2 * sizeof(uint64_t)) {
+        uint64_t range[2];
+        memcpy(range, m->suspects.bytes + at, sizeof range);
+        state_suspect(app->state, range[0], range[1]);
+    }
+    int rc = each_part(app, mend_part, &l);
+    state_shut(app->state);
+    return rc;
+}
+
+int app_find_lost(struct app *app, const struct state_home *home, struct app_mend *m, struct err *e)
+{
+    int rc = mend(app, home, m, true, e);
+    if (rc == 0)
+        lose_readers(app, m);
+    return rc;
+}
+
+int app_restore_rest(struct app *app, const struct state_home *home, struct app_mend *m, struct err *e)
+{
+    int rc = mend(app, home, m, false, e);
+    return rc < 0 ? rc : ops_start(app, e); /* those that begin anew; the others go on */
 }
 
 int app_restore(struct app *app, const struct state_home *home, struct app_upgrade *upgrade, struct err *e)

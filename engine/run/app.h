@@ -20,6 +20,10 @@ struct stream {
     bool has_sinks;
     bool is_looked_at;         /* by the host */
     bool is_seen;              /* one of both */
+    /* Where one current event goes that comes alone; stream_ways keeps it. */
+    enum stream_way { WAY_EACH, WAY_ONLY, WAY_LOOK } way; /* the only receiver; the host, to look at it */
+    struct op *only;
+    int (*only_one)(struct op *op, const struct event *e); /* its op_type.one */
     const struct op *splitter; /* the first receiver that takes chunks apart by keys; or NULL */
     uint64_t events;           /* counted for metrics */
 };
@@ -130,29 +134,25 @@ static inline void stream_publish(struct stream *s, const struct batch *b)
     app->depth--;
 }
 
+/* To every receiver, then to sinks and the host. */
+void stream_publish_each(struct stream *s, const struct event *e);
 /* As stream_publish with a batch of this current event, which came alone. */
 static inline void stream_publish_one(struct stream *s, const struct event *e)
 {
     struct app *app = s->app;
-    int rc = 0;
     s->events++;
     if (UNLIKELY(app->depth >= LIMIT_SEND_DEPTH)) {
         stream_too_deep(s);
-        return;
+    } else if (s->way == WAY_ONLY) {
+        app->depth++;
+        if (UNLIKELY(s->only_one(s->only, e) < 0))
+            stream_failed_one(s, e);
+        app->depth--;
+    } else if (LIKELY(s->way == WAY_LOOK)) {
+        stream_look(s, e);
+    } else {
+        stream_publish_each(s, e);
     }
-    if (s->receiver_count == 0 && LIKELY(!s->has_sinks)) {
-        if (LIKELY(s->is_looked_at))
-            stream_look(s, e);
-        return;
-    }
-    app->depth++;
-    for (uint32_t i = 0; i < s->receiver_count && LIKELY(rc >= 0); i++)
-        rc = op_one(s->receivers[i], e);
-    if (s->is_seen && LIKELY(rc >= 0))
-        rc = stream_show_one(s, e);
-    if (UNLIKELY(rc < 0))
-        stream_failed_one(s, e);
-    app->depth--;
 }
 
 /* The end of a push: releases scratch when nothing is under way. */
@@ -175,7 +175,6 @@ static inline void app_leave(struct app *app)
 /* timer.c */
 struct timers *timers_new(struct app *app);
 void timers_free(struct timers *t);
-void timers_advance(struct app *app, int64_t now_ms);
 int64_t timers_next(const struct timers *t);
 /* After all operators: the order in which requests were made. */
 void timers_save(struct timers *t, struct writer *w);

@@ -212,7 +212,7 @@ void groups_reset(struct groups *g, const struct agg_layout *l, bool keep)
 {
     for (uint32_t i = g->count; i > 0; i--) {
         struct group *group = g->all[i - 1];
-        if (!(group->marks & GROUP_USED) && !keep) {
+        if (!(group->marks & GROUP_USED) && !keep && group->held == 0) {
             groups_forget(g, l, group);
             continue;
         }
@@ -304,6 +304,17 @@ static void close_holes(struct groups *g)
         if (g->all[i])
             g->all[count++] = g->all[i];
     g->count = count;
+}
+
+struct text *group_token_text(const void *group)
+{
+    struct value key = ((const struct group *)group)->keys[0];
+    return key.type == TYPE_STRING ? key.as.s : NULL;
+}
+
+void group_token_end(void *group)
+{
+    ((struct group *)group)->held--;
 }
 
 int groups_load(struct groups *g, const struct agg_layout *l, struct reader *r)

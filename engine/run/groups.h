@@ -23,6 +23,7 @@ struct group {
     uint64_t chunk;  /* the selector's: chunk that remembered a row of this group */
     uint32_t slot;   /* of that row */
     uint32_t place;  /* in groups.all */
+    uint32_t held;   /* entries of a window that point at it (kept.h): so long it is not forgotten */
     uint8_t marks;   /* enum group_mark */
     bool is_leaving; /* going to be forgotten at the end of this chunk */
     struct value keys[];
@@ -50,11 +51,15 @@ static inline void group_use(struct groups *g, struct group *group)
     if (UNLIKELY(group->marks != GROUP_NOTED))
         groups_note(g, group);
 }
+/* group->held must be 0. */
 void groups_forget(struct groups *g, const struct agg_layout *l, struct group *group);
 /* RESET: all states begin again; groups not used since the last one are forgotten unless keep. */
 void groups_reset(struct groups *g, const struct agg_layout *l, bool keep);
 /* In a checkpoint (w->state) of many groups only those that changed are written. */
 void groups_save(struct groups *g, const struct agg_layout *l, struct writer *w);
+/* A window's tokens are groups of one key: the key, NULL when it is null; and the end of a token. */
+struct text *group_token_text(const void *group);
+void group_token_end(void *group);
 int groups_load(struct groups *g, const struct agg_layout *l, struct reader *r);
 
 #endif

@@ -51,9 +51,6 @@ struct op_type {
     int (*one)(struct op *op, const struct event *e);
     int (*slide)(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms,
                  const struct event *e);
-    /* As slide when one row left of which the window holds just the columns in left, each of its declared
-     * type (NULL: none left). Of the selector; kept_plan.shows_cells tells that it may be called. */
-    int (*slide_cells)(struct op *op, const union cell *left, const struct event *e);
     int (*due)(struct op *op, int64_t due_ms); /* NULL: never asks for timers */
     /* its timers fire at their own moments in playback too, as triggers do (window.cron): no scheduler */
     bool own_moments;

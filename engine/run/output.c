@@ -39,13 +39,6 @@ const struct batch *output_rows(struct op *op, const struct batch *in, bool curr
     return out;
 }
 
-struct output {
-    struct op op;
-    struct stream *stream;
-    struct op *window;
-    bool is_plain; /* a current event goes to stream as it is, and that is all */
-};
-
 static void output_open(struct op *op)
 {
     struct output *o = (struct output *)op;

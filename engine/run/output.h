@@ -11,6 +11,13 @@ struct output_plan {
     bool current_wanted, expired_wanted;
 };
 extern const struct op_type op_output; /* insert into a stream or named window */
+/* A running one. */
+struct output {
+    struct op op;
+    struct stream *stream;
+    struct op *window;
+    bool is_plain; /* a current event goes to stream as it is, and that is all */
+};
 
 /* Reports the query's callback: of the kinds it hands on. */
 void output_callback(struct op *op, const struct batch *in, bool current_wanted, bool expired_wanted);

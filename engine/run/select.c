@@ -4,21 +4,7 @@
  * by a plain selector only, for its timestamp. Rows that nobody wants are not made: only expressions that
  * keep state or may fail are evaluated for them. */
 #include "engine/run/select.h"
-#include "engine/base/utf8.h"
-#include "engine/expr/agg_spot.h"
-#include "engine/run/groups.h"
-
-struct select {
-    struct op op;
-    char *agg;             /* kind B; behind the instance, as is */
-    char *having_agg;      /* one state over all groups */
-    struct groups *groups; /* kind C */
-    uint64_t chunk;
-    struct batch *collect; /* a join collects the chunks of one push; else NULL */
-    bool last_removed;     /* the last row of the chunk did not pass, or fell to the limit */
-    /* while collecting: rows after such a chunk are lost, as the language has it (joins/7/47 of the cases) */
-    bool lost;
-};
+#include "engine/run/quick.h"
 
 /* The aggregators' states lie behind the instance. */
 static size_t agg_bytes(const struct agg_layout *l)
@@ -47,13 +33,6 @@ static void select_open(struct op *op)
 static bool wanted(const struct select_plan *p, enum event_kind kind)
 {
     return kind == EVENT_CURRENT ? p->current_wanted : p->expired_wanted;
-}
-
-static void frame_event(struct frame *f, const struct select_plan *p, const struct event *e)
-{
-    f->rows = p->is_single ? &e->row : e->rows;
-    f->at_ms = e->at_ms;
-    f->kind = e->kind;
 }
 
 /* A row whose columns from first on could not be made. */
@@ -121,6 +100,11 @@ static inline __attribute__((always_inline)) struct row *make_row(const struct s
     return out;
 }
 
+static __attribute__((noinline)) struct row *make_any(const struct select_plan *p, struct frame *f)
+{
+    return make_row(p, f);
+}
+
 /* Evaluates what keeps state or may fail, for an event whose row nobody needs. */
 static inline int touch(const struct select_plan *p, struct frame *f)
 {
@@ -143,6 +127,13 @@ static inline int touch(const struct select_plan *p, struct frame *f)
             return ERR_EVENT;
     }
     return 0;
+}
+
+/* All that keeps state are aggregators done on the spot, and row has the shape they want. */
+QUICK void add_on_spot(const struct select_plan *p, char *agg, const struct row *row)
+{
+    for (const struct select_step *s = p->impure, *end = s + p->impure_count; s < end; s++)
+        spot_add(s->spot, agg + s->agg_at, *(const double *)(const void *)((const char *)row + s->cell_at));
 }
 
 static __attribute__((noinline)) bool test_having(struct select *s, const struct select_plan *p,
@@ -182,182 +173,6 @@ static int reset(struct select *s, const struct select_plan *p, const struct eve
     return rc;
 }
 
-/* ---- order by, offset, limit: on the list of a chunk ---- */
-
-static int compare_values(struct value a, struct value b)
-{
-    if (is_null(a) || is_null(b))
-        return 0;
-    if (a.type == TYPE_STRING && b.type == TYPE_STRING)
-        return utf8_compare_units(a.as.s->bytes, a.as.s->len, b.as.s->bytes, b.as.s->len);
-    if (a.type == TYPE_OBJECT || b.type == TYPE_OBJECT) {
-        uint32_t x = value_hash(a), y = value_hash(b);
-        return x < y ? -1 : x > y;
-    }
-    if ((a.type == TYPE_FLOAT || a.type == TYPE_DOUBLE) || (b.type == TYPE_FLOAT || b.type == TYPE_DOUBLE)) {
-        double x = value_to_double(a), y = value_to_double(b);
-        if (x < y)
-            return -1;
-        if (x > y)
-            return 1;
-        /* Double.compare: NaN is above everything, -0.0 below 0.0. */
-        bool nx = x != x, ny = y != y;
-        if (nx || ny)
-            return (int)nx - (int)ny;
-        return (int)__builtin_signbit(y) != 0 ? (__builtin_signbit(x) ? 0 : 1)
-                                              : (__builtin_signbit(x) ? -1 : 0);
-    }
-    return a.as.l < b.as.l ? -1 : a.as.l > b.as.l;
-}
-
-struct order_item {
-    struct event event;
-    struct value *keys;
-    uint32_t at;
-};
-
-/* Values are compared as what their column declares; another type in it fails the event. */
-static int order_compare(const struct select_plan *p, const struct order_item *a, const struct order_item *b,
-                         struct expr_env *env)
-{
-    for (int i = 0; i < p->order_count; i++) {
-        struct value x = a->keys[i], y = b->keys[i];
-        if (is_null(x) || is_null(y)) {
-            if (is_null(x) && is_null(y))
-                continue;
-            return is_null(x) ? 1 : -1; /* last in both directions */
-        }
-        enum type type = p->order[i].attr->type;
-        if (UNLIKELY(x.type != type || y.type != type)) {
-            expr_fail(env, "order by: %s in a column of %s", type_name(x.type != type ? x.type : y.type),
-                      type_name(type));
-            return 0;
-        }
-        int c = compare_values(x, y);
-        if (c != 0)
-            return p->order[i].descending ? -c : c;
-    }
-    return 0;
-}
-
-static void merge_sort(const struct select_plan *p, struct order_item *items, struct order_item *spare,
-                       uint32_t count, struct expr_env *env)
-{
-    if (count < 2)
-        return;
-    uint32_t half = count / 2;
-    merge_sort(p, items, spare, half, env);
-    merge_sort(p, items + half, spare, count - half, env);
-    memcpy(spare, items, half * sizeof(*items));
-    uint32_t left = 0, right = half, at = 0;
-    while (left < half && right < count)
-        items[at++] = order_compare(p, &items[right], &spare[left], env) < 0 ? items[right++] : spare[left++];
-    while (left < half)
-        items[at++] = spare[left++];
-}
-
-/* rows_of: the frame each listed event came from, for names of inputs (joins). */
-static int order_rows(struct select *s, const struct select_plan *p, struct batch *list,
-                      const struct event *sources)
-{
-    struct arena *scratch = s->op.env->scratch;
-    struct order_item *items = arena_raw(scratch, list->count * sizeof(*items));
-    struct order_item *spare = arena_raw(scratch, list->count * sizeof(*items));
-    struct frame f = {.env = s->op.env, .user = &s->op};
-    for (uint32_t i = 0; i < list->count; i++) {
-        items[i].event = list->events[i];
-        items[i].at = i;
-        items[i].keys = arena_raw(scratch, (size_t)p->order_count * sizeof(struct value));
-        if (list->events[i].kind == EVENT_RESET) {
-            memset(items[i].keys, 0, (size_t)p->order_count * sizeof(struct value));
-            continue;
-        }
-        frame_event(&f, p, &sources[i]);
-        f.out = list->events[i].row;
-        for (int k = 0; k < p->order_count; k++)
-            items[i].keys[k] = expr_eval(p->order[k].attr, &f);
-        if (s->op.env->failed)
-            return ERR_EVENT;
-    }
-    for (uint32_t from = 0; from < list->count;) {
-        uint32_t to = from + 1;
-        while (to < list->count && items[to].event.kind == items[from].event.kind)
-            to++;
-        merge_sort(p, items + from, spare, to - from, s->op.env);
-        from = to;
-    }
-    for (uint32_t i = 0; i < list->count; i++)
-        list->events[i] = items[i].event;
-    return s->op.env->failed ? ERR_EVENT : 0;
-}
-
-static void drop_rows(struct batch *list, uint32_t from, uint32_t to)
-{
-    if (from == to)
-        return;
-    for (uint32_t i = from; i < to; i++) {
-        if (list->events[i].kind != EVENT_RESET)
-            row_unref(list->events[i].row);
-    }
-    memmove(list->events + from, list->events + to, (list->count - to) * sizeof(*list->events));
-    list->count -= to - from;
-}
-
-/* Under a snapshot with groups: the first rows of whatever kind; there is no offset. */
-static void cut_group_rows(const struct select_plan *p, struct batch *list)
-{
-    if (p->limit >= 0 && (int64_t)list->count > p->limit)
-        drop_rows(list, (uint32_t)p->limit, list->count);
-}
-
-/* Only rows count, RESET events don't. */
-static void skip_rows(struct batch *list, int64_t offset)
-{
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < list->count; i++) {
-        struct event e = list->events[i];
-        if (e.kind == EVENT_RESET || offset == 0) {
-            list->events[at++] = e;
-        } else {
-            row_unref(e.row);
-            offset--;
-        }
-    }
-    list->count = at;
-}
-
-/* True: the limit took away the last of the rows. */
-static bool cut_rows(const struct select_plan *p, struct batch *list)
-{
-    if (p->is_snapshot && p->kind == SELECT_GROUP) {
-        cut_group_rows(p, list);
-        return false;
-    }
-    if (p->kind == SELECT_AGGREGATE && !p->is_snapshot && (p->offset > 0 || p->limit == 0)) {
-        drop_rows(list, 0, list->count); /* the one row, of whatever kind */
-        return false;
-    }
-    if (p->offset > 0)
-        skip_rows(list, p->offset);
-    if (p->limit < 0)
-        return false;
-    bool last_kept = true;
-    int64_t kept = 0;
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < list->count; i++) {
-        struct event e = list->events[i];
-        last_kept = e.kind == EVENT_RESET || e.kind == EVENT_EXPIRED || kept < p->limit;
-        if (last_kept) {
-            kept += e.kind != EVENT_RESET;
-            list->events[at++] = e;
-        } else {
-            row_unref(e.row);
-        }
-    }
-    list->count = at;
-    return !last_kept;
-}
-
 /* Lets the rows of a list go. */
 static inline void list_free(const struct batch *list)
 {
@@ -371,26 +186,10 @@ static inline void list_free(const struct batch *list)
 static void collect(struct select *s, struct batch *list)
 {
     if (s->lost)
-        drop_rows(list, 0, list->count);
+        select_drop(list, 0, list->count);
     s->lost = s->lost || (s->last_removed && list->count > 0);
     for (uint32_t i = 0; i < list->count; i++)
         *batch_add(s->collect, NULL, 0, EVENT_CURRENT) = list->events[i];
-}
-
-static __attribute__((noinline)) int order_and_cut(struct select *s, const struct select_plan *p,
-                                                   struct batch *list, const struct event *sources)
-{
-    int rc = 0;
-    /* Under a snapshot an aggregator alone is as none, and a group's rows are neither ordered nor skipped. */
-    bool ordered = p->is_snapshot ? p->kind != SELECT_GROUP : p->kind != SELECT_AGGREGATE;
-    if (p->order_count > 0 && ordered) {
-        s->last_removed = false;
-        if (list->count > 1)
-            rc = order_rows(s, p, list, sources);
-    }
-    if (rc == 0 && (p->offset > 0 || p->limit >= 0) && cut_rows(p, list))
-        s->last_removed = true;
-    return rc;
 }
 
 /* Hands the list on and lets its rows go. sources[i] is the event list->events[i] was made from; NULL when
@@ -400,7 +199,7 @@ static inline int finish(struct select *s, const struct select_plan *p, struct b
 {
     int rc = 0;
     if (UNLIKELY(p->is_cut))
-        rc = order_and_cut(s, p, list, sources);
+        rc = select_order(s, p, list, sources);
     if (UNLIKELY(s->collect != NULL) && rc == 0) {
         collect(s, list);
         return 0;
@@ -437,7 +236,7 @@ int select_release(struct op *select, struct batch *collected, int rc)
 
 static int fail_list(struct batch *list)
 {
-    drop_rows(list, 0, list->count);
+    select_drop(list, 0, list->count);
     return ERR_EVENT;
 }
 
@@ -550,7 +349,10 @@ static int push_last(struct op *op, const struct batch *in)
         }
         frame_event(&f, p, e);
         if (i != last && !p->having) {
-            rc = touch(p, &f);
+            if (LIKELY(p->adds_on_spot && e->kind == EVENT_CURRENT && row_has_shape(e->row, &p->mold->in[0])))
+                add_on_spot(p, s->agg, e->row);
+            else
+                rc = touch(p, &f);
             if (UNLIKELY(rc < 0))
                 break;
             continue;
@@ -651,7 +453,7 @@ static void forget_empty(struct select *s, const struct select_plan *p, struct g
     uint32_t leaving = 0;
     for (uint32_t i = 0; i < c->expired_count; i++) {
         struct group *group = c->groups[i];
-        if (group->is_leaving || !agg_block_is_empty(&p->aggs, group->agg))
+        if (group->is_leaving || group->held || !agg_block_is_empty(&p->aggs, group->agg))
             continue;
         group->is_leaving = true;
         c->groups[leaving++] = group;
@@ -690,6 +492,56 @@ static int finish_groups(struct select *s, const struct select_plan *p, struct g
     return finish(s, p, &list, sources);
 }
 
+/* What a batch window hands over all day: RESETs, then current events, and all aggregators are done on the
+ * spot. */
+static bool chunk_is_plain(const struct select_plan *p, const struct batch *in, uint32_t *first)
+{
+    uint32_t i = 0;
+    if (!p->adds_on_spot || p->key_count != 1 || p->keys[0]->type != TYPE_STRING)
+        return false;
+    while (i < in->count && in->events[i].kind == EVENT_RESET)
+        i++;
+    *first = i;
+    for (; i < in->count; i++) {
+        if (in->events[i].kind != EVENT_CURRENT || !row_has_shape(in->events[i].row, &p->mold->in[0]))
+            return false;
+    }
+    return true;
+}
+
+/* Such a chunk in one walk: a group's states after its last event are those after the chunk. */
+static int push_plain(struct select *s, const struct select_plan *p, const struct batch *in, uint32_t first)
+{
+    struct arena *scratch = s->op.env->scratch;
+    struct group_chunk c = {.slots = arena_raw(scratch, in->count * sizeof(*c.slots))};
+    struct event space[BATCH_SHORT];
+    struct batch list;
+    const size_t key_at = p->keys[0]->cell_at;
+    for (uint32_t i = 0; i < first; i++) {
+        int rc = reset(s, p, &in->events[i], true);
+        if (rc < 0)
+            return rc;
+    }
+    for (uint32_t i = first; i < in->count; i++) {
+        const struct row *row = in->events[i].row;
+        struct group *group = groups_need_text(
+            s->groups, &p->aggs, ((const union cell *)(const void *)((const char *)row + key_at))->s);
+        group_use(s->groups, group);
+        add_on_spot(p, group->agg, row);
+        slot_set(s, &c, group, i);
+    }
+    batch_on(&list, space, c.slot_count, scratch);
+    list.is_batch = in->is_batch;
+    for (uint32_t i = 0; i < c.slot_count; i++) {
+        const struct event *e = &in->events[c.slots[i].last];
+        struct row *row = quick_copy(p, quick_shared(s, p), e->row, e->at_ms);
+        for (const struct select_step *step = p->mold->made, *end = p->mold->made_end; step < end; step++)
+            quick_put(step, spot_result(step->spot, c.slots[i].group->agg + step->agg_at), row);
+        batch_add(&list, row, e->at_ms, EVENT_CURRENT)->group = c.slots[i].group->number;
+    }
+    return finish(s, p, &list, NULL);
+}
+
 /* First the group of each event, then the events. */
 static int push_groups(struct op *op, const struct batch *in)
 {
@@ -699,8 +551,11 @@ static int push_groups(struct op *op, const struct batch *in)
     struct group_chunk c = {.slots = arena_raw(op->env->scratch, in->count * sizeof(*c.slots)),
                             .groups = arena_raw(op->env->scratch, in->count * sizeof(struct group *))};
     int rc = 0;
+    uint32_t first;
     s->chunk++;
     s->last_removed = false;
+    if (LIKELY(chunk_is_plain(p, in, &first)))
+        return push_plain(s, p, in, first);
     for (uint32_t i = 0; i < in->count; i++) {
         const struct event *e = &in->events[i];
         if (UNLIKELY(e->kind >= EVENT_TIMER))
@@ -723,12 +578,37 @@ static int push_groups(struct op *op, const struct batch *in)
 
 /* ---- one event, and nothing but its own row wanted: what most queries get and want ---- */
 
-static inline int emit_one(struct select *s, struct row *row, int64_t at_ms, uint32_t group)
+QUICK bool mold_fits(const struct select_mold *m, struct row *const *rows)
 {
-    struct event out = {.row = row, .at_ms = at_ms, .kind = EVENT_CURRENT, .group = group};
-    int rc = op_one(s->op.next, &out);
-    row_unref(row);
-    return rc;
+    if (UNLIKELY(!m))
+        return false;
+    if (LIKELY(m->sides == 1))
+        return row_has_shape(rows[0], &m->in[0]);
+    return rows[0] && rows[1] && row_has_shape(rows[0], &m->in[0]) && row_has_shape(rows[1], &m->in[1]);
+}
+
+/* The row of f's event, a current one; NULL when it failed. *regular: as quick_emit has it. */
+QUICK struct row *make_one(struct select *s, const struct select_plan *p, struct frame *f, bool *regular)
+{
+    const struct row *from = f->rows[0];
+    *regular = LIKELY(mold_fits(p->mold, f->rows));
+    if (UNLIKELY(!*regular))
+        return make_any(p, f);
+    struct row *out = quick_copy(p, quick_shared(s, p), from, f->at_ms);
+    if (p->mold->sides == 2)
+        quick_columns(out, f->rows[1], p->mold->copies_second, p->mold->copies_end);
+    for (const struct select_step *step = p->mold->made, *end = p->mold->made_end; step < end; step++) {
+        if (step->how == HOW_SPOT) {
+            *regular &= quick_spot(step, from, f->agg, out);
+            continue;
+        }
+        *regular &= quick_put(step, value_keep(step->call(step->e, f)), out);
+        if (UNLIKELY(f->env->failed)) {
+            row_unref(out);
+            return NULL;
+        }
+    }
+    return out;
 }
 
 static int slide_groups(struct select *s, const struct select_plan *p, struct row *const *left,
@@ -750,13 +630,14 @@ static int slide_groups(struct select *s, const struct select_plan *p, struct ro
     struct group *group = group_of(s, p, f);
     group_use(s->groups, group);
     f->agg = group->agg;
-    struct row *row = make_row(p, f);
+    bool regular;
+    struct row *row = make_one(s, p, f, &regular);
     if (UNLIKELY(!row))
         return ERR_EVENT;
     uint32_t number = group->number;
     if (count > 0 && !p->keep_groups)
         forget_empty(s, p, &c);
-    return emit_one(s, row, e->at_ms, number);
+    return quick_emit(s, p, quick_shared(s, p), row, regular, e->at_ms, number);
 }
 
 static int select_slide(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms,
@@ -778,59 +659,9 @@ static int select_slide(struct op *op, struct row *const *left, uint32_t count, 
     f.rows = &e->row;
     f.at_ms = e->at_ms;
     f.kind = EVENT_CURRENT;
-    struct row *row = make_row(p, &f);
-    return LIKELY(row != NULL) ? emit_one(s, row, e->at_ms, 0) : ERR_EVENT;
-}
-
-/* The group of a key that left bare. */
-static inline struct group *group_of_cell(struct select *s, const struct select_plan *p,
-                                          const union cell *left)
-{
-    return groups_need_text(s->groups, &p->aggs, left[p->key_kept].s);
-}
-
-static inline bool group_is_empty(const struct select_plan *p, const struct group *group)
-{
-    for (int i = 0; i < p->impure_count; i++) {
-        if (!spot_is_empty(p->impure[i].spot, group->agg + p->impure[i].agg_at))
-            return false;
-    }
-    return true;
-}
-
-/* As select_slide with a row of which only cells are left; all aggregators are done on the spot
- * (select_see). */
-static int select_slide_cells(struct op *op, const union cell *left, const struct event *e)
-{
-    struct select *s = (struct select *)op;
-    const struct select_plan *p = (const struct select_plan *)op->plan;
-    struct frame f = {
-        .env = op->env, .rows = &e->row, .agg = s->agg, .at_ms = e->at_ms, .kind = EVENT_CURRENT, .user = op};
-    struct group *gone = NULL;
-    uint32_t number = 0;
-    s->last_removed = false;
-    if (LIKELY(left != NULL)) {
-        char *agg = s->agg;
-        if (p->key_count) {
-            gone = group_of_cell(s, p, left);
-            group_use(s->groups, gone);
-            agg = gone->agg;
-        }
-        for (const struct select_step *step = p->impure, *end = step + p->impure_count; step < end; step++)
-            spot_remove(step->spot, agg + step->agg_at, left[step->kept].d);
-    }
-    if (p->key_count) {
-        struct group *group = group_of(s, p, &f);
-        group_use(s->groups, group);
-        f.agg = group->agg;
-        number = group->number;
-    }
-    struct row *row = make_row(p, &f);
-    if (UNLIKELY(!row))
-        return ERR_EVENT;
-    if (gone && !p->keep_groups && UNLIKELY(group_is_empty(p, gone)))
-        groups_forget(s->groups, &p->aggs, gone);
-    return emit_one(s, row, e->at_ms, number);
+    bool regular;
+    struct row *row = make_one(s, p, &f, &regular);
+    return LIKELY(row != NULL) ? quick_emit(s, p, quick_shared(s, p), row, regular, e->at_ms, 0) : ERR_EVENT;
 }
 
 static int select_one(struct op *op, const struct event *e)
@@ -842,8 +673,9 @@ static int select_one(struct op *op, const struct event *e)
     struct frame f = {.env = op->env, .at_ms = e->at_ms, .kind = EVENT_CURRENT, .user = op};
     frame_event(&f, p, e);
     s->last_removed = false;
-    struct row *row = make_row(p, &f);
-    return LIKELY(row != NULL) ? emit_one(s, row, e->at_ms, 0) : ERR_EVENT;
+    bool regular;
+    struct row *row = make_one(s, p, &f, &regular);
+    return LIKELY(row != NULL) ? quick_emit(s, p, quick_shared(s, p), row, regular, e->at_ms, 0) : ERR_EVENT;
 }
 
 static int select_push(struct op *op, const struct batch *in)
@@ -882,16 +714,20 @@ static void select_close(struct op *op)
     if (s->groups)
         groups_fini(s->groups, &p->aggs);
     mem_free(s->groups);
+    struct select_shared *shared = op_shared(op);
+    if (shared->spare)
+        mem_pool_free(shared->spare, p->row_bytes);
+    shared->spare = NULL;
 }
 
 const struct op_type op_select = {
     .name = "select",
     .size_of = select_size_of,
+    .shared_size = sizeof(struct select_shared),
     .open = select_open,
     .push = select_push,
     .one = select_one,
     .slide = select_slide,
-    .slide_cells = select_slide_cells,
     .save = select_save,
     .load = select_load,
     .close = select_close,

@@ -50,11 +50,20 @@ struct select_plan {
         uint16_t slot;             /* HOW_SIDE */
         uint32_t type_at, cell_at; /* in the row: of the column, or of the aggregator's argument */
         uint32_t agg_at;
-        uint32_t kept; /* of the aggregator's argument: place among the cells that leave */
+        uint32_t out_cell; /* in the output row */
+        uint16_t out_index;
         eval_fn call;
         const struct expr *e;
     } * steps, *impure; /* attrs; and those of them that keep state or may fail: evaluated for every event */
     int impure_count;
+    const struct select_mold *mold; /* quick.h; NULL: rows are made step by step */
+    struct slide_step {             /* quick.h: the aggregators behind a window that slides */
+        uint32_t agg_at, cell_at, out_cell, kept;
+        uint16_t out_index;
+        bool counts, divides; /* count; avg; else sum */
+    } * slides, *slides_end;
+    bool adds_on_spot;          /* mold, and all of impure are aggregators done on the spot */
+    bool is_direct;             /* behind it is 'insert into', and no rate limit */
     uint32_t key_kept;          /* place of the key's cell */
     size_t row_bytes, cells_at; /* of an output row */
     bool is_cut;                /* order by, offset or limit */
@@ -64,6 +73,20 @@ struct select_plan {
     bool is_quick;
 };
 extern const struct op_type op_select;
+
+/* quick.h. From plain columns and what is made of them. */
+struct select_mold {
+    struct row_shape
+        in[2]; /* the columns that are looked at, as declared: of the one input, or both sides' */
+    int sides;
+    char *head; /* of an output row, from refs to its cells */
+    struct mold_copy {
+        uint16_t from, to; /* offsets in input and output row */
+        bool is_text;
+    } * copies, *copies_second, *copies_end; /* from copies_second on: of the second side */
+    struct select_step *made, *made_end;     /* the others, in order */
+    bool calls;                              /* one of them is no aggregator done on the spot */
+};
 
 /* While into is set, what the selector makes is added to it (with its references) instead of being pushed on.
  * NULL ends it. */
@@ -77,8 +100,8 @@ int select_release(struct op *select, struct batch *collected, int rc);
  * known, or it hands them on. */
 struct kept_plan;
 bool select_kept(const struct select_plan *s, struct kept_plan *kept);
-/* Tells which columns the window keeps; sets kept->shows_cells when the selector takes them bare. */
-void select_see(struct select_plan *s, struct kept_plan *kept);
+/* Tells which columns the window keeps; finds out whether both may work in one function (slide.h). */
+void select_see(struct select_plan *s, struct kept_plan *kept, struct arena *a);
 /* Fills what is derived from the expressions; lists lie in a. */
 void select_classify(struct select_plan *s, struct arena *a);
 /* What explain tells of it. */

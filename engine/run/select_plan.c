@@ -1,5 +1,6 @@
 /* select_plan.c - what of a selector is known once its expressions are: its kind, how each attribute is come
  * by, what it looks at in rows that leave. */
+#include "engine/run/groups.h"
 #include "engine/run/select.h"
 #include "engine/window/kept.h"
 
@@ -27,6 +28,53 @@ static struct select_step step_of(const struct select_plan *s, const struct expr
     return step;
 }
 
+/* What of the inputs step looks at goes into m->in. False: it can't. */
+static bool mold_looks(struct select_mold *m, const struct select_step *step)
+{
+    const struct expr *column = step->how == HOW_SPOT ? step->e->left : step->e;
+    if (step->how == HOW_CALL || step->spot == SPOT_COUNT)
+        return true;
+    return step->slot < m->sides && row_shape_add(&m->in[step->slot], column->index, column->type);
+}
+
+/* NULL: an output with objects, or texts that functions make (the spare would hold them), or more than two
+ * inputs, or columns too far to the right. */
+static const struct select_mold *mold_new(const struct select_plan *s, struct arena *a)
+{
+    struct select_mold *m = arena_alloc(a, sizeof *m);
+    size_t count = (size_t)s->count;
+    bool fits = count > 0;
+    struct row *head = arena_alloc(a, s->cells_at + sizeof(uint64_t));
+    head->refs = 1;
+    head->count = (uint16_t)count;
+    m->head = (char *)&head->refs;
+    m->sides = s->is_single ? 1 : 2;
+    m->copies = m->copies_end = arena_array(a, count + 1, sizeof *m->copies);
+    m->made = m->made_end = arena_array(a, count + 1, sizeof *m->made);
+    for (int side = 0; side < m->sides; side++) {
+        m->copies_second = m->copies_end;
+        for (size_t i = 0; i < count && fits; i++) {
+            const struct select_step *step = &s->steps[i];
+            const enum type type = step->e->type;
+            bool is_copied = step->how >= HOW_COLUMN;
+            fits = type != TYPE_OBJECT && (is_copied || type != TYPE_STRING) && mold_looks(m, step);
+            head->types[i] =
+                (uint8_t)type; /* what is made is not counted, so this harms nobody before it is */
+            if (is_copied && step->slot == side)
+                *m->copies_end++ = (struct mold_copy){(uint16_t)step->cell_at, (uint16_t)step->out_cell,
+                                                      type == TYPE_STRING};
+            if (!is_copied && side == 0)
+                *m->made_end++ = *step;
+            m->calls = m->calls || step->how == HOW_CALL;
+        }
+    }
+    if (m->sides == 1)
+        m->copies_second = m->copies_end;
+    for (int k = 0; k < s->key_count && fits; k++)
+        fits = s->keys[k]->eval == eval_attr && row_shape_add(&m->in[0], s->keys[k]->index, s->keys[k]->type);
+    return fits ? m : NULL;
+}
+
 void select_classify(struct select_plan *s, struct arena *a)
 {
     if (s->key_count > 0)
@@ -40,6 +88,8 @@ void select_classify(struct select_plan *s, struct arena *a)
     for (int i = 0; i < s->count; i++) {
         const struct expr *e = s->attrs[i];
         s->steps[i] = step_of(s, e);
+        s->steps[i].out_index = (uint16_t)i;
+        s->steps[i].out_cell = (uint32_t)(row_cells_at((size_t)s->count) + (size_t)i * sizeof(union cell));
         if (e->flags & EXPR_PURE)
             continue;
         struct select_step *touch = &s->impure[s->impure_count++];
@@ -53,6 +103,8 @@ void select_classify(struct select_plan *s, struct arena *a)
     bool alone = !s->is_cut && !s->having && !s->is_snapshot && s->current_wanted && !s->expired_wanted;
     s->is_quick = alone && s->is_single;
     s->is_plain = alone && s->kind == SELECT_PLAIN;
+    s->mold = s->is_quick || s->is_plain ? mold_new(s, a) : NULL;
+    s->adds_on_spot = s->mold && !s->mold->calls && s->impure_count == s->aggs.count;
 }
 
 /* A column, or nothing at all, is what it looks at. */
@@ -94,20 +146,46 @@ static bool place_of(const struct kept_plan *kept, const struct expr *e, uint32_
     return false;
 }
 
-void select_see(struct select_plan *s, struct kept_plan *kept)
+/* Its aggregators, all done on the spot over columns that are kept, and its key if it has one. */
+static bool slide_plan(struct select_plan *s, const struct kept_plan *kept, struct arena *a)
 {
-    if (s->key_count > 1 || s->impure_count != s->aggs.count)
-        return;
-    if (s->key_count == 1 && (s->keys[0]->eval != eval_attr || s->keys[0]->type != TYPE_STRING ||
-                              !place_of(kept, s->keys[0], &s->key_kept)))
-        return;
+    if (!s->mold || !kept->has_shape || s->key_count > 1 || s->impure_count != s->aggs.count)
+        return false;
+    if (s->key_count == 1 && (s->keys[0]->type != TYPE_STRING || !place_of(kept, s->keys[0], &s->key_kept)))
+        return false;
+    s->slides = s->slides_end = arena_array(a, (size_t)s->impure_count + 1, sizeof *s->slides);
     for (int i = 0; i < s->impure_count; i++) {
-        struct select_step *step = &s->impure[i];
-        if (step->how != HOW_SPOT ||
-            (step->spot != SPOT_COUNT && !place_of(kept, step->e->left, &step->kept)))
-            return;
+        const struct select_step *step = &s->impure[i];
+        bool totals = step->spot == SPOT_SUM || step->spot == SPOT_AVG;
+        struct slide_step *slide = s->slides_end++;
+        *slide = (struct slide_step){.agg_at = step->agg_at,
+                                     .cell_at = step->cell_at,
+                                     .out_cell = step->out_cell,
+                                     .out_index = step->out_index,
+                                     .counts = step->spot == SPOT_COUNT,
+                                     .divides = step->spot == SPOT_AVG};
+        if (step->how != HOW_SPOT || (!totals && !slide->counts) ||
+            (totals && !place_of(kept, step->e->left, &slide->kept)))
+            return false;
     }
-    kept->shows_cells = true;
+    return true;
+}
+
+void select_see(struct select_plan *s, struct kept_plan *kept, struct arena *a)
+{
+    kept->slides = slide_plan(s, kept, a);
+    if (!kept->slides)
+        return;
+    kept->slide = kept->shape;
+    for (int i = 0; i < 3; i++) {
+        kept->slide.want[i] |= s->mold->in[0].want[i];
+        kept->slide.mask[i] |= s->mold->in[0].mask[i];
+    }
+    if (s->key_count) {
+        kept->token_at = s->key_kept;
+        kept->token_text = group_token_text;
+        kept->token_end = group_token_end;
+    }
 }
 
 void select_explain(const struct op_plan *plan, struct buf *out)

@@ -4,6 +4,19 @@
 #include "engine/base/log.h"
 #include "engine/run/app.h"
 
+static void stream_ways(struct stream *s)
+{
+    const struct op *only = s->receiver_count == 1 && !s->is_seen ? s->receivers[0] : NULL;
+    s->way = WAY_EACH;
+    if (only && only->type->one) {
+        s->way = WAY_ONLY;
+        s->only = s->receivers[0];
+        s->only_one = only->type->one;
+    } else if (s->receiver_count == 0 && s->is_looked_at && !s->has_sinks) {
+        s->way = WAY_LOOK;
+    }
+}
+
 struct stream *stream_new(struct app *app, const struct plan_element *plan)
 {
     struct stream *s = mem_alloc(sizeof(*s));
@@ -14,6 +27,7 @@ struct stream *stream_new(struct app *app, const struct plan_element *plan)
     s->is_looked_at = app->host.stream && plan->kind == ELEMENT_STREAM && !plan->is_inner &&
                       (!app->host.looks_at || app->host.looks_at(app->host.user, (uint32_t)plan->number));
     s->is_seen = s->has_sinks || s->is_looked_at;
+    stream_ways(s);
     return s;
 }
 
@@ -32,6 +46,7 @@ void stream_subscribe(struct stream *s, struct op *receiver)
         s->receivers = mem_resize(s->receivers, s->receiver_cap, sizeof(struct op *));
     }
     s->receivers[s->receiver_count++] = receiver;
+    stream_ways(s);
 }
 
 void stream_unsubscribe(struct stream *s, struct op *receiver)
@@ -41,6 +56,7 @@ void stream_unsubscribe(struct stream *s, struct op *receiver)
             continue;
         memmove(s->receivers + i, s->receivers + i + 1, (s->receiver_count - i - 1) * sizeof(struct op *));
         s->receiver_count--;
+        stream_ways(s);
         return;
     }
 }
@@ -140,6 +156,20 @@ void stream_failed_one(struct stream *s, const struct event *e)
 {
     struct batch b = batch_of(s, e);
     stream_failed(s, &b);
+}
+
+void stream_publish_each(struct stream *s, const struct event *e)
+{
+    struct app *app = s->app;
+    int rc = 0;
+    app->depth++;
+    for (uint32_t i = 0; i < s->receiver_count && rc >= 0; i++)
+        rc = op_one(s->receivers[i], e);
+    if (s->is_seen && rc >= 0)
+        rc = stream_show_one(s, e);
+    if (UNLIKELY(rc < 0))
+        stream_failed_one(s, e);
+    app->depth--;
 }
 
 void stream_too_deep(struct stream *s)

@@ -83,6 +83,8 @@ struct table_type {
     int (*load)(struct table *t, struct reader *r); /* of an open, empty one */
 };
 extern const struct table_type table_list, table_keyed, table_stored;
+/* table_stored.c, for table_mend.c: what stands in a key of the row's in the store. */
+uint64_t stored_order(const struct table_key *key, const struct row *row);
 /* A condition over stored rows: 1, 0, or ERR_EVENT: it failed, or gave null, which fails here (an attribute
  * alone, spec 08 section 3). */
 static inline int table_meets(const struct expr *condition, struct frame *f)

@@ -168,7 +168,7 @@ static void values_of_row(const struct table_key *key, const struct row *row, st
         values[i] = row_get(row, key->columns[i]);
 }
 
-static uint64_t row_order(const struct table_key *key, const struct row *row)
+uint64_t stored_order(const struct table_key *key, const struct row *row)
 {
     struct value values[LIMIT_TABLE_KEY];
     values_of_row(key, row, values);
@@ -242,7 +242,7 @@ static void place_key(const struct stored *t, struct key *k, int index, const st
                       uint64_t number)
 {
     place_begin(t, k, index);
-    key_u64(k, row_order(key_of(t, index), row));
+    key_u64(k, stored_order(key_of(t, index), row));
     key_u64(k, number);
 }
 
@@ -687,7 +687,7 @@ static int keys_are_free(struct stored *t, const struct founds *was, struct row 
     for (uint32_t i = 0; i < was->count; i++) {
         if (rows_share_key(key, was->at[i].row, rows[i]))
             continue;
-        taken[count++] = (struct taken){row_order(key, rows[i]), rows[i]};
+        taken[count++] = (struct taken){stored_order(key, rows[i]), rows[i]};
         numbers_add(&giving, was->at[i].number);
     }
     numbers_sort(&giving);

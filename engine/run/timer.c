@@ -390,19 +390,25 @@ static __attribute__((noinline)) void advance_playback(struct app *app, int64_t 
     advance_schedulers(app);
 }
 
-void timers_advance(struct app *app, int64_t now_ms)
+static __attribute__((noinline)) void advance_due(struct app *app, int64_t now_ms)
 {
+    advance_live(app, now_ms);
+    app->env.now_ms = now_ms;
+}
+
+void app_advance(struct app *app, int64_t now_ms)
+{
+    if (UNLIKELY(!app->started))
+        return;
     const struct heap *live = &app->timers->live;
     if (now_ms < app->env.now_ms)
         now_ms = app->env.now_ms; /* the clock stays, and what is due by it fires */
-    if (UNLIKELY(app->playback)) {
+    if (UNLIKELY(app->playback))
         advance_playback(app, now_ms);
-        return;
-    }
-    /* The clock may stand, but what was asked for since may be due. */
-    if (live->count && live->list[0]->at_ms <= now_ms)
-        advance_live(app, now_ms);
-    app->env.now_ms = now_ms;
+    else if (UNLIKELY(live->count && live->list[0]->at_ms <= now_ms))
+        advance_due(app, now_ms); /* the clock may stand, but what was asked for since may be due */
+    else
+        app->env.now_ms = now_ms;
 }
 
 int64_t timers_next(const struct timers *t)

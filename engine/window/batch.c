@@ -2,13 +2,15 @@
  *
  * Laws: (1) the expired rows are all those of the previous input chunk, in the first output chunk; (2) every
  * output chunk but the very first has a RESET, a copy of the first event of the output chunk before it,
- * behind the expired rows. */
+ * behind the expired rows; (3) in a partition what keeps no rows keeps nothing: there the first output chunk of a
+ * push has no RESET. */
 #include "engine/window/window.h"
 
 struct batch_plan {
     struct op_plan op;
     int32_t n; /* 0: uncut */
     bool expires;
+    bool in_partition;
 };
 struct batch_window {
     struct op op;
@@ -45,6 +47,10 @@ static int batch_push(struct op *op, const struct batch *in)
         chunk_pass(&chunks.last->batch, e);
         if (p->expires)
             window_hold(&w->last, e);
+    }
+    if (p->in_partition && w->last.count == 0) {
+        row_unref(w->first);
+        w->first = NULL;
     }
     return chunks_emit(&chunks, op);
 }
@@ -109,6 +115,7 @@ static struct op_plan *batch_plan(struct window_ctx *c, const struct ast_expr *c
     struct batch_plan *p = window_plan_new(c, call, &batch_type, sizeof *p);
     p->n = n;
     p->expires = c->expired_wanted;
+    p->in_partition = c->in_partition;
     return &p->op;
 }
 

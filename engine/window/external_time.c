@@ -4,6 +4,7 @@
  * Laws: (1) the front row leaves while the arriving event's time >= its time + span_ms; the first that is not
  * due stops this; (2) an expired row is stamped with the arriving event's time; (3) a smaller time expires
  * nothing; (4) no timers. Holds rows, or only columns of them (kept.h), the time first. */
+#include "engine/run/slide.h"
 #include "engine/window/window.h"
 
 struct external_time_plan {
@@ -82,18 +83,6 @@ static __attribute__((noinline)) int one_many(struct op *op, const struct event 
     return push_kept(op, &in);
 }
 
-/* None or one that leaves; more go the long way. */
-static inline int one_bare(struct external_time *w, const struct external_time_plan *p, const struct event *e)
-{
-    struct op *next = w->op.next;
-    union cell left[KEPT_COLUMNS_MAX];
-    kept_take_cells(&w->kept, p->kept, left);
-    kept_add(&w->kept, p->kept, e->row, UINT32_MAX);
-    int rc = next->type->slide_cells(next, left, e);
-    kept_drop(p->kept, left);
-    return rc;
-}
-
 static inline int one_kept(struct external_time *w, const struct external_time_plan *p, const struct event *e,
                            int64_t time_ms)
 {
@@ -104,8 +93,6 @@ static inline int one_kept(struct external_time *w, const struct external_time_p
     if (w->kept.count > 1 &&
         time_is_due(kept_cells(&w->kept, p->kept, kept_place(&w->kept, 1))->l, p->span_ms, time_ms))
         return one_many(&w->op, e);
-    if (LIKELY(kept_is_bare(&w->kept, p->kept)))
-        return one_bare(w, p, e);
     struct ghost ghost;
     struct row *left = ghost_on(&ghost, p->kept);
     kept_take(&w->kept, p->kept, left);
@@ -145,7 +132,7 @@ static __attribute__((noinline)) int push_many(struct op *op, struct row *const 
     return window_emit(op, &out);
 }
 
-static int external_time_one(struct op *op, const struct event *e)
+static __attribute__((noinline)) int one_any(struct op *op, const struct event *e)
 {
     struct external_time *w = (struct external_time *)op;
     const struct external_time_plan *p = plan_of(op);
@@ -168,6 +155,25 @@ static int external_time_one(struct op *op, const struct event *e)
     for (uint32_t i = 0; i < count; i++)
         row_unref(left[i]);
     return rc;
+}
+
+/* None or one that leaves, and the selector takes it within this function. */
+static int external_time_one(struct op *op, const struct event *e)
+{
+    struct external_time *w = (struct external_time *)op;
+    const struct external_time_plan *p = plan_of(op);
+    const struct kept_plan *kept = p->kept;
+    struct kept *k = &w->kept;
+    if (UNLIKELY(!kept || !slide_fits(k, kept, e->row)))
+        return one_any(op, e);
+    const int64_t time_ms = kept_cell_of(e->row, &kept->columns[0]).l;
+    bool leaves = first_is_due(w, p, time_ms);
+    if (leaves && k->count > 1 &&
+        UNLIKELY(time_is_due(kept_cells(k, kept, kept_place(k, 1))->l, p->span_ms, time_ms)))
+        return one_many(op, e);
+    if (UNLIKELY(!leaves && k->count == k->cap))
+        kept_grow(k, kept, UINT32_MAX);
+    return slide_one(op->next, k, kept, e, leaves);
 }
 
 static void external_time_save(const struct op *op, struct writer *w)

@@ -3,30 +3,46 @@
  *
  * `from S#window.length(1000) select k, avg(v) as a insert into Out` needs of a row that leaves only v. Plan
  * finds that out when the selector behind the window wants no expired events (select_kept), and tells the
- * window (op_type.keep). An entry takes nine bytes a column, and the row itself ends with its push, while it
+ * window (op_type.keep). An entry takes eight bytes a column, and the row itself ends with its push, while it
  * is still near.
  *
  * A row that leaves is shown as a ghost: a row of the window's schema in which only the kept columns are set.
  * It lies on the stack or in scratch, and nobody may ref it.
  *
- * As long as every value in the ring is of the type its column declares (odd is 0), and the selector takes it
- * so, what leaves is shown as bare cells instead (op_type.slide_cells).
+ * As long as every value in the ring is of the type its column declares (odd is 0), there are no tags. The
+ * first value of another type, a null too, brings a tag for each value; when the last such value leaves, they
+ * go. No entry sees that more than twice while it is in, so it costs a constant an entry.
+ *
+ * Of a text column that the selector groups by, an entry may hold the group itself (a token: its address with
+ * the lowest bit set) in place of the text, so that what leaves need not look it up; texts and tokens may stand
+ * side by side. Whoever reads that column asks for the text (kept_text); nothing outside sees a token.
  *
  * Values are counted (value_keep) while they are held. Single-threaded, as all of the engine. */
 #ifndef WEIR_WINDOW_KEPT_H
 #define WEIR_WINDOW_KEPT_H
 
 #include "engine/data/codec.h"
+#include "engine/data/row.h"
 #include "engine/data/schema.h"
 
+enum { NO_TOKENS = UINT32_MAX };
 enum { KEPT_COLUMNS_MAX = 8, GHOST_BYTES = 256, GHOST_HEAD_BYTES = 48 /* header and tags of the widest */ };
 
 /* Which columns; made by plan. */
 struct kept_plan {
     uint32_t count;
     uint16_t row_count; /* columns of the window's schema */
-    bool has_counted;   /* a column of texts or objects */
-    bool shows_cells;   /* the selector takes bare cells */
+    bool has_shape;
+    uint32_t text_count; /* columns of texts; their places */
+    uint8_t texts[KEPT_COLUMNS_MAX];
+    bool has_objects;
+    /* The column that may hold tokens, or NO_TOKENS; the text of one, lent; and its end. */
+    uint32_t token_at;
+    struct text *(*token_text)(const void *token);
+    void (*token_end)(void *token);
+    bool slides;            /* engine/run/slide.h may be used, with rows of shape slide */
+    struct row_shape shape; /* of a row whose values are of their columns' types */
+    struct row_shape slide; /* the same of these columns and those that the selector looks at */
     /* Places right behind a struct kept, its first ring: a million keys with a short window each have all they
      * need beside each other. 0: none are there. */
     uint32_t places_behind;
@@ -38,7 +54,7 @@ struct kept_plan {
 };
 /* A ring. Zeroed memory is an empty one, except with places_behind: kept_init. */
 struct kept {
-    char *block; /* cells of all places, then their tags */
+    char *block; /* cells of all places; if odd, then their tags */
     uint32_t cap, head, count;
     uint32_t odd;          /* values of another type than declared, null too */
     uint64_t taken;        /* entries that left: the number of the oldest */
@@ -77,28 +93,50 @@ static inline uint32_t kept_place(const struct kept *k, uint32_t i)
     uint32_t place = k->head + i;
     return place >= k->cap ? place - k->cap : place;
 }
-/* Counts what *cell points at, or copies it out of scratch. */
-void kept_keep(union cell *cell, uint8_t tag);
+/* The long way of kept_add: there are tags, there will be, or a value lies in scratch or is an object. */
+void kept_add_any(struct kept *k, const struct kept_plan *p, const struct row *row);
+/* The last odd value left: the tags go. */
+void kept_untag(struct kept *k, const struct kept_plan *p);
+
+static inline bool kept_is_token(union cell cell)
+{
+    return (cell.l & 1) != 0;
+}
+static inline void *kept_token(union cell cell)
+{
+    return (void *)(uintptr_t)((uint64_t)cell.l & ~(uint64_t)1);
+}
+/* A text of its own in place of a token; the token ends. */
+void kept_token_out(const struct kept_plan *p, union cell *cell);
+
+static inline union cell kept_cell_of(const struct row *row, const struct kept_column *c)
+{
+    return *(const union cell *)(const void *)((const char *)row + c->cell_at);
+}
+/* A row that has p->shape, in a ring without tags that has room. */
+static inline __attribute__((always_inline)) void kept_put(struct kept *k, const struct kept_plan *p,
+                                                           const struct row *row)
+{
+    union cell *cells = kept_cells(k, p, kept_place(k, k->count++)), *cell = cells;
+    for (const struct kept_column *c = p->columns, *end = c + p->count; c < end; c++)
+        *cell++ = kept_cell_of(row, c);
+    for (uint32_t i = 0; i < p->text_count; i++) {
+        struct text **s = &cells[p->texts[i]].s;
+        if (LIKELY((*s)->refs != TEXT_SCRATCH))
+            (*s)->refs++;
+        else
+            *s = text_copy(*s);
+    }
+}
 /* most: the window never holds more, UINT32_MAX when it may. */
 static inline void kept_add(struct kept *k, const struct kept_plan *p, const struct row *row, uint32_t most)
 {
     if (UNLIKELY(k->count == k->cap))
         kept_grow(k, p, most);
-    const uint32_t place = kept_place(k, k->count++);
-    union cell *cell = kept_cells(k, p, place);
-    uint8_t *tag = kept_tags(k, p, place);
-    for (uint32_t i = 0, count = p->count; i < count; i++) {
-        const struct kept_column *c = &p->columns[i];
-        const uint8_t type = row->types[c->index];
-        tag[i] = type;
-        cell[i] = *(const union cell *)(const void *)((const char *)row + c->cell_at);
-        if (UNLIKELY(type != c->type))
-            k->odd++;
-        if (type == TYPE_STRING && LIKELY(cell[i].s->refs != TEXT_SCRATCH))
-            cell[i].s->refs++;
-        else if (UNLIKELY(type == TYPE_STRING || type == TYPE_OBJECT))
-            kept_keep(&cell[i], type);
-    }
+    if (UNLIKELY(k->odd != 0 || !p->has_shape || !row_has_shape(row, &p->shape)))
+        kept_add_any(k, p, row);
+    else
+        kept_put(k, p, row);
 }
 static inline void kept_step(struct kept *k)
 {
@@ -110,35 +148,22 @@ static inline void kept_step(struct kept *k)
 static inline void kept_take(struct kept *k, const struct kept_plan *p, struct row *ghost)
 {
     const union cell *cell = kept_cells(k, p, k->head);
-    const uint8_t *tag = kept_tags(k, p, k->head);
+    const uint8_t *tag = k->odd ? kept_tags(k, p, k->head) : NULL;
+    const uint32_t odd = k->odd;
     for (const struct kept_column *c = p->columns, *end = c + p->count; c < end; c++) {
-        k->odd -= *tag != c->type;
-        ghost->types[c->index] = *tag++;
+        const uint8_t type = tag ? *tag++ : c->type;
+        k->odd -= type != c->type;
+        ghost->types[c->index] = type;
         *(union cell *)(void *)((char *)ghost + c->cell_at) = *cell++;
     }
-    kept_step(k);
-}
-/* May what leaves be shown as cells? */
-static inline bool kept_is_bare(const struct kept *k, const struct kept_plan *p)
-{
-    return p->shows_cells && k->odd == 0;
-}
-/* The oldest entry, p->count cells; their references go to the caller (kept_drop). */
-static inline void kept_take_cells(struct kept *k, const struct kept_plan *p, union cell *cells)
-{
-    const union cell *cell = kept_cells(k, p, k->head);
-    for (uint32_t i = 0, count = p->count; i < count; i++)
-        cells[i] = cell[i];
-    kept_step(k);
-}
-static inline void kept_drop(const struct kept_plan *p, const union cell *cells)
-{
-    if (!p->has_counted)
-        return;
-    for (uint32_t i = 0, count = p->count; i < count; i++) {
-        if (type_is_counted(p->columns[i].type))
-            value_drop((struct value){cells[i], (enum type)p->columns[i].type});
+    if (p->token_at != NO_TOKENS) {
+        union cell *key = (union cell *)(void *)((char *)ghost + p->columns[p->token_at].cell_at);
+        if (ghost->types[p->columns[p->token_at].index] == TYPE_STRING && kept_is_token(*key))
+            kept_token_out(p, key);
     }
+    kept_step(k);
+    if (UNLIKELY(odd != k->odd && k->odd == 0))
+        kept_untag(k, p);
 }
 /* A kept column of the oldest entry. */
 static inline union cell kept_first(const struct kept *k, const struct kept_plan *p, uint32_t column)

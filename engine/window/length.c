@@ -2,6 +2,7 @@
  *
  * Sliding: in one chunk with what came, the oldest row leaves before the one that pushed it out. n <= 0:
  * every event leaves at once, behind itself. Holds rows, or only columns of them (kept.h). */
+#include "engine/run/slide.h"
 #include "engine/window/window.h"
 
 struct length_plan {
@@ -89,25 +90,8 @@ static int length_push(struct op *op, const struct batch *in)
     return window_emit(op, &out);
 }
 
-static inline int one_bare(struct length *w, const struct length_plan *p, const struct event *e)
-{
-    struct op *next = w->op.next;
-    union cell left[KEPT_COLUMNS_MAX];
-    if (UNLIKELY(w->kept.count < (uint32_t)p->n)) {
-        kept_add(&w->kept, p->kept, e->row, (uint32_t)p->n);
-        return next->type->slide_cells(next, NULL, e);
-    }
-    kept_take_cells(&w->kept, p->kept, left);
-    kept_add(&w->kept, p->kept, e->row, (uint32_t)p->n);
-    int rc = next->type->slide_cells(next, left, e);
-    kept_drop(p->kept, left);
-    return rc;
-}
-
 static inline int one_kept(struct length *w, const struct length_plan *p, const struct event *e)
 {
-    if (LIKELY(kept_is_bare(&w->kept, p->kept)))
-        return one_bare(w, p, e);
     if (w->kept.count < (uint32_t)p->n) {
         kept_add(&w->kept, p->kept, e->row, (uint32_t)p->n);
         return op_slide(w->op.next, NULL, 0, 0, e);
@@ -121,7 +105,7 @@ static inline int one_kept(struct length *w, const struct length_plan *p, const 
     return rc;
 }
 
-static int length_one(struct op *op, const struct event *e)
+static __attribute__((noinline)) int one_any(struct op *op, const struct event *e)
 {
     struct length *w = (struct length *)op;
     int32_t n = plan_of(op)->n;
@@ -139,6 +123,21 @@ static int length_one(struct op *op, const struct event *e)
     int rc = op_slide(op->next, &left, 1, op_now(op), e);
     row_unref(left);
     return rc;
+}
+
+/* What leaves and what comes, and the selector takes both within this function. */
+static int length_one(struct op *op, const struct event *e)
+{
+    struct length *w = (struct length *)op;
+    const struct length_plan *p = plan_of(op);
+    const struct kept_plan *kept = p->kept;
+    struct kept *k = &w->kept;
+    if (UNLIKELY(p->n <= 0 || !kept || !slide_fits(k, kept, e->row)))
+        return one_any(op, e);
+    bool leaves = k->count == (uint32_t)p->n;
+    if (UNLIKELY(!leaves && k->count == k->cap))
+        kept_grow(k, kept, (uint32_t)p->n);
+    return slide_one(op->next, k, kept, e, leaves);
 }
 
 static void length_save(const struct op *op, struct writer *w)

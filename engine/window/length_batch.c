@@ -2,9 +2,10 @@
  *
  * Laws: (1) without streaming, the n-th event releases a chunk: the batch before as expired, a RESET with the
  * new batch's first row, the batch. (2) Streaming, every event is a chunk of its own; the one that finds n
- * events passed carries them as expired, and a RESET, in front of itself. (3) What was released is what joins
- * see; it is cleared only where expired events are wanted, so elsewhere it piles up (section 3). Kept only if
- * somebody needs it. */
+ * events passed carries them as expired, and a RESET, in front of itself: with the very first row, later with
+ * the second of the group that ends, for its first came while the RESET before was still kept. (3) What was
+ * released is what joins see; it is cleared only where expired events are wanted, so elsewhere it piles up
+ * (section 3). Kept only if somebody needs it. */
 #include "engine/window/window.h"
 
 struct length_batch_plan {
@@ -16,7 +17,7 @@ struct length_batch {
     struct op op;
     struct queue batch;    /* being collected; empty when streaming */
     struct queue released; /* if keeps */
-    struct row *first;     /* streaming: of the group being passed, for the RESET; counted */
+    struct row *first;     /* streaming: that came when none was, for the RESET; counted */
     uint32_t passed;       /* streaming: events of the group */
 };
 
@@ -53,6 +54,8 @@ static void stream(struct length_batch *w, const struct event *e, struct chunks 
 {
     const struct length_batch_plan *p = plan_of(&w->op);
     struct batch *b = chunks_add(chunks, &w->op, 4);
+    if (!w->first)
+        w->first = row_ref(e->row);
     if (p->n > 0 && w->passed == (uint32_t)p->n) {
         if (p->expires)
             window_expire_all(&w->released, b, op_now(&w->op));
@@ -62,8 +65,6 @@ static void stream(struct length_batch *w, const struct event *e, struct chunks 
     }
     chunk_pass(b, e);
     w->passed++;
-    if (!w->first)
-        w->first = row_ref(e->row);
     if (p->keeps)
         window_hold(&w->released, e);
 }

@@ -204,6 +204,11 @@ static struct op_plan *sort_plan(struct window_ctx *c, const struct ast_expr *ca
         struct sort_key *key = &keys[count++];
         if (!window_arg_attr(c, call, i, TYPE_NULL, &key->attribute))
             return NULL;
+        enum type type = c->in->attributes[key->attribute].type;
+        if (type == TYPE_BOOL || type == TYPE_OBJECT) {
+            window_arg_wrong(c, call, i, "must be a number or a string");
+            return NULL;
+        }
         if (i + 1 == call->arg_count)
             break;
         const struct ast_expr *order = window_arg(call, i + 1);

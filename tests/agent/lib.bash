@@ -79,10 +79,27 @@ broker_runs() {
     ! kill -0 "$broker" 2>/dev/null
 }
 
+# A port that no other suite of ours takes while this one runs, not even between two brokers on it.
+reserve_port() {
+    local folder=${TMPDIR:-/tmp}/weir-ports-$UID try
+    mkdir -p "$folder"
+    for ((try = 0; try < 200; try++)); do
+        port=$((20000 + RANDOM % 10000))
+        exec {port_lock}>"$folder/$port"
+        flock -n "$port_lock" && ! (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && return 0
+        exec {port_lock}>&-
+    done
+    return 1
+}
+
 start_broker() { # [PORT]
     local try
     for try in 1 2 3 4 5 6 7 8; do
-        port=${1:-$((20000 + RANDOM % 10000))}
+        if [[ -n ${1:-} ]]; then
+            port=$1
+        elif [[ -z ${port_lock:-} || $try != 1 ]]; then
+            reserve_port || break
+        fi
         cat >"$dir/mosquitto.conf" <<CONF
 listener $port 127.0.0.1
 allow_anonymous true

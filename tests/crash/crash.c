@@ -24,6 +24,8 @@
 #include <unistd.h>
 
 enum { MOST = 4000000, COMPUTED = 3, SINKS = 8, KEYS = 8, INFLIGHT_MOST = 400 };
+/* In a replay a message comes each millisecond; behind the last one every window of the clock runs empty. */
+static const long REPLAY_FROM_MS = 1700000000000, REPLAY_REST_MS = 60000;
 static const char *const sink_names[SINKS] = {"Crash/Total",   "Crash/Win",    "Crash/Part",
                                               "Kinds/Digest",  "Kinds/Sample", "Kinds/Timed",
                                               "Kinds/Delayed", "Kinds/Batched"};
@@ -31,9 +33,10 @@ static const char *const clients[] = {"crash-in", "crash-kinds"};
 
 static char **outputs[SINKS], **wanted[SINKS]; /* by number */
 static long want[SINKS];                       /* how many */
-static atomic_long come[SINKS], repeats, differ, strange;
+static atomic_long come[SINKS], repeats, differ, strange, far_above;
 static atomic_long sent, acked, heard;
 static atomic_bool stops;
+static bool damages; /* CRASH_DAMAGE: what is lost is lost, but no key stands for two messages */
 static long rate = 1000;
 
 static double now_s(void)
@@ -51,6 +54,37 @@ static void pause_us(long us)
 
 /* ---- what comes ---- */
 
+static void compare(const char *was, const char *text)
+{
+    if (strcmp(was, text) != 0 && differ++ < 3)
+        printf("    the same key, another message:\n    %s\n    %s\n", was, text);
+}
+
+/* Numbers go on far above when they are not sure: those are found by their keys. Takes text. */
+static void take_far_above(char *text)
+{
+    enum { FAR = 1 << 20 };
+    static char *far[FAR];
+    const char *id = strstr(text, "\"id\":\"");
+    size_t len = id ? strcspn(id + 6, "\"") + 6 : 0;
+    uint64_t place = 14695981039346656037u;
+    for (size_t i = 0; i < len; i++)
+        place = (place ^ (unsigned char)id[i]) * 1099511628211u;
+    for (place %= FAR; far[place]; place = (place + 1) % FAR) {
+        const char *was = strstr(far[place], "\"id\":\"");
+        if (was && strncmp(was, id, len + 1) == 0) {
+            repeats++;
+            compare(far[place], text);
+            free(text);
+            return;
+        }
+    }
+    if (far_above++ < FAR / 2)
+        far[place] = text;
+    else
+        free(text);
+}
+
 static void on_message(struct mosquitto *m, void *user, const struct mosquitto_message *msg)
 {
     (void)m;
@@ -63,13 +97,16 @@ static void on_message(struct mosquitto *m, void *user, const struct mosquitto_m
         if (!name || name == text || name[-1] != '/' || name[len] != '/')
             continue;
         long number = strtol(name + len + 1, NULL, 10);
+        if (number > MOST && damages) {
+            take_far_above(text);
+            return;
+        }
         if (number < 1 || number >= MOST)
             break;
         char **at = &outputs[i][number];
         if (*at) {
             repeats++;
-            if (strcmp(*at, text) != 0 && differ++ < 3)
-                printf("    the same key, another message:\n    %s\n    %s\n", *at, text);
+            compare(*at, text);
             free(text);
         } else {
             *at = text;
@@ -236,6 +273,38 @@ static void cut_power(const char *folder, unsigned *seed)
         fclose(undo);
 }
 
+/* ---- a damaged file: CRASH_DAMAGE ---- */
+
+static long damaged;
+
+/* Some bytes are others, or a page is garbage, or the file's end is gone. */
+static void damage(const char *folder, unsigned *seed)
+{
+    char path[4200], page[4096];
+    snprintf(path, sizeof path, "%s/state/data.mdb", folder);
+    FILE *data = fopen(path, "rb+");
+    if (!data)
+        return;
+    fseek(data, 0, SEEK_END);
+    long size = ftell(data);
+    int mood = rand_r(seed) % 8;
+    damaged++;
+    for (int i = mood < 5 ? 1 + rand_r(seed) % 4 : 0; i > 0 && size > 0; i--) {
+        fseek(data,
+              (long)(((unsigned long)rand_r(seed) << 16 ^ (unsigned long)rand_r(seed)) % (unsigned long)size),
+              SEEK_SET);
+        fputc(rand_r(seed), data);
+    }
+    if (mood == 5 || mood == 6) {
+        memset(page, rand_r(seed), sizeof page);
+        fseek(data, rand_r(seed) % (size / 4096 + 1) * 4096, SEEK_SET);
+        fwrite(page, 1, sizeof page, data);
+    }
+    fclose(data);
+    if (mood == 7 && truncate(path, size / 4096 * (rand_r(seed) % 4 ? 15 : 8) / 16 * 4096) < 0)
+        perror(path);
+}
+
 /* ---- the judgement ---- */
 
 static long value_of(const char *text, const char *name)
@@ -285,8 +354,8 @@ static bool replay(const char *folder, long total)
     if (!file || fclose(file) != 0)
         return false;
     int len = snprintf(command, sizeof command,
-                       "%s replay tests/crash/kinds.siddhi --input S=%s --until 1800000000000 --output", weir,
-                       path);
+                       "%s replay tests/crash/kinds.siddhi --input S=%s --until %ld --output", weir, path,
+                       REPLAY_FROM_MS + total + REPLAY_REST_MS);
     for (int i = COMPUTED; i < SINKS; i++)
         len += snprintf(command + len, sizeof command - (size_t)len, " %s", strchr(sink_names[i], '/') + 1);
     snprintf(command + len, sizeof command - (size_t)len, " 2>%s/replay.log", folder);
@@ -397,6 +466,7 @@ int main(int argc, char **argv)
         outputs[i] = calloc(MOST, sizeof(char *));
         wanted[i] = calloc(MOST, sizeof(char *));
     }
+    damages = getenv("CRASH_DAMAGE") != NULL;
     mosquitto_lib_init();
     struct mosquitto *listener = client("crash-listener", port, true);
     for (size_t i = 0; i < sizeof clients / sizeof *clients; i++)
@@ -406,6 +476,8 @@ int main(int argc, char **argv)
     for (; killed < kills && kill_once(weir, folder, points, &seed, killed); killed++)
         if (getenv("POWERCUT_LIBRARY"))
             cut_power(folder, &seed);
+        else if (damages)
+            damage(folder, &seed);
     if (killed < kills)
         wrong++;
     pid_t pid = -1;
@@ -424,9 +496,9 @@ int main(int argc, char **argv)
     long total = sent;
     if (pid < 0)
         pid = start(weir, folder, NULL);
-    for (int i = 0; i < COMPUTED; i++)
+    for (int i = 0; i < COMPUTED && !damages; i++)
         want[i] = total;
-    if (!replay(folder, total)) {
+    if (!damages && !replay(folder, total)) {
         printf("    weir replay fails\n");
         wrong++;
     }
@@ -437,18 +509,27 @@ int main(int argc, char **argv)
             until = now_s() + 60;
     }
     pause_us(300000);
+    for (long before = -1; damages && before != heard;) { /* what is left has come */
+        before = heard;
+        pause_us(1000000);
+    }
+    int status = 0;
     kill(pid, SIGTERM);
-    waitpid(pid, NULL, 0);
+    waitpid(pid, &status, 0);
+    if (status != 0 && wrong++ >= 0)
+        printf("    the agent ended with status %d\n", status);
     for (long before = -1; before != heard;) { /* the broker may have more for us */
         before = heard;
         pause_us(500000);
     }
-    for (int i = 0; i < SINKS; i++)
+    for (int i = 0; i < SINKS && !damages; i++)
         wrong += judge(i);
     printf("%ld kills, seed %s: %ld messages sent, outputs", killed, argv[5], total);
     for (int i = 0; i < SINKS; i++)
         printf(" %ld", come[i]);
     printf(", %ld came again, %ld of those differ, %ld strange\n", repeats, differ, strange);
+    if (damages)
+        printf("%ld times damaged, %ld outputs with numbers far above\n", damaged, far_above);
     if (cuts)
         printf("%ld power cuts, %ld pages taken back\n", cuts, taken_back);
     mosquitto_disconnect(listener);

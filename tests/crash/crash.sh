@@ -30,6 +30,13 @@ cut_off() {
 }
 ok power-is-cut cut_off
 
+# The file is damaged behind each kill: what is lost is named, the rest goes on, and no key ever stands for two messages.
+damaged() {
+    CRASH_DAMAGE=1 round damage "${WEIR_DEBUG:-build/asan/weir}" "$kills" || return 1
+    ! grep -q 'AddressSanitizer\|runtime error' "$dir/damage/log" && grep -q 'set aside as' "$dir/damage/log"
+}
+ok file-is-damaged damaged
+
 # The store refuses, as a full or failing disk does, and takes again: nothing is lost, and nobody has to start anything.
 fails() { # NAME FAULT TIMES
     WEIR_FAULT=$2 CRASH_UNTIL="$3:durable apps go on" round "$1" "${WEIR_DEBUG:-build/asan/weir}" 0 || return 1

@@ -1,6 +1,7 @@
 /* test_agent.c - inbox, outbox, configuration and state folder: what running the agent from outside can't
  * reach. */
 #include "agent/config.h"
+#include "agent/dedupe.h"
 #include "agent/inbox.h"
 #include "agent/metrics.h"
 #include "agent/outbox.h"
@@ -237,6 +238,37 @@ static void outbox_tells_at_once_if_asked(void)
 
 /* ---- configuration ---- */
 
+/* ---- keys ---- */
+
+static void dedupe_is(const char *field, const char *message, const char *wanted)
+{
+    struct buf out;
+    buf_init(&out, SIZE_MAX);
+    bool carries = dedupe_add(field, "d/A\"<&/S/7", message, strlen(message), &out);
+    CHECK(carries == (wanted != NULL));
+    CHECK_TEXT(out.bytes ? out.bytes : "", wanted ? wanted : "");
+    buf_fini(&out);
+}
+
+static void dedupe_finds_its_place(void)
+{
+    dedupe_is("id", "{\"a\":1}", "{\"id\":\"d/A\\\"<&/S/7\",\"a\":1}");
+    dedupe_is("id", " {\n}", " {\"id\":\"d/A\\\"<&/S/7\"\n}");
+    dedupe_is("i\"d", "[{\"a\":\"}{[\"},{\"b\":[{}]} , 3,\n{}]",
+              "[{\"i\\\"d\":\"d/A\\\"<&/S/7/1\",\"a\":\"}{[\"},{\"i\\\"d\":\"d/A\\\"<&/S/7/2\",\"b\":[{}]}"
+              " , 3,\n{\"i\\\"d\":\"d/A\\\"<&/S/7/4\"}]");
+    dedupe_is("id", "[{\"a\":1},{\"a\":", "[{\"id\":\"d/A\\\"<&/S/7/1\",\"a\":1},{\"a\":");
+    dedupe_is("id", "<?xml version=\"1.0\"?><!-- <x> -->\n<events><event/></events>",
+              "<?xml version=\"1.0\"?><!-- <x> -->\n<events id=\"d/A&quot;&lt;&amp;/S/7\"><event/></events>");
+    dedupe_is("id", "<e/>", "<e id=\"d/A&quot;&lt;&amp;/S/7\"/>");
+    dedupe_is("id", "<e a='1'>", "<e id=\"d/A&quot;&lt;&amp;/S/7\" a='1'>");
+    static const char *const places[] = {"",      " ",        "a,1", "\"x\"",   "[]",    "[1,[{}]]",
+                                         "[",     "<",        "<e",  "<!--",    "</e>",  "<?x?>",
+                                         "<!-->", "<?x ?></", "nul", "<!-- ->", "<?x ?>"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        dedupe_is("id", places[i], NULL);
+}
+
 static void config_prints_what_it_reads(void)
 {
     static const char text[] = "{ // c\n \"workers\": 3, /* \"x */ \"apps\": \"/a//b\", \"variables\": "
@@ -292,6 +324,7 @@ int main(void)
     outbox_hands_over_again_what_came_back();
     outbox_holds_its_app();
     outbox_tells_at_once_if_asked();
+    dedupe_finds_its_place();
     config_prints_what_it_reads();
     statedir_is_locked();
     return check_end();
