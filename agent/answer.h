@@ -2,17 +2,25 @@
  * matter.
  *
  * A request is one line, a JSON object with texts as members; each line of its answer is a JSON object.
+ *
  *     {"app":NAME,"query":TEXT}
- * is answered by {"columns":[{"name":N,"type":T},...]} (not of a query that writes), {"row":{N:V,...}} for
- * each row, {"done":ROWS}; or, instead of all that, by one line {"error":KIND,"message":WORDS}. KIND and what
- * it has besides: request  the line is no request that is known app      "apps":[NAME,...] those that run,
- * "near":NAME if one is like it refused  "places":[{"at":BYTE,"len":BYTES,"message":WORDS,"hint":WORDS},...],
- * offsets in TEXT; none when no place is known failed, held, unsure: query.h size     the answer is longer
- * than may be
+ *         {"columns":[{"name":N,"type":T},...]} (not of a query that writes), {"row":{N:V,...}} for each row,
+ *         {"done":ROWS}; or, instead of all that, one line {"error":KIND,"message":WORDS}
  *     {"errors":"list"|"replay"|"discard", ...}
- * is errors_ask.h's matter, and
+ *         errors_ask.h
  *     {"status":"apps"|"parts", "app":NAME}
- * status.h's. A new kind of request: a row in the table of answer.c.
+ *         status.h
+ *
+ * KIND of an error, and what its line has besides:
+ *     request     the line is no request that is known
+ *     app         none of that name runs: "apps":[NAME,...] those that do, "near":NAME if one is like it
+ *     refused     "places":[{"at":BYTE,"len":BYTES,"message":WORDS,"hint":WORDS},...], offsets in TEXT; none
+ *                 when no place is known
+ *     failed, held, unsure
+ *                 query.h
+ *     size        the answer is longer than may be
+ *
+ * A new kind of request: a row in the table of answer.c.
  *
  * Main thread. */
 #ifndef WEIR_AGENT_ANSWER_H

@@ -4,9 +4,12 @@
  * It is filled by store_file_read (file.h), so it trusts nothing and opens nothing. It is not the state
  * itself: no app is loaded.
  *
- * The records it knows, by shelf: META 'a' NAME: app's number; 'c' 't' 'r' 'x' 'd' 'p' 'b' NUMBER: durable.c
- * and previous.c; 's' ... and 'o' NUMBER: spool.c. STATE, JOURNAL and TABLES begin with the app's number, OUTBOX
- * with the sink's. Any thread. */
+ * The records it knows, by shelf:
+ *   META                   'a' NAME: app's number; 'c' 't' 'r' 'x' 'd' 'p' 'b' NUMBER: durable.c and
+ *                          previous.c; 's' ... and 'o' NUMBER: spool.c
+ *   STATE, JOURNAL, TABLES begin with the app's number
+ *   OUTBOX                 begins with the sink's
+ * Any thread. */
 #ifndef WEIR_AGENT_CENSUS_H
 #define WEIR_AGENT_CENSUS_H
 

@@ -12,7 +12,8 @@ struct client {
 };
 
 /* Where the agent's socket is: `socket` itself, else by the folder `state`, else by the configuration. All
- * may be NULL. "": nowhere, and e says why. ERR_INVALID: the configuration is bad, and was reported; ERR_TOO_BIG. */
+ * may be NULL. "": nowhere, and e says why. ERR_INVALID: the configuration is bad, and was reported;
+ * ERR_TOO_BIG. */
 int client_find(char path[CONTROL_PATH_BYTES], const char *socket, const char *state, const char *config_file,
                 struct err *e);
 /* ERR_NOT_FOUND: nobody is there; ERR_IO. */

@@ -5,10 +5,11 @@
  * answered in their order. What they say is answer.h's matter.
  *
  * Laws
- * (1) The socket's file is the owner's alone from the moment it stands there, and who connects must be of our
- * user, or root. (2) A file left by an agent that was killed is replaced; one that somebody answers on is
- * not. (3) Nothing a far side does makes the agent wait for it: descriptors don't block, clients, requests
- * and answers are bounded, and a client that neither asks nor takes its answer is dropped.
+ * (1) The socket's file is the owner's alone from the moment it stands there, and who connects must be of
+ *     our user, or root.
+ * (2) A file left by an agent that was killed is replaced; one that somebody answers on is not.
+ * (3) Nothing a far side does makes the agent wait for it: descriptors don't block, clients, requests and
+ *     answers are bounded, and a client that neither asks nor takes its answer is dropped.
  *
  * Main thread. */
 #ifndef WEIR_AGENT_CONTROL_H

@@ -1,11 +1,19 @@
 /* durable.c - see durable.h.
  *
- * In the store: META 'a' NAME: the app's number; 'c' NUMBER: the mark of its checkpoint; 't' NUMBER: its
- * text, variables put in; 'r' NUMBER: as its file had it; 'x' NUMBER: its state may not be used, and why
- * (salvage.h); 'd' NUMBER: something of it is lost, and why; 'g' NUMBER: where (mend.h); 'b' NUMBER: it went back to the state
- * before a change (previous.h). STATE NUMBER 'C', NUMBER 'N': copies of marks (mend.h). JOURNAL NUMBER RECORD:
- * eight bytes of checksum, the state of chance when the record begins, notes. A note: its kind, source, time,
- * then what came. */
+ * In the store:
+ *   META 'a' NAME    the app's number
+ *        'c' NUMBER  the mark of its checkpoint
+ *        't' NUMBER  its text, variables put in
+ *        'r' NUMBER  its text as its file had it
+ *        'x' NUMBER  its state may not be used, and why (salvage.h)
+ *        'd' NUMBER  something of it is lost, and why
+ *        'g' NUMBER  where (mend.h)
+ *        'b' NUMBER  it went back to the state before a change (previous.h)
+ *   STATE NUMBER 'C', NUMBER 'N'
+ *                    copies of marks (mend.h)
+ *   JOURNAL NUMBER RECORD
+ *                    eight bytes of checksum, the state of chance when the record begins, notes. A note: its
+ *                    kind, source, time, then what came. */
 #include "agent/durable.h"
 #include "agent/errors_app.h"
 #include "agent/hosted.h"

@@ -3,14 +3,16 @@
  *
  * Laws
  * (1) Everything that changes the app is noted before it happens: a message with its source and time, the
- * passing of time that fires a timer, a message of an inMemory topic, an on-demand query that changes
- * something. So what is on disk - checkpoint and notes behind it - gives the same state and the same outputs
- *     again: the app is a function of them, chance included (its seed is state).
- * (2) Notes, outputs, marks of one turn are one transaction; receipts are settled behind it and not before.
- * (3) A checkpoint and the end of the notes before it are one transaction. It is due when the notes since the
- * last one are more bytes than that one had written, and more than the setting "checkpoint.bytes": so
- * checkpoints at most double what is written, however big the state is. (4) In a replay nothing leaves:
- * outputs that were recorded are counted only, log and inMemory sinks are quiet.
+ *     passing of time that fires a timer, a message of an inMemory topic, an on-demand query that changes
+ *     something. So what is on disk - checkpoint and notes behind it - gives the same state and the same
+ *     outputs again: the app is a function of them, chance included (its seed is state).
+ * (2) Notes, outputs, marks of one turn are one transaction; receipts are settled behind it and not
+ *     before.
+ * (3) A checkpoint and the end of the notes before it are one transaction. It is due when the notes since
+ *     the last one are more bytes than that one had written, and more than the setting
+ *     "checkpoint.bytes": so checkpoints at most double what is written, however big the state is.
+ * (4) In a replay nothing leaves: outputs that were recorded are counted only, log and inMemory sinks are
+ *     quiet.
  *
  * On the worker. */
 #ifndef WEIR_AGENT_DURABLE_H

@@ -7,10 +7,11 @@
  * without its app.
  *
  * Laws
- * (1) Entries come and go by a batch of the caller's, so that they share the transaction of what made them or
- * of what they did when they were replayed. (2) Numbers count up over all apps, and none is given twice. (3)
- * All entries together (keys and bytes) are at most most_bytes: for a new one the oldest go, or it is
- * refused, as was chosen; both are counted (metrics.h).
+ * (1) Entries come and go by a batch of the caller's, so that they share the transaction of what made
+ *     them or of what they did when they were replayed.
+ * (2) Numbers count up over all apps, and none is given twice.
+ * (3) All entries together (keys and bytes) are at most most_bytes: for a new one the oldest go, or it is
+ *     refused, as was chosen; both are counted (metrics.h).
  *
  * Any thread: it has a lock, never held over a call of the store. */
 #ifndef WEIR_AGENT_ERRORS_H

@@ -2,11 +2,12 @@
  *
  * Laws
  * (1) An entry is made in the turn in which the event failed and goes to the disk with that turn's
- * transaction; a replay of a journal makes none, for they were made then. A message that a far side refuses
- * later leaves its sink's spool in the transaction that has its entry. (2) An entry that is replayed ends
- * when it went through: its message was mapped whole, or nothing failed at its stream and its sink. Otherwise
- * it stays as it was, and no second one is made for it. (3) The replay of an entry is noted in the journal of
- * a durable app, and its end is in the same transaction.
+ *     transaction; a replay of a journal makes none, for they were made then. A message that a far side
+ *     refuses later leaves its sink's spool in the transaction that has its entry.
+ * (2) An entry that is replayed ends when it went through: its message was mapped whole, or nothing
+ *     failed at its stream and its sink. Otherwise it stays as it was, and no second one is made for it.
+ * (3) The replay of an entry is noted in the journal of a durable app, and its end is in the same
+ *     transaction.
  *
  * On the worker. */
 #ifndef WEIR_AGENT_ERRORS_APP_H

@@ -1,8 +1,11 @@
 /* errors_ask.h - what the error store is asked, and what it says: lines of JSON, as answer.h has them.
  *
- *     list     {"entry":ENTRY} for each, oldest first; at the end {"more":NUMBER}, to go on from, or
- * {"done":COUNT} replay   for each number {"replayed":N}, {"kept":N,"message":WORDS} or {"missing":N};
- * {"done":COUNT of replayed} discard  {"discarded":N} or {"missing":N}; {"done":COUNT of discarded}
+ *     list        {"entry":ENTRY} for each, oldest first; at the end {"more":NUMBER}, to go on from, or
+ *                 {"done":COUNT}
+ *     replay      for each number {"replayed":N}, {"kept":N,"message":WORDS} or {"missing":N}; at the end
+ *                 {"done":COUNT of replayed}
+ *     discard     for each number {"discarded":N} or {"missing":N}; at the end {"done":COUNT of discarded}
+ *
  * {"error":KIND,"message":WORDS} ends an answer instead: KIND is request, failed, or unsure (it is done, but
  * not on disk).
  *

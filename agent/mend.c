@@ -123,8 +123,8 @@ bool mend_next_sink(struct mend_names *n, struct mend_sink *out)
 
 /* ---- an app ---- */
 
-/* What is lost shows when it is loaded; and what failed halfway is of no use. So another app of the text tries
- * first, for nobody. */
+/* What is lost shows when it is loaded; and what failed halfway is of no use. So another app of the text
+ * tries first, for nobody. */
 static int find_lost(struct durable *d, struct app_mend *m, struct err *e)
 {
     const char *text = plan_text(app_plan(d->hosted->app));

@@ -2,10 +2,11 @@
  * over the app's worker, back.
  *
  * Laws
- * (1) A query that may change the app is noted in the journal of a durable app before it runs (durable.h),
- * and one that writes is answered behind the commit. What is refused leaves no note. (2) A query that only
- * reads leaves nothing behind: the clock it sees is now, and its chance is its own; the app's stay where they
- * were. (3) While a sink is full, or the disk takes nothing, the app does no work, so it answers no query.
+ * (1) A query that may change the app is noted in the journal of a durable app before it runs
+ *     (durable.h), and one that writes is answered behind the commit. What is refused leaves no note.
+ * (2) A query that only reads leaves nothing behind: the clock it sees is now, and its chance is its own;
+ *     the app's stay where they were.
+ * (3) While a sink is full, or the disk takes nothing, the app does no work, so it answers no query.
  *
  * Main thread. */
 #ifndef WEIR_AGENT_QUERY_H

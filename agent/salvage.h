@@ -1,12 +1,13 @@
 /* salvage.h - what is still good in a damaged store, copied into a fresh one.
  *
  * Laws
- * (1) The damaged store is not changed. (2) Every record that checks out is copied; every loss is told, and
- * what it means for whom. (3) An app of which something may be lost is marked in the new store (META 'd'
- * NUMBER, with words): the next start takes over what reads well and begins the rest anew, each by its name
- * (mend.h). Marks that are lost come back from their copies; only an app without its text or without a mark
- * of its checkpoint begins anew as a whole (META 'x' NUMBER). (4) A sink whose numbers are not sure goes on
- * with numbers far above, so that none is given out twice.
+ * (1) The damaged store is not changed.
+ * (2) Every record that checks out is copied; every loss is told, and what it means for whom.
+ * (3) An app of which something may be lost is marked in the new store (META 'd' NUMBER, with words): the
+ *     next start takes over what reads well and begins the rest anew, each by its name (mend.h). Marks
+ *     that are lost come back from their copies; only an app without its text or without a mark of its
+ *     checkpoint begins anew as a whole (META 'x' NUMBER).
+ * (4) A sink whose numbers are not sure goes on with numbers far above, so that none is given out twice.
  *
  * Any thread; the caller holds the lock of both folders (statedir.h). */
 #ifndef WEIR_AGENT_SALVAGE_H

@@ -1,6 +1,9 @@
-/* spool.c - see spool.h. Mark: head, tail, bytes, dropped, eight bytes each; META '#numbers': where those of
- * a new sink begin. Chunk: checksum, time, then for
- * each message: its number less the first, length, size, number of dynamic options, bytes. */
+/* spool.c - see spool.h.
+ *
+ *   mark             head, tail, bytes, dropped, eight bytes each
+ *   META '#numbers'  where those of a new sink begin
+ *   chunk            checksum, time, then for each message: its number less the first, length, size, number
+ *                    of dynamic options, bytes */
 #include "agent/spool.h"
 #include "agent/clock.h"
 #include "engine/base/hash.h"

@@ -1,10 +1,17 @@
 /* status.h - what the agent and its apps hold, and what stands in their way: the answer to
+ *
  *     {"status":"apps"} or {"status":"parts"}, with "app":NAME for one app
- * on the control socket (answer.h): a line {"agent":{...}}, a line {"app":NAME,...} for each app, and, for
- * "parts", behind it a line {"part":{...}} for each operator, table, window and aggregation that holds
- * something; then {"done":APPS}. Numbers of bytes and messages, times in milliseconds; "held" is null or what
- * stands in the way: "memory", "disk", "an app it feeds", "the system's memory" (bounds.h), "a sink", "the
- * store".
+ *
+ * on the control socket (answer.h):
+ *
+ *     {"agent":{...}}     one line
+ *     {"app":NAME,...}    for each app
+ *     {"part":{...}}      for "parts", behind its app: for each operator, table, window and aggregation that
+ *                         holds something
+ *     {"done":APPS}       the end
+ *
+ * Numbers of bytes and messages, times in milliseconds; "held" is null or what stands in the way: "memory",
+ * "disk", "an app it feeds", "the system's memory" (bounds.h), "a sink", "the store".
  *
  * Main thread; each app is asked on its worker. Parts look at all an app holds (app_held). */
 #ifndef WEIR_AGENT_STATUS_H

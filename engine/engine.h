@@ -131,13 +131,16 @@ int app_query_check(struct app *app, const char *text, size_t len, enum query_ef
  * one. */
 void app_query_forget(struct app *app, const char *text, size_t len);
 
-/* State (engine/data/state.h). checkpoint hands to home what changed since the last one, and returns how many
- * bytes that was; it must not be called inside a callback. restore wants an app that is fresh and was started
- * with resume. Without upgrade it must be of the same text; with it, an operator, table or partition takes
- * over the state of the one of its name if it is written the same way over the same attributes, and otherwise
- * begins anew. ERR_NOT_FOUND: nothing was saved, or not this app; ERR_STATE: damaged, or it does not fit;
- * words in e. After an error the app is worth nothing: free it. */
-/* names of parts, with commas; the buffers are the caller's: app_upgrade_init, app_upgrade_fini */
+/* State (engine/data/state.h). app_checkpoint hands to home what changed since the last one, and returns how
+ * many bytes that was; it must not be called inside a callback. app_restore wants an app that is fresh and
+ * was started with resume. Without upgrade it must be of the same text; with it, an operator, table or
+ * partition takes over the state of the one of its name if it is written the same way over the same
+ * attributes, and otherwise begins anew. ERR_NOT_FOUND: nothing was saved, or not this app; ERR_STATE:
+ * damaged, or it does not fit; words in e. After an error the app is worth nothing: free it. */
+struct app_upgrade;
+uint64_t app_checkpoint(struct app *app, const struct state_home *home);
+int app_restore(struct app *app, const struct state_home *home, struct app_upgrade *upgrade, struct err *e);
+/* Names of parts, with commas; the buffers are the caller's: app_upgrade_init, app_upgrade_fini. */
 struct app_upgrade {
     struct buf kept, fresh, dropped; /* fresh: begin anew. dropped: saved, and nobody's any more */
     int kept_count, fresh_count, dropped_count;
@@ -148,9 +151,9 @@ void app_upgrade_fini(struct app_upgrade *u);
  * ERR_STATE: something is damaged. */
 int app_compare(struct app *app, const struct state_home *home, struct app_upgrade *upgrade, struct err *e);
 /* A state of which something was lost (agent/salvage.h). A part that is not there, or lacks a piece, begins
- * anew: a query as a whole, with a named window those who read it. First find_lost, on an app of the same text
- * made and started (resume) for this alone and freed behind it, then restore_rest with what it found, in
- * restore's place. ERR_IO, words in e; restore_rest also ERR_STATE. */
+ * anew: a query as a whole, with a named window those who read it. First app_find_lost, on an app of the same
+ * text made and started (resume) for this alone and freed behind it, then app_restore_rest with what it
+ * found, in app_restore's place. ERR_IO, words in e; app_restore_rest also ERR_STATE. */
 struct app_mend {
     struct buf suspects; /* the caller's to fill: from and to of groups (state.h) that may lack a piece */
     struct map lost;     /* by name: what begins anew */
@@ -161,8 +164,6 @@ void app_mend_init(struct app_mend *m);
 void app_mend_fini(struct app_mend *m);
 int app_find_lost(struct app *app, const struct state_home *home, struct app_mend *m, struct err *e);
 int app_restore_rest(struct app *app, const struct state_home *home, struct app_mend *m, struct err *e);
-uint64_t app_checkpoint(struct app *app, const struct state_home *home);
-int app_restore(struct app *app, const struct state_home *home, struct app_upgrade *upgrade, struct err *e);
 const char *plan_text(const struct plan *p); /* the app's, with variables put in */
 
 /* What the app's state lies in, part by part: each operator that keeps something, of a partition's all copies

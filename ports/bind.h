@@ -105,9 +105,9 @@ int bind_receive(struct bind *b, struct bind_source *s, const struct payload *p,
 int bind_receive_again(struct bind *b, struct bind_source *s, const struct payload *p,
                        const struct property *properties, int property_count, const uint32_t *only,
                        uint32_t only_count);
-/* What the maps and distributions remember between messages, as a part of the app's state: to be saved right
- * behind app_save and loaded right behind app_load, into a bind of the same text. On the worker, outside a
- * push. load returns 0, or ERR_STATE: these bytes do not fit. */
+/* What the maps and distributions remember between messages, as a part of the app's state: saved with each
+ * checkpoint (app_checkpoint) and loaded behind app_restore, into a bind of the same text. On the worker,
+ * outside a push. load returns 0, or ERR_STATE: these bytes do not fit. */
 void bind_save(const struct bind *b, struct writer *w);
 int bind_load(struct bind *b, struct reader *r);
 /* For app_host.sink / has_sinks. */

@@ -9,11 +9,9 @@
  * Who writes a file that is read once should write it under another name and rename it: it ends where it ends
  * when it is read, though an empty one is waited for.
  *
- * NOT YET: after a restart of the agent tailing begins at the file's start. The position to save is path,
- * inode and the end of the longest settled run of lines: keep (receipt, end offset) of the lines out with the
- * host in a ring, receipts counting upwards; settle marks its entry, and when the first ones are marked they
- * leave and the last one's end is the position. A hook of the vtable (`int (*position)(port, buf)`, called in
- * the turn's transaction, and the saved text given back with open) is all else that it needs. */
+ * After a restart of the agent a file is read from its start again. A message's origin is its file and its
+ * end in it (file_origin): by it a durable app knows what it had already (agent/repeats.h); any other app
+ * gets all of it again. */
 #include "ports/file.h"
 #include "engine/base/log.h"
 #include <string.h>

@@ -3,16 +3,18 @@
  *
  * LAWS
  * (1) libmosquitto queues the PUBACK before it calls on_message, and it leaves in loop_write only
- * (threaded_set(true)). So a source's connection works in batches: read at most MQTT_BATCH messages; then
- * neither read nor write until every receipt of the batch is settled; then write. While a batch is held our
- * own PINGREQ goes straight to the socket, which stands between two packets then. (2) Sinks never share a
- * connection with sources, so a held batch never holds up a sink. (3) A gate is generation << 32 | receipts
- * not settled. settle subtracts only when its generation is the gate's; a lost connection raises the
- * generation, so late receipts of a dead one do nothing. The batch being read holds one count of its own: the
- * gate gets to zero, and somebody is woken, once a batch. (4) A struct mosquitto lives for one attempt to
- * connect. What it had not acknowledged when it ends is reported ERR_IO (sinks) or comes again from the
- * broker (sources); nothing is resent behind the host's back. (5) Everything but gates, queues, resumed and
- * the wake state belongs to the thread. */
+ *     (threaded_set(true)). So a source's connection works in batches: read at most MQTT_BATCH messages;
+ *     then neither read nor write until every receipt of the batch is settled; then write. While a batch
+ *     is held our own PINGREQ goes straight to the socket, which stands between two packets then.
+ * (2) Sinks never share a connection with sources, so a held batch never holds up a sink.
+ * (3) A gate is generation << 32 | receipts not settled. settle subtracts only when its generation is the
+ *     gate's; a lost connection raises the generation, so late receipts of a dead one do nothing. The
+ *     batch being read holds one count of its own: the gate gets to zero, and somebody is woken, once a
+ *     batch.
+ * (4) A struct mosquitto lives for one attempt to connect. What it had not acknowledged when it ends is
+ *     reported ERR_IO (sinks) or comes again from the broker (sources); nothing is resent behind the
+ *     host's back.
+ * (5) Everything but gates, queues, resumed and the wake state belongs to the thread. */
 #ifndef WEIR_PORTS_MQTT_H
 #define WEIR_PORTS_MQTT_H
 

@@ -1,8 +1,7 @@
 /* xpath.h - the XPath that mappings are written in, over xml.h's trees.
  *
  * Built: /a/b, a/b, //a, a//b, *, ., .., @x, @*, text(), prefix:name, and the conditions [2], [last()], [@x],
- * [@x='v'], [name], [name='v'],
- * [.='v']. A name without a prefix has no namespace. */
+ * [@x='v'], [name], [name='v'], [.='v']. A name without a prefix has no namespace. */
 #ifndef WEIR_PORTS_XPATH_H
 #define WEIR_PORTS_XPATH_H
 

@@ -89,7 +89,7 @@ static void add_range(struct set *set, const struct field *f, int from, int to, 
         set_add(set, (n - f->min) % size);
 }
 
-/* item: ('*' | value ['-' value]) ['/' step]; a step of 0 is the first value alone, and nothing behind a star */
+/* item: ('*' | value ['-' value]) ['/' step]; a step of 0 is the first value alone, behind a star nothing. */
 static int parse_item(struct set *set, const struct field *f, const char *item, struct err *e)
 {
     const char *at = item;

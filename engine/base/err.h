@@ -14,8 +14,8 @@ enum {
     ERR_NOT_FOUND = -5,   /* no such name */
     ERR_UNSUPPORTED = -6, /* right, but not built */
     ERR_STATE = -7,       /* saved state does not fit */
-    ERR_EVENT = -8, /* an event failed inside an app: spec 02 section 8; the words are in app_failure() */
-    ERR_FULL = -9,  /* the disk, or the budget of it, is full: nothing was written; worth trying again */
+    ERR_EVENT = -8,       /* an event failed inside an app (spec 02 section 8); words: expr_env.failure */
+    ERR_FULL = -9,        /* the disk, or its budget, is full: nothing was written; worth trying again */
 };
 
 struct err {

@@ -7,8 +7,8 @@
  * keeps.
  *
  *     json_scan_init(&s, bytes, len);
- *     bool ok = json_value(&s, &t) && json_skip(&s, &t) && json_end(&s);      else s.wrong says why,
- * json_offset(&s) where */
+ *     bool ok = json_value(&s, &t) && json_skip(&s, &t) && json_end(&s);
+ *     else s.wrong says why, json_offset(&s) where */
 #ifndef WEIR_BASE_JSON_H
 #define WEIR_BASE_JSON_H
 

@@ -6,16 +6,18 @@
  * heap bytes of that app.
  *
  * Laws
- * (1) An account is exact: what is allocated under it, less what is freed under it, in the bytes that blocks
- * take (pools: rounded up to 8; heap: as the allocator has them). What freed pool blocks lie in stays with
- * the process for the next ones of their size. (2) An account's bound is asked where work multiplies what one
- * event brought (mem_is_over); it stops no allocation, so that nothing is left half done. (3) When the system
- * refuses an allocation, the ballast is given back to it and the allocation is made again: so what is under
- * way is finished, and mem_is_short tells who gives out new work to wait. mem_ballast_mend ends that. Without
- * a ballast, or when it was not enough, the process ends with words; the journal is what brings durable apps
- * back. (4) Only what allocates through this file has that promise: the whole engine, the agent, maps and
- * ports. Libraries allocate by themselves and answer with errors, which are worked off where they are called;
- * who sees one of that kind gives the ballast back for it.
+ * (1) An account is exact: what is allocated under it, less what is freed under it, in the bytes that
+ *     blocks take (pools: rounded up to 8; heap: as the allocator has them). What freed pool blocks lie
+ *     in stays with the process for the next ones of their size.
+ * (2) An account's bound is asked where work multiplies what one event brought (mem_is_over); it stops no
+ *     allocation, so that nothing is left half done.
+ * (3) When the system refuses an allocation, the ballast is given back to it and the allocation is made
+ *     again: so what is under way is finished, and mem_is_short tells who gives out new work to wait.
+ *     mem_ballast_mend ends that. Without a ballast, or when it was not enough, the process ends with
+ *     words; the journal is what brings durable apps back.
+ * (4) Only what allocates through this file has that promise: the whole engine, the agent, maps and
+ *     ports. Libraries allocate by themselves and answer with errors, which are worked off where they are
+ *     called; who sees one of that kind gives the ballast back for it.
  *
  * WEIR_DEBUG (for the whole program or not at all): pool blocks come one by one from the heap, so that ASan
  * sees their misuse, and what an arena gave back is filled with MEM_POISON and forbidden to touch. */

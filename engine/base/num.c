@@ -1,11 +1,13 @@
-/* num.c - numbers to text and back, as Java writes and reads them (before its release 19, as the language does).
+/* num.c - numbers to text and back, as Java writes and reads them (before its release 19, as the language
+ * does).
  *
- * Printing: whole numbers from 10^7 that a long holds have a rule of their own (print_whole). Of others the digits are the fewest, at least two, that read back as the same number, and of those the
- * nearest to it. Quick way: if r / 10^k == x for an integer r of at most 15 digits (6 for float), then r /
- * 10^k is that decimal: both are exact, so the division rounds as reading the decimal would, and two decimals
- * of so few digits never read as one number. Slow way: printf with one digit more each time. It looks at the
- * nearest decimal of n digits only, which is enough save for powers of two, whose neighbour below is nearer
- * than the one above: there it looks at the decimal above too.
+ * Printing: whole numbers from 10^7 that a long holds have a rule of their own (print_whole). Of others the
+ * digits are the fewest, at least two, that read back as the same number, and of those the nearest to it.
+ * Quick way: if r / 10^k == x for an integer r of at most 15 digits (6 for float), then r / 10^k is that
+ * decimal: both are exact, so the division rounds as reading the decimal would, and two decimals of so few
+ * digits never read as one number. Slow way: printf with one digit more each time. It looks at the nearest
+ * decimal of n digits only, which is enough save for powers of two, whose neighbour below is nearer than the
+ * one above: there it looks at the decimal above too.
  *
  * The process stays in the C locale, so printf and strtod use a point. */
 #include "engine/base/num.h"
@@ -142,8 +144,8 @@ static size_t print_slow(char *out, bool negative, double value, bool is_float, 
     return layout(out, negative, digits, count, (int)strtol(p + 1, NULL, 10));
 }
 
-/* Whole numbers that a long holds: the long's digits, rounded by as many as the bits below the last significant one
- * certainly make insignificant. That may be one digit more than need be, or two. */
+/* Whole numbers that a long holds: the long's digits, rounded by as many as the bits below the last
+ * significant one certainly make insignificant. That may be one digit more than need be, or two. */
 static size_t print_whole(char *out, bool negative, double value, int significant_bits)
 {
     int bits, dropped = 0;

@@ -1,9 +1,9 @@
 /* chunks.h - a big part of a checkpoint in chunks, of which only those are written that the last checkpoint
  * doesn't have (engine/data/state.h).
  *
- * Where a chunk ends depends on the bytes there (content-defined), not on how many came before: rows that came
- * or left move the bytes behind them, and those are the same chunks nevertheless. A chunk is a piece; the
- * part's list names them in order. */
+ * Where a chunk ends depends on the bytes there (content-defined), not on how many came before: rows that
+ * came or left move the bytes behind them, and those are the same chunks nevertheless. A chunk is a piece;
+ * the part's list names them in order. */
 #ifndef WEIR_DATA_CHUNKS_H
 #define WEIR_DATA_CHUNKS_H
 

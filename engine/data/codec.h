@@ -49,7 +49,8 @@ static inline void write_held(struct writer *w, size_t bytes)
 }
 uint64_t tally_row(const struct row *r); /* with its texts, by parts */
 uint64_t tally_value(struct value v);    /* what hangs on it: 0 for numbers */
-/* Of many things alike some are looked at: every step-th; then what they added since `before` is taken for all. */
+/* Of many things alike some are looked at: every step-th; then what they added since `before` is taken for
+ * all. */
 enum { TALLY_LOOKS = 1024 };
 static inline void tally_scale(struct tally *t, uint64_t before, size_t count, size_t step)
 {

@@ -2,8 +2,8 @@
  *
  * Layout: header of 14 bytes, a type tag a value, padding to 8, eight bytes a value. A row of one long and
  * one double takes 32 bytes. Text stands outside, counted, so copying a column costs an increment. The count
- * is a plain int: a row never leaves its app's worker. Offsets are known when an app is compiled: expressions
- * keep them (row_type_at, row_cell_at). */
+ * is a plain int: a row never leaves its app's worker. Offsets follow from the schema (row_cells_at):
+ * expressions keep them. */
 #ifndef WEIR_DATA_ROW_H
 #define WEIR_DATA_ROW_H
 

@@ -1,20 +1,23 @@
-/* segments.h - how things that change where they are stand in a checkpoint (engine/data/state.h): groups, keys,
- * rows by key. Log-structured: entries that changed since the last checkpoint are written one after another
- * into new segments, a piece each; an older version of them, in the segment it stands in, is then worth
- * nothing. So what is written is what changed, however scattered it lies, and a segment costs one key of the
- * store for thousands of entries.
+/* segments.h - how things that change where they are stand in a checkpoint (engine/data/state.h): groups,
+ * keys, rows by key. Log-structured: entries that changed since the last checkpoint are written one after
+ * another into new segments, a piece each; an older version of them, in the segment it stands in, is then
+ * worth nothing. So what is written is what changed, however scattered it lies, and a segment costs one key
+ * of the store for thousands of entries.
  *
  * An entry is known by its place: 0 .. count, each place with one entry. When one ends its owner moves the
  * last one into its place and touches that, or lets the place stand empty (an entry of no bytes).
  *
  * Laws
- * (1) The newest version of a place is the one in the segment with the highest number; a segment has a place
- * once. (2) A segment without a newest version is dropped. (3) When the dead bytes are more than the living,
- * the emptiest segments are cleaned: what lives in them is written again, and they are dropped; in one
- * checkpoint about as many bytes as changed, at most. So at most double is written, and the disk holds at most
- * double. (4) What is done for a checkpoint is bounded by what changed, save one look at each 64 places, and
- * at each place when segments are cleaned. (5) Few entries (SEGMENTS_INLINE) stand in their owner's part or
- * entry instead, and cost no more than a NULL pointer.
+ * (1) The newest version of a place is the one in the segment with the highest number; a segment has a
+ *     place once.
+ * (2) A segment without a newest version is dropped.
+ * (3) When the dead bytes are more than the living, the emptiest segments are cleaned: what lives in them
+ *     is written again, and they are dropped; in one checkpoint about as many bytes as changed, at most.
+ *     So at most double is written, and the disk holds at most double.
+ * (4) What is done for a checkpoint is bounded by what changed, save one look at each 64 places, and at
+ *     each place when segments are cleaned.
+ * (5) Few entries (SEGMENTS_INLINE) stand in their owner's part or entry instead, and cost no more than a
+ *     NULL pointer.
  *
  * A place costs its owner four bytes and a bit, from the first checkpoint on. On the app's worker. */
 #ifndef WEIR_DATA_SEGMENTS_H
@@ -47,8 +50,8 @@ struct segments {
 struct segments_owner {
     void *user;
     void (*write)(void *user, struct writer *w, uint32_t place);
-    /* write comes soon. Called for some places at a time, first with step 0 for all of them, then 1 and 2: brings
-     * near what is at the place, what that points at, and what that points at. May be NULL. */
+    /* write comes soon. Called for some places at a time, first with step 0 for all of them, then 1 and 2:
+     * brings near what is at the place, what that points at, and what that points at. May be NULL. */
     void (*near)(void *user, uint32_t place, int step);
     /* All of the reader must be taken. False: it can't be one. Places come once each, in any order. */
     bool (*read)(void *user, struct reader *r, uint32_t place);
@@ -79,8 +82,8 @@ static inline void segments_touch(struct segments *s, uint32_t place)
     s->dirty[place / 64] |= UINT64_C(1) << place % 64;
 }
 
-/* Entries 0 .. count: those that were touched, or all into w when they are few or w->state is NULL. *s is made
- * when it is NULL and needed, and ended when it isn't. */
+/* Entries 0 .. count: those that were touched, or all into w when they are few or w->state is NULL. *s is
+ * made when it is NULL and needed, and ended when it isn't. */
 void segments_save(struct segments **s, struct writer *w, uint32_t count, const struct segments_owner *owner);
 /* ERR_STATE. */
 int segments_load(struct segments **s, struct reader *r, const struct segments_owner *owner);

@@ -39,16 +39,16 @@
  * bytes (then all must be written to w), else the checkpoint under way; likewise r->state in load.
  *
  * Laws
- * (1) A checkpoint that was made will be written, sooner or later, or the process dies: bookkeeping may take
- * it as written.
- * (2) state_put and state_drop may be called between checkpoints too (a row of a table): they are kept until
- * the next one.
- * (3) load sees exactly what the last written checkpoint left: the part, and the pieces of its groups in order
- * of their numbers.
- * (4) What is written is bounded by what changed. The work is too, save for parts that are made whole; the
- * pause is at most 10 ms for 100,000 rows held.
- * (5) Each part and piece begins with a checksum; a part also with its format number and the operator's name.
- * What doesn't match is refused, with words that name it, before anything of it is taken over. */
+ * (1) A checkpoint that was made will be written, sooner or later, or the process dies: bookkeeping may
+ *     take it as written.
+ * (2) state_put and state_drop may be called between checkpoints too (a row of a table): they are kept
+ *     until the next one.
+ * (3) load sees exactly what the last written checkpoint left: the part, and the pieces of its groups in
+ *     order of their numbers.
+ * (4) What is written is bounded by what changed. The work is too, save for parts that are made whole;
+ *     the pause is at most 10 ms for 100,000 rows held.
+ * (5) Each part and piece begins with a checksum; a part also with its format number and the operator's
+ *     name. What doesn't match is refused, with words that name it, before anything of it is taken over. */
 #ifndef WEIR_DATA_STATE_H
 #define WEIR_DATA_STATE_H
 

@@ -6,7 +6,7 @@
  *
  * Text is counted and never changes. refs == TEXT_SCRATCH: it lies in the scratch arena and ends with the
  * turn; who wants to keep it calls value_keep, which copies it. So expression results need no freeing.
- * Objects are counted; a fresh one is given to object_scratch, which releases it at the end of the push. Not
+ * Objects are counted; a fresh one is given to expr_loose, which releases it at the end of the push. Not
  * thread-safe: an app's values stay on its worker. */
 #ifndef WEIR_DATA_VALUE_H
 #define WEIR_DATA_VALUE_H

@@ -4,8 +4,7 @@
  * extreme: a new value throws out those it beats from the end, so the queue is sorted and its front is the
  * extreme. Removal takes the first equal one out, if it is still there. A NaN beats nothing and nothing beats
  * it: it stops that throwing out, so the extreme is kept beside the queue: what beats it replaces it, and a
- * removal sets it to the front. Otherwise a state is the extreme
- * alone, and removing that one forgets all.
+ * removal sets it to the front. Otherwise a state is the extreme alone, and removing that one forgets all.
  *
  * Law: values have the tag of the argument's type; another tag fails the event. Integers compare as longs,
  * the others as doubles. */

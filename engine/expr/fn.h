@@ -2,10 +2,14 @@
  * functions.c.
  *
  * A row says what the function takes, and functions.c checks it: letters for the static types of the
- * arguments, s string  i int  l long  f float  d double  b bool  o object n any number  w int or long  r
- * float or double  j string or object  a anything a capital letter asks for a literal; '?': what follows may
- * be missing; '*' after a letter: none or more of it. Rows of one name stand together; the first that fits is
- * taken. bind, when given, comes after that check and may refuse or prepare. */
+ * arguments,
+ *
+ *     s string    i int    l long    f float    d double    b bool    o object
+ *     n any number    w int or long    r float or double    j string or object    a anything
+ *
+ * A capital letter asks for a literal; '?': what follows may be missing; '*' after a letter: none or more of
+ * it. Rows of one name stand together; the first that fits is taken. bind, when given, comes after that check
+ * and may refuse or prepare. */
 #ifndef WEIR_EXPR_FN_H
 #define WEIR_EXPR_FN_H
 

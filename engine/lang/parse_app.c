@@ -40,7 +40,8 @@ static struct ast_element *parse_element(struct parser *p)
     return e;
 }
 
-/* annotation     = '@' name [ '(' elem { ',' elem } ')' ]        elem = el | annotation
+/* annotation     = '@' name [ '(' elem { ',' elem } ')' ]
+ * elem           = el | annotation
  * app_annotation = '@' APP ':' name [ '(' el { ',' el } ')' ] */
 static struct ast_annotation *parse_annotation(struct parser *p, bool of_app)
 {
@@ -202,8 +203,8 @@ static void parse_duration(struct parser *p, struct ast_definition *d)
 }
 
 /* aggregation_def = DEFINE AGGREGATION id FROM single_stream SELECT select_list [ group_by ]
- *                   AGGREGATE [ BY attr_ref ] EVERY ( duration '...' duration | duration { ',' duration } )
- */
+ *                   AGGREGATE [ BY attr_ref ]
+ *                   EVERY ( duration '...' duration | duration { ',' duration } ) */
 static void parse_aggregation(struct parser *p, struct ast_definition *d)
 {
     d->id = parse_id(p, "an aggregation's name");
@@ -443,8 +444,8 @@ static void parse_app_head(struct app_parser *a)
     }
 }
 
-/* app = { app_annotation | BAD } first_def { ';' def_or_bad } { ';' ( query | partition | BAD ) } [ ';' ] EOF
- */
+/* app = { app_annotation | BAD } first_def { ';' def_or_bad }
+ *       { ';' ( query | partition | BAD ) } [ ';' ] EOF */
 struct ast_app *parse_app(struct diags *diags, const char *text, size_t len)
 {
     struct parser p;

@@ -188,8 +188,7 @@ static bool at_is_null(const struct parser *p)
 }
 
 /* attr_ref   = [ '#' | '!' ] name [ '[' index ']' ] '.' name | name
- * stream_ref = [ '#' | '!' ] name [ '[' index ']' ]               where 'is null' follows and null_check is
- * true */
+ * stream_ref = [ '#' | '!' ] name [ '[' index ']' ]     where 'is null' follows and null_check is true */
 static struct ast_expr *parse_reference(struct parser *p, const char *what, bool null_check)
 {
     uint32_t start = p->at;

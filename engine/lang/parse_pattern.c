@@ -185,10 +185,14 @@ static struct ast_state *parse_logical(struct parser *p, struct ast_source *firs
 /* ---- where absent elements may stand (spec 06 section 1) ----
  *
  * The items of a chain are written here as C (no absent element in it), N (an absent element), l and r (a
- * group that is itself left, right): left  = ( C* ( N C+ | l ) N* )+        the first absent element has a
- * present one behind it right = ( N* ( C+ N | r ) C* )+        the last absent element has a present one
- * before it: left, read from the end A pattern is: C+, N, left, or right. A sequence is: C+; or N, left or
- * right and then C+; or C and then N, left or right. */
+ * group that is itself left, right):
+ *
+ *     left  = ( C* ( N C+ | l ) N* )+     the first absent element has a present one behind it
+ *     right = ( N* ( C+ N | r ) C* )+     the last absent element has a present one before it: left, read
+ *                                         from the end
+ *
+ * A pattern is: C+, N, left, or right. A sequence is: C+; or N, left or right and then C+; or C and then N,
+ * left or right. */
 enum item { ITEM_PRESENT = 1, ITEM_ABSENT = 2, ITEM_LEFT = 4, ITEM_RIGHT = 8 };
 
 static int chain_items(struct parser *p, const struct ast_state *chain, uint8_t **items);
@@ -276,8 +280,7 @@ static int count_elements(const struct ast_state *s)
 
 /* How many items of a sequence stand before its last present ones: what an 'every' before the first covers.
  * As much as can be, but a single absent element or group before present ones stands alone. 0: there is no
- * such part.
- */
+ * such part. */
 static int sequence_head(const uint8_t *items, int count)
 {
     if (!(items[0] & ITEM_PRESENT) && is_present(items + 1, count - 1))
@@ -429,8 +432,8 @@ static struct ast_state *parse_element(struct parser *p, struct chain_rules rule
     return s;
 }
 
-/* chain = element { '->' element } | element { ',' element }      first: its first element if that is already
- * read */
+/* chain = element { '->' element } | element { ',' element }
+ * first: its first element if that is already read */
 static struct ast_state *parse_chain(struct parser *p, struct chain_rules rules, struct ast_state *first,
                                      uint32_t start)
 {

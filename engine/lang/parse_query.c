@@ -123,8 +123,10 @@ void parse_within_per(struct parser *p, struct ast_expr **from, struct ast_expr 
     *per = parse_expr(p);
 }
 
-/* join = join_side [ UNIDIRECTIONAL ] join_op join_side [ UNIDIRECTIONAL ] [ ON expr ] [ within_per ] left,
- * its alias: read already join_side = source { handler } [ window ] [ AS name ] */
+/* join      = join_side [ UNIDIRECTIONAL ] join_op join_side [ UNIDIRECTIONAL ] [ ON expr ] [ within_per ]
+ * join_side = source { handler } [ window ] [ AS name ]
+ *
+ * left and its alias are read already. */
 static struct ast_join *parse_join(struct parser *p, struct ast_source *left)
 {
     struct ast_join *j = arena_alloc(p->arena, sizeof *j);
@@ -471,8 +473,8 @@ void parse_output(struct parser *p, struct ast_output *out)
     out->span = span_since(p, start);
 }
 
-/* query = { annotation } FROM input [ select_clause ] [ rate ] output        annotations, which begin at
- * token start: read already */
+/* query = { annotation } FROM input [ select_clause ] [ rate ] output
+ * The annotations, which begin at token start, are read already. */
 struct ast_query *parse_query(struct parser *p, struct ast_annotation *annotations, uint32_t start)
 {
     struct ast_query *q = arena_alloc(p->arena, sizeof *q);
@@ -574,8 +576,8 @@ static struct ast_query *parse_partition_query(struct parser *p)
     return q;
 }
 
-/* partition = { annotation } PARTITION WITH '(' part { ',' part } ')' BEGIN query { ';' query } [ ';' ] END
- */
+/* partition = { annotation } PARTITION WITH '(' part { ',' part } ')'
+ *             BEGIN query { ';' query } [ ';' ] END */
 struct ast_partition *parse_partition(struct parser *p, struct ast_annotation *annotations, uint32_t start)
 {
     struct ast_partition *out = arena_alloc(p->arena, sizeof *out);

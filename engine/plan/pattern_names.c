@@ -91,9 +91,8 @@ static void report_later(struct expr_ctx *c, const struct name *name)
               name->text);
 }
 
-/* A counted element without an index is the list of all in the select clause and in 'group by' (the first when it has
- * no reference), the newest event
- * in a condition of an element, the first in 'having'. */
+/* A counted element without an index is the list of all in the select clause and in 'group by' (the first
+ * when it has no reference), the newest event in a condition of an element, the first in 'having'. */
 static struct expr *attr_node(struct expr_ctx *c, int node, const struct ast_expr *ref, int at)
 {
     struct pattern_names *names = names_of(c);

@@ -131,8 +131,8 @@ struct plan_from {
     void *user;
 };
 
-/* plan_single.c: [filters, functions] window [filters, functions] of one source. Fills from. want_find: the
- * content is looked into. Returns -1 after reporting. */
+/* plan_single.c: [filters, functions] window [filters, functions] of one source. Fills from. Returns -1
+ * after reporting. */
 int plan_single(struct planner *p, const struct ast_source *source, const struct ast_select *select,
                 bool expired_wanted, struct plan_from *from);
 /* The handlers alone, on rows of *schema (updated); appends to *last (NULL at first). window: may a window

@@ -235,7 +235,8 @@ static void join_finish(struct plan_from *from, struct op_plan *select)
     }
 }
 
-/* What a named window publishes reaches no join inside a partition, and of a join with itself the left side only. */
+/* What a named window publishes reaches no join inside a partition, and of a join with itself the left side
+ * only. */
 static bool is_only_found(const struct join_build *b, const struct join_source *s)
 {
     if (s->element->kind != ELEMENT_WINDOW)

@@ -150,8 +150,8 @@ static void define_cache(struct planner *p, const struct ast_annotation *cache)
 }
 
 /* While the store can't be written the agent takes nothing in and tries again: what the language calls
- * 'retry', and its 'log' does the same; 'wait' is a sink's word for it. 'store' would put what could not be written
- * beside it on the same disk. */
+ * 'retry', and its 'log' does the same; 'wait' is a sink's word for it. 'store' would put what could not be
+ * written beside it on the same disk. */
 static void check_on_error(struct planner *p, const struct ast_annotation *a)
 {
     static const char *const words[] = {"log", "retry", "wait", "store"};

@@ -95,8 +95,8 @@ void stream_failed_one(struct stream *s, const struct event *e);
 void stream_failed(struct stream *s, const struct batch *b);
 void stream_too_deep(struct stream *s);
 /* query.c: one running copy, in query_bytes zeroed bytes of its maker's; the operator of an index lies at
- * query_op_at in it. Its receivers are subscribed by the caller with query_subscribe. Operators that model (or
- * NULL) has are not made but taken from it. */
+ * query_op_at in it. Its receivers are subscribed by the caller with query_subscribe. Operators that model
+ * (or NULL) has are not made but taken from it. */
 size_t query_bytes(const struct plan_query *plan, const struct query *model);
 size_t query_op_at(const struct plan_query *plan, const struct query *model, int index);
 void query_init(struct query *q, struct app *app, const struct plan_query *plan, struct partition *partition,

@@ -259,8 +259,8 @@ void bucket_add_row(struct bucket *b, int64_t start_ms, int64_t event_start_ms, 
     }
 }
 
-/* ---- order: that of a hash map keyed by the group's text (spec 08 section 3), whose buckets put the newest first
- * ---- */
+/* ---- order: that of a hash map keyed by the group's text (spec 08 section 3), whose buckets put the newest
+ * first ---- */
 
 static uint32_t java_spread(const struct bucket_layout *l, const struct row *row, bool has_start)
 {

@@ -2,12 +2,12 @@
  * keys themselves are kept elsewhere (table_key.c); a row may be missing here, and then the answer is that it
  * isn't known.
  *
- * A text of one to eight bytes is its own mark: the bytes as one word. Of a longer one the mark is a hash, and
- * the row is told apart (IS_LONG). A mark leads to one set of four places, one line of the cache, and all
+ * A text of one to eight bytes is its own mark: the bytes as one word. Of a longer one the mark is a hash,
+ * and the row is told apart (IS_LONG). A mark leads to one set of four places, one line of the cache, and all
  * four are compared without a branch: which of them has it is what no processor can guess.
  *
- * Law: a key whose row is not in its set is either in no table, or the set is full, or is_partial is set. So a
- * place once taken in a full set stays taken, without row. On the worker only. */
+ * Law: a key whose row is not in its set is either in no table, or the set is full, or is_partial is set. So
+ * a place once taken in a full set stays taken, without row. On the worker only. */
 #ifndef WEIR_RUN_KEY_INDEX_H
 #define WEIR_RUN_KEY_INDEX_H
 
@@ -43,8 +43,8 @@ static inline __attribute__((always_inline)) uint64_t key_mark(struct text *t)
     const uint32_t len = t->len;
     if (UNLIKELY(len - 1 >= KEY_SHORT))
         return len ? text_hash(t) * UINT64_C(0x9E3779B97F4A7C15) | 1 : 0;
-    /* Two words that may overlap. The first one has all of a text of four bytes at most, and then the other is not
-     * looked at: by arithmetic, for lengths are mixed. */
+    /* Two words that may overlap. The first one has all of a text of four bytes at most, and then the other
+     * is not looked at: by arithmetic, for lengths are mixed. */
     const uint64_t first = (uint64_t)text_word_low(t->bytes) << (64 - 8 * len);
     const uint64_t is_tiny = 0 - (uint64_t)(len < 4);
     const uint64_t last = (uint64_t)text_word_low(t->bytes + ((len - 4) & ~(uint32_t)is_tiny)) << 32;
@@ -80,7 +80,8 @@ key_index_find(const struct key_index *ix, struct text *want, struct row **row)
 
 void key_index_init(struct key_index *ix, uint16_t column);
 void key_index_fini(struct key_index *ix);
-/* Room for one of count rows that are to be in it; true: it was made anew, empty, and all are to be put again. */
+/* Room for one of count rows that are to be in it; true: it was made anew, empty, and all are to be put
+ * again. */
 bool key_index_room(struct key_index *ix, uint64_t count);
 /* The row's column is text, and no row of this key is in. */
 void key_index_put(struct key_index *ix, struct row *row);

@@ -9,8 +9,7 @@
  * near meanwhile.
  *
  * Laws: (1) one block a text; (2) a short text is in the block itself, a long one held counted; (3) a block
- * doesn't move. Owned by a partition;
- * single-threaded. */
+ * doesn't move. Owned by a partition; single-threaded. */
 #ifndef WEIR_RUN_KEYS_H
 #define WEIR_RUN_KEYS_H
 

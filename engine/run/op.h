@@ -6,16 +6,17 @@
  * state only.
  *
  * Laws
- * (1) push: in is borrowed, its rows too. An operator never changes in; it makes its own batch in the scratch
- *     arena.
- * (2) A row an operator holds is ref'd; a row it lets go is unref'd after the push that carries it returned.
- * (3) push and due return 0, or ERR_EVENT when an event failed (words in env.failure): the caller stops and
- *     passes it on at once. State that was changed before stays changed (spec 02 section 8).
- * (4) Time passes only through due. timer_request(op, due_ms) asks; a request for a moment that is past fires
- *     at the next clock movement.
- * (5) save writes all an instance needs to go on exactly; load gets a freshly opened instance. Pending timers
- *     are the op's to save and request again, with the due times they had; timers.c keeps their order when
- *     load requests them in the saved order.
+ * (1) push: in is borrowed, its rows too. An operator never changes in; it makes its own batch in the
+ *     scratch arena.
+ * (2) A row an operator holds is ref'd; a row it lets go is unref'd after the push that carries it
+ *     returned.
+ * (3) push and due return 0, or ERR_EVENT when an event failed (words in env.failure): the caller stops
+ *     and passes it on at once. State that was changed before stays changed (spec 02 section 8).
+ * (4) Time passes only through due. timer_request(op, due_ms) asks; a request for a moment that is past
+ *     fires at the next clock movement.
+ * (5) save writes all an instance needs to go on exactly; load gets a freshly opened instance. Pending
+ *     timers are the op's to save and request again, with the due times they had; timer.c keeps their
+ *     order when load requests them in the saved order.
  * (6) close frees all; it must work on an instance right after open. */
 #ifndef WEIR_RUN_OP_H
 #define WEIR_RUN_OP_H
@@ -139,8 +140,7 @@ void timer_request(struct op *op, int64_t due_ms);
 void timer_repeat(struct op *op, int64_t due_ms);
 /* The operator holds something again: among the keys of a partition it is the newest. */
 void timer_enter(struct op *op);
-/* As timer_request; due gets called with due_ms and user can be told apart by the op itself. Cancels all
- * requests of op: */
+/* All requests of op end. */
 void timer_cancel(struct op *op);
 
 #endif

@@ -7,10 +7,13 @@
  * common: rows, and the chains of counted elements, which grow and shrink for all of them.
  *
  * A wait_list is a list in order of arrival. Two helpers stand beside it, each found by what it is for:
- *   wait_index: waits of one list by the hash of a key, so that 'k == a.k' need not try them all: open
- * addressing, one slot for each hash, from which its waits hang in list order. The hash may lie (two keys,
- * one hash); the condition itself decides. wait_heap:  waits of one list by the time of their first event, so
- * that 'within' finds the expired ones. All in pool memory. On the app's worker only. */
+ *
+ *   wait_index  waits of one list by the hash of a key, so that 'k == a.k' need not try them all: open
+ *               addressing, one slot for each hash, from which its waits hang in list order. The hash may lie
+ *               (two keys, one hash); the condition itself decides.
+ *   wait_heap   waits of one list by the time of their first event, so that 'within' finds the expired ones.
+ *
+ * All in pool memory. On the app's worker only. */
 #ifndef WEIR_RUN_PARTIAL_H
 #define WEIR_RUN_PARTIAL_H
 

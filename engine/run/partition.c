@@ -357,8 +357,8 @@ static int push_runs(struct receiver *r, const struct batch *in)
     return current ? hand_to_key(r, current, &run) : 0;
 }
 
-/* ---- rows for every key, in the order of a Java HashSet into which a ConcurrentHashMap of the keys was put: how that
- * map came to be is played again ---- */
+/* ---- rows for every key, in the order of a Java HashSet into which a ConcurrentHashMap of the keys was put:
+ * how that map came to be is played again ---- */
 
 struct key_entry {
     struct key_entry *next;
@@ -378,8 +378,8 @@ static void bin_append(struct key_entry **bin, struct key_entry *e)
     *bin = e;
 }
 
-/* One bin becomes two: the last run of entries that stay together keeps its order, the others come before it, each at
- * the front. */
+/* One bin becomes two: the last run of entries that stay together keeps its order, the others come before it,
+ * each at the front. */
 static void bin_split(struct key_entry *bin, uint32_t bit, struct key_entry **low, struct key_entry **high)
 {
     struct key_entry *run = bin, *next;

@@ -4,11 +4,12 @@
  * An event of stream S (spec 06 section 4), one after the other also in a batch:
  *   1. expire every node ('within');
  *   2. pattern: promote the nodes that listen to S. Sequence: reset all elements, last to first, then promote
- * all, first to last;
+ *      all, first to last;
  *   3. process the nodes that listen to S, last to first: an event fills one element of a partial match at
- * most. What a node returns goes to the selector after it; where one node alone listens to S, after the whole
- * batch. What the query puts out comes after the batch (pattern_emit.c). Inserting into a stream that the
- * pattern reads comes back here at once: no list is walked while something is put out. */
+ *      most. What a node returns goes to the selector after it; where one node alone listens to S, after the
+ *      whole batch.
+ * What the query puts out comes after the batch (pattern_emit.c). Inserting into a stream that the pattern
+ * reads comes back here at once: no list is walked while something is put out. */
 #include "engine/run/pattern.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"

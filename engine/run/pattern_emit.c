@@ -12,11 +12,11 @@
  * node goes on as one chunk, node after node.
  *
  * Laws
- * (1) Links make no circle: the only new link of a chunk leads to what is added, and chunk_add cuts a circle
- * through it. (2) A row stands for its partial until it is handed on: when the partial is selected again
- * before that, all its places show the newer row, time and kind, also when 'having' or a rate limit does not
- * let the newer row out. Grouped rows and rows behind a rate limit are
- * not linked. */
+ * (1) Links make no circle: the only new link of a chunk leads to what is added, and chunk_add cuts a
+ *     circle through it.
+ * (2) A row stands for its partial until it is handed on: when the partial is selected again before that,
+ *     all its places show the newer row, time and kind, also when 'having' or a rate limit does not let
+ *     the newer row out. Grouped rows and rows behind a rate limit are not linked. */
 #include "engine/base/limits.h"
 #include "engine/run/app.h"
 #include "engine/run/pattern.h"

@@ -4,21 +4,25 @@
  * node first in `fresh`, where events don't see it, and from the next event of the node's stream on in
  * `pending`. Transitions, by function:
  *
- *   node_init        -> fresh   a new, empty partial at a first node; once, or again under 'every' and in
- * sequences node_promote     fresh -> pending, oldest event first try_*            pending -> (filled) ->
- * fresh of the next node; fresh of the first node of its 'every' (a copy); returned when it is complete
- *   node_reset       pending -> nothing (sequences: what did not move on with the last event)
- *   node_expire      pending, fresh -> nothing ('within'), and a copy to the first node of the 'every' around
- *   node_timer       pending -> as try_*, when nothing came (pattern_absent.c)
+ *   node_init      -> fresh: a new, empty partial at a first node; once, or again under 'every' and in
+ *                  sequences
+ *   node_promote   fresh -> pending, oldest event first
+ *   try_*          pending -> (filled) -> fresh of the next node; fresh of the first node of its 'every' (a
+ *                  copy); returned when it is complete
+ *   node_reset     pending -> nothing (sequences: what did not move on with the last event)
+ *   node_expire    pending, fresh -> nothing ('within'), and a copy to the first node of the 'every' around
+ *   node_timer     pending -> as try_*, when nothing came (pattern_absent.c)
  *
  * Laws
  * (1) A wait holds its partial; whoever works on a partial whose wait may go holds it too.
- * (2) try_* removes from its own pending no wait but the one it was given, so a walk may go on with the next.
- * (3) With a key, waits that the event's key does not find would have failed the condition, and trying them
- * changes nothing, save that a wait whose partial has moved on already would be dropped: node_filled tells of
- * those, and they go first (index.stale). So results and their order are those of a scan. (4) In patterns
- * with 'within', each wait in fresh whose partial has a first event is in heap; is_irregular tells that one
- * is missing. */
+ * (2) try_* removes from its own pending no wait but the one it was given, so a walk may go on with the
+ *     next.
+ * (3) With a key, waits that the event's key does not find would have failed the condition, and trying
+ *     them changes nothing, save that a wait whose partial has moved on already would be dropped:
+ *     node_filled tells of those, and they go first (index.stale). So results and their order are those
+ *     of a scan.
+ * (4) In patterns with 'within', each wait in fresh whose partial has a first event is in heap;
+ *     is_irregular tells that one is missing. */
 #include "engine/base/limits.h"
 #include "engine/run/app.h"
 #include "engine/run/pattern.h"

@@ -12,8 +12,7 @@
  *   partial = reference; then, when it stands here: time as the difference to the partial before, dead, in
  *             each slot a row or a chain, the partial linked behind it
  *   chain   = reference; then count, rows
- *   row     = reference; then the row, leaning on the one of its slot before it
- */
+ *   row     = reference; then the row, leaning on the one of its slot before it */
 #include "engine/data/segments.h"
 #include "engine/run/app.h"
 #include "engine/run/pattern.h"

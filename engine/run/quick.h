@@ -33,7 +33,7 @@ struct select {
 };
 /* select_order.c: rows from .. to of a list, and their references. */
 void select_drop(struct batch *list, uint32_t from, uint32_t to);
-/* Orders and cuts a chunk's list; sources[i] is the event that list->events[i] was made from. 0 or ERR_EVENT. */
+/* Orders and cuts a chunk's list; sources[i] is what list->events[i] was made from. 0, or ERR_EVENT. */
 int select_order(struct select *s, const struct select_plan *p, struct batch *list,
                  const struct event *sources);
 

@@ -1,5 +1,5 @@
-/* records.c - see records.h. A record's where: with CHANGED, its place in the list of those to be written; else
- * the slot of its piece and its place in it. */
+/* records.c - see records.h. A record's where: with CHANGED, its place in the list of those to be written;
+ * else the slot of its piece and its place in it. */
 #include "engine/run/records.h"
 #include "engine/base/mem.h"
 #include <stdlib.h>

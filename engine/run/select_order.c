@@ -74,7 +74,7 @@ static void merge_sort(const struct select_plan *p, struct order_item *items, st
         items[at++] = spare[left++];
 }
 
-/* rows_of: the frame each listed event came from, for names of inputs (joins). */
+/* sources: the frame each listed event came from, for names of inputs (joins). */
 static int order_rows(struct select *s, const struct select_plan *p, struct batch *list,
                       const struct event *sources)
 {

@@ -1,5 +1,5 @@
-/* slide.h - a sliding window that keeps columns (kept.h) and the selector behind it, in one function: what leaves
- * the ring goes straight out of the aggregators, what comes into them, and the output row goes on. For
+/* slide.h - a sliding window that keeps columns (kept.h) and the selector behind it, in one function: what
+ * leaves the ring goes straight out of the aggregators, what comes into them, and the output row goes on. For
  * events that came alone (op_type.one) and selectors whose aggregators are all done on the spot
  * (kept_plan.slides). */
 #ifndef WEIR_RUN_SLIDE_H

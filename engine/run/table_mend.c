@@ -2,8 +2,8 @@
  * (engine.h: app_tables_mend). How they lie there: table_stored.c.
  *
  * Laws: (1) a row that is there stays; one that is found by no key gets its keys; (2) a key that leads to no
- * row is the trace of a lost one: it goes, and is counted; (3) no number is given out twice: a table's next row
- * and the app's next table come behind the highest there is. Changes are gathered while a table is walked
+ * row is the trace of a lost one: it goes, and is counted; (3) no number is given out twice: a table's next
+ * row and the app's next table come behind the highest there is. Changes are gathered while a table is walked
  * over, and made behind it. */
 #include "engine/engine.h"
 #include "engine/run/app.h"

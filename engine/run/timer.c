@@ -1,13 +1,18 @@
 /* timer.c - how time passes (spec 03 section 2, 10 section 2). The two disciplines stand here side by side.
  *
  * An operator's requests stand in a queue of its own, and only the oldest one counts: a later one waits
- * behind it, even when it is due before. live: one heap over all operators by (moment, order of coming in);
- * each fires with the clock at its moment. playback: the clock jumps first; then the schedulers in order of
- * creation. A scheduler serves all instances of one operator (keys of a partition), in order of their oldest
- * request; of those with equal ones only the first in the order of the language's hash map of keys gets its turn,
- * the others when the clock is set next, be it to the same moment. In both an operator whose turn it is fires all it has due, also what it asks for meanwhile; then
- * it comes in again with what is left. Operators without a scheduler (triggers, cron) live by the live rules
- * in playback too: the clock halts at their moments. */
+ * behind it, even when it is due before.
+ *
+ *   live      one heap over all operators by (moment, order of coming in); each fires with the clock at its
+ *             moment.
+ *   playback  the clock jumps first; then the schedulers in order of creation. A scheduler serves all
+ *             instances of one operator (keys of a partition), in order of their oldest request; of those
+ *             with equal ones only the first in the order of the language's hash map of keys gets its turn,
+ *             the others when the clock is set next, be it to the same moment.
+ *
+ * In both an operator whose turn it is fires all it has due, also what it asks for meanwhile; then it comes
+ * in again with what is left. Operators without a scheduler (triggers, cron) live by the live rules in
+ * playback too: the clock halts at their moments. */
 #include "engine/base/log.h"
 #include "engine/base/utf8.h"
 #include "engine/run/app.h"
@@ -299,7 +304,8 @@ static void take_back(struct timers *t, struct heap *h, struct op_timers *o)
     heap_add(h, o);
 }
 
-/* One moment of a window for which the language asks once for all keys: they take turns as the map is walked. */
+/* One moment of a window for which the language asks once for all keys: they take turns as the map is walked.
+ */
 static void run_keys(struct app *app, struct heap *h, const struct op_plan *plan, int64_t at_ms)
 {
     struct timers *t = app->timers;

@@ -4,14 +4,16 @@
  *
  * Laws
  * (1) A file in which this finds no damage can be opened, read and written by lmdb.c without a fault of
- * memory, and every record of it is the one that was put: pages are where and what they should be, keys in
- * order and where a search looks for them, counts right, no page both free and in use, each record with its
- * checksum, the newer of the two beginnings (meta pages) known by the serial inside it. (2) What is not
- * reached any more because a page above it is damaged is looked for: pages that are neither free nor reached
- * hold it, and the checksums tell which shelf a record belongs to. (3) Every record given to the visitor has
- * a right checksum; each comes once, those of one shelf in the order of their keys save those found by law 2.
- * Every loss is told. (4) A file that an agent writes at the same time may be read while a look (store.h) is
- * open: from is that look's number.
+ *     memory, and every record of it is the one that was put: pages are where and what they should be,
+ *     keys in order and where a search looks for them, counts right, no page both free and in use, each
+ *     record with its checksum, the newer of the two beginnings (meta pages) known by the serial inside
+ *     it.
+ * (2) What is not reached any more because a page above it is damaged is looked for: pages that are
+ *     neither free nor reached hold it, and the checksums tell which shelf a record belongs to.
+ * (3) Every record given to the visitor has a right checksum; each comes once, those of one shelf in the
+ *     order of their keys save those found by law 2. Every loss is told.
+ * (4) A file that an agent writes at the same time may be read while a look (store.h) is open: from is
+ *     that look's number.
  *
  * Any thread; the caller's errors only. */
 #ifndef WEIR_STORE_FILE_H

@@ -7,19 +7,22 @@
  * them; numbers in keys are big-endian (key_u32, key_u64).
  *
  * Laws
- * (1) Everything is written through a batch, and a batch is written whole or not at all: store_apply returns
- * 0 when all of it is on the disk (one fsync), and a batch that failed is unchanged, so that the same batch
- * may be applied again. Applying twice is harmless. (2) Order within a batch is the order of the calls: a put
- * behind a drop of the same key stands. (3) What store_get and store_next lend is valid until store_look_end.
- * One look or apply at a time in the whole process: the store has a lock. No look is open for longer than it
- * takes to copy what it found; no call of a port or an app happens inside one. (4) The bound (most_bytes)
- * counts the file. A batch that would pass it fails with ERR_FULL; one marked relieves (it drops more than it
- *     puts: acknowledged outputs, a checkpoint) may use a tenth beyond, for a full store can't even forget
- * without room. (5) Failures of the world (ERR_IO, ERR_FULL) leave the store as it was after the last batch,
- * and are worth trying again: the disk may come back. ERR_STATE: these are not our bytes, or another
- * version's; it never mends itself. (6) On disk every record carries a checksum over its shelf, key and
- * bytes; store_get and store_next answer ERR_STATE for one that is wrong. What else a disk can do to the
- * file, file.h sees; the agent asks it before it opens a store.
+ * (1) Everything is written through a batch, and a batch is written whole or not at all: store_apply
+ *     returns 0 when all of it is on the disk (one fsync), and a batch that failed is unchanged, so that
+ *     the same batch may be applied again. Applying twice is harmless.
+ * (2) Order within a batch is the order of the calls: a put behind a drop of the same key stands.
+ * (3) What store_get and store_next lend is valid until store_look_end. One look or apply at a time in
+ *     the whole process: the store has a lock. No look is open for longer than it takes to copy what it
+ *     found; no call of a port or an app happens inside one.
+ * (4) The bound (most_bytes) counts the file. A batch that would pass it fails with ERR_FULL; one marked
+ *     relieves (it drops more than it puts: acknowledged outputs, a checkpoint) may use a tenth beyond,
+ *     for a full store can't even forget without room.
+ * (5) Failures of the world (ERR_IO, ERR_FULL) leave the store as it was after the last batch, and are
+ *     worth trying again: the disk may come back. ERR_STATE: these are not our bytes, or another
+ *     version's; it never mends itself.
+ * (6) On disk every record carries a checksum over its shelf, key and bytes; store_get and store_next
+ *     answer ERR_STATE for one that is wrong. What else a disk can do to the file, file.h sees; the agent
+ *     asks it before it opens a store.
  *
  * Any thread. Nothing here reads a clock. */
 #ifndef WEIR_STORE_STORE_H

@@ -2,8 +2,8 @@
  *
  * Laws: (1) the expired rows are all those of the previous input chunk, in the first output chunk; (2) every
  * output chunk but the very first has a RESET, a copy of the first event of the output chunk before it,
- * behind the expired rows; (3) in a partition what keeps no rows keeps nothing: there the first output chunk of a
- * push has no RESET. */
+ * behind the expired rows; (3) in a partition what keeps no rows keeps nothing: there the first output chunk
+ * of a push has no RESET. */
 #include "engine/window/window.h"
 
 struct batch_plan {

@@ -14,8 +14,9 @@
  * go. No entry sees that more than twice while it is in, so it costs a constant an entry.
  *
  * Of a text column that the selector groups by, an entry may hold the group itself (a token: its address with
- * the lowest bit set) in place of the text, so that what leaves need not look it up; texts and tokens may stand
- * side by side. Whoever reads that column asks for the text (kept_text); nothing outside sees a token.
+ * the lowest bit set) in place of the text, so that what leaves need not look it up; texts and tokens may
+ * stand side by side. Whoever takes an entry as a row gets the text (kept_token_out); only slide.h sees
+ * tokens.
  *
  * Values are counted (value_keep) while they are held. Single-threaded, as all of the engine. */
 #ifndef WEIR_WINDOW_KEPT_H
@@ -43,8 +44,8 @@ struct kept_plan {
     bool slides;            /* engine/run/slide.h may be used, with rows of shape slide */
     struct row_shape shape; /* of a row whose values are of their columns' types */
     struct row_shape slide; /* the same of these columns and those that the selector looks at */
-    /* Places right behind a struct kept, its first ring: a million keys with a short window each have all they
-     * need beside each other. 0: none are there. */
+    /* Places right behind a struct kept, its first ring: a million keys with a short window each have all
+     * they need beside each other. 0: none are there. */
     uint32_t places_behind;
     struct kept_column {
         uint32_t cell_at; /* in a row */

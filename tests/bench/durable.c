@@ -6,8 +6,7 @@
  * events per CPU-second of the whole process (delivery, map, queries, journal, commits), bytes written
  * for a byte of message (device_bytes counts whole folios of the page cache, more than was written), the
  * longest pause of a checkpoint (all that the worker does for one; the disk is not waited for by it), the
- * size of the store's file. APP has one mqtt source; nobody answers at its url.
- */
+ * size of the store's file. APP has one mqtt source; nobody answers at its url. */
 #include "agent/clock.h"
 #include "agent/metrics.h"
 #include "agent/statedir.h"

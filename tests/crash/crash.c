@@ -8,8 +8,7 @@
  * own has everything that reached the broker. Law: every message is counted once, in order, in every query;
  * every output has come; an output that came twice was the same, byte for byte. What app.siddhi puts out is
  * computed here, what kinds.siddhi does is what `weir replay` puts out for the same messages, number by
- * number. The last line is the tally.
- */
+ * number. The last line is the tally. */
 #include <mosquitto.h>
 #include <pthread.h>
 #include <signal.h>

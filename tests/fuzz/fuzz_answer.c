@@ -1,6 +1,6 @@
 /* fuzz_answer.c - any bytes as a line at the local door: answered, never a crash. A line that is no request
- * goes in as the query of one, so that on-demand queries are reached as well. The app and its worker are real;
- * it begins anew now and then, for queries change it. */
+ * goes in as the query of one, so that on-demand queries are reached as well. The app and its worker are
+ * real; it begins anew now and then, for queries change it. */
 #include "agent/answer.h"
 #include "agent/errors.h"
 #include "engine/base/json.h"

@@ -1,5 +1,5 @@
-/* fuzz_map.c - any bytes as a message for each kind of source map: mapped or rejected, never a crash. The first
- * byte says for which; what comes out goes through the sink's map of its kind. */
+/* fuzz_map.c - any bytes as a message for each kind of source map: mapped or rejected, never a crash. The
+ * first byte says for which; what comes out goes through the sink's map of its kind. */
 #include "engine/base/log.h"
 #include "engine/engine.h"
 #include "ports/bind.h"

@@ -1,6 +1,6 @@
-/* test_mend.c - a state with every kind of part (tests/crash/kinds.siddhi) of which records are missing, one or
- * many, at random: what is left is taken over, the app goes on, is saved and loads again. The whole state goes
- * on as the app that never stopped. */
+/* test_mend.c - a state with every kind of part (tests/crash/kinds.siddhi) of which records are missing, one
+ * or many, at random: what is left is taken over, the app goes on, is saved and loads again. The whole state
+ * goes on as the app that never stopped. */
 #include "agent/keeper.h"
 #include "agent/textfile.h"
 #include "engine/base/hash.h"

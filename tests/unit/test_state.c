@@ -1,5 +1,5 @@
-/* test_state.c - what a checkpoint writes, counted: segments and chunks against what they must hold, then whole
- * apps of each kind of state. In this build the limits are so small that few entries are many. */
+/* test_state.c - what a checkpoint writes, counted: segments and chunks against what they must hold, then
+ * whole apps of each kind of state. In this build the limits are so small that few entries are many. */
 #include "engine/base/mem.h"
 #include "engine/data/chunks.h"
 #include "engine/data/segments.h"
