@@ -1,5 +1,6 @@
 /* client.c - see client.h. */
 #include "agent/client.h"
+#include "agent/cmd.h"
 #include "agent/config.h"
 #include <errno.h>
 #include <string.h>
@@ -47,6 +48,24 @@ int client_open(struct client *c, const char *path, struct err *e)
     setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
     buf_init(&c->heard, CONTROL_ANSWER_BYTES + READ_BYTES);
     return 0;
+}
+
+int client_reach(struct client *c, const char *command, const char *socket, const char *state,
+                 const char *config_file)
+{
+    char path[CONTROL_PATH_BYTES];
+    struct err e = {0};
+    int rc = client_find(path, socket, state, config_file, &e);
+    if (rc == ERR_INVALID)
+        return CMD_BAD; /* told already */
+    bool is_found = rc == 0 && *path;
+    if (is_found)
+        rc = client_open(c, path, &e);
+    if (is_found && rc == 0)
+        return CMD_OK;
+    fprintf(stderr, "weir %s: %s%s\n", command, e.text,
+            is_found && rc == ERR_NOT_FOUND ? ": it does not run, or has its control socket elsewhere" : "");
+    return CMD_BAD;
 }
 
 void client_close(struct client *c)

@@ -18,6 +18,9 @@ int client_find(char path[CONTROL_PATH_BYTES], const char *socket, const char *s
                 struct err *e);
 /* ERR_NOT_FOUND: nobody is there; ERR_IO. */
 int client_open(struct client *c, const char *path, struct err *e);
+/* Both, for `weir COMMAND`: what went wrong is on standard error. An exit code (cmd.h). */
+int client_reach(struct client *c, const char *command, const char *socket, const char *state,
+                 const char *config_file);
 void client_close(struct client *c);
 /* One line, without its end. What can't be sent is told by the answer. */
 void client_say(struct client *c, const char *line, size_t len);

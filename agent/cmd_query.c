@@ -62,23 +62,6 @@ static int complain(const char *words)
 
 /* ---- there ---- */
 
-static int call(struct asking *a)
-{
-    char path[CONTROL_PATH_BYTES];
-    struct err e = {0};
-    int rc = client_find(path, a->socket, a->state, a->config_file, &e);
-    if (rc == ERR_INVALID)
-        return CMD_BAD; /* told already */
-    if (rc < 0 || !*path)
-        return complain(e.text);
-    rc = client_open(&a->client, path, &e);
-    if (rc == ERR_NOT_FOUND)
-        fprintf(stderr, "weir query: %s: it does not run, or has its control socket elsewhere\n", e.text);
-    else if (rc < 0)
-        return complain(e.text);
-    return rc < 0 ? CMD_BAD : CMD_OK;
-}
-
 static void ask(struct asking *a)
 {
     struct buf line;
@@ -224,7 +207,7 @@ int cmd_query(int argc, char **argv)
     struct asking a = {.client = {.fd = -1}};
     int code = read_options(&a, argc, argv);
     if (code == CMD_OK)
-        code = call(&a);
+        code = client_reach(&a.client, "query", a.socket, a.state, a.config_file);
     if (code != CMD_OK)
         return code;
     texttable_init(&a.table);

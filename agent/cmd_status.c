@@ -65,23 +65,6 @@ static int complain(const char *words)
     return CMD_BAD;
 }
 
-static int call(struct looking *l)
-{
-    char path[CONTROL_PATH_BYTES];
-    struct err e = {0};
-    int rc = client_find(path, l->socket, l->state, l->config_file, &e);
-    if (rc == ERR_INVALID)
-        return CMD_BAD; /* told already */
-    if (rc < 0 || !*path)
-        return complain(e.text);
-    rc = client_open(&l->client, path, &e);
-    if (rc == ERR_NOT_FOUND)
-        fprintf(stderr, "weir status: %s: it does not run, or has its control socket elsewhere\n", e.text);
-    else if (rc < 0)
-        return complain(e.text);
-    return rc < 0 ? CMD_BAD : CMD_OK;
-}
-
 static void ask(struct looking *l)
 {
     struct buf line;
@@ -290,7 +273,7 @@ int cmd_status(int argc, char **argv)
     struct looking l = {.client = {.fd = -1}};
     int code = read_options(&l, argc, argv);
     if (code == CMD_OK)
-        code = call(&l);
+        code = client_reach(&l.client, "status", l.socket, l.state, l.config_file);
     if (code != CMD_OK)
         return code;
     texttable_init(&l.apps);

@@ -110,22 +110,6 @@ static enum domain domain_of(enum type a, enum type b, bool equality)
     return a == TYPE_FLOAT || b == TYPE_FLOAT ? DOMAIN_FLOAT : DOMAIN_LONG;
 }
 
-static enum ast_expr_kind mirrored(enum ast_expr_kind op)
-{
-    switch ((int)op) {
-    case AST_LT:
-        return AST_GT;
-    case AST_LE:
-        return AST_GE;
-    case AST_GT:
-        return AST_LT;
-    case AST_GE:
-        return AST_LE;
-    default:
-        return op;
-    }
-}
-
 /* What the author wrote at this side, for a hint; "..." when it is long. */
 static const char *written(struct expr_ctx *c, const struct ast_expr *side)
 {
@@ -177,7 +161,7 @@ struct expr *compare_compile(struct expr_ctx *c, const struct ast_expr *e, struc
         struct expr *swap = left;
         left = right;
         right = swap;
-        op = mirrored(op);
+        op = ast_mirrored(op);
     }
     struct expr *node = expr_new(c->arena, nodes[domain][op - AST_EQ][shape_of(left, right)], TYPE_BOOL);
     node->index = (uint16_t)op;

@@ -48,6 +48,9 @@ void signature_print(struct buf *out, const char *takes);
 /* The span of argument n, or of the name when there is none. */
 struct span call_span(const struct ast_expr *call, int n);
 
+/* The first argument that isn't null. */
+struct value fn_coalesce(const struct expr *e, struct frame *f);
+
 enum { LIMIT_RESULT_BYTES = 8 * 1024 * 1024 };
 
 #endif

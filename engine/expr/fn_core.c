@@ -61,7 +61,7 @@ static int bind_same_types(struct expr_ctx *c, struct expr *e, const struct ast_
     e->type = e->args[first]->type;
     return 0;
 }
-static struct value eval_coalesce(const struct expr *e, struct frame *f)
+struct value fn_coalesce(const struct expr *e, struct frame *f)
 {
     for (int i = 0; i < e->arg_count; i++) {
         struct value v = arg(e, f, i);
@@ -180,11 +180,11 @@ static struct value eval_size_of_set(const struct expr *e, struct frame *f)
 const struct function fn_core[] = {
     {NULL, "UUID", "", TYPE_STRING, eval_uuid, NULL},
     {NULL, "cast", "aS", TYPE_NULL, eval_cast, bind_cast},
-    {NULL, "coalesce", "aa*", TYPE_NULL, eval_coalesce, bind_same_types},
+    {NULL, "coalesce", "aa*", TYPE_NULL, fn_coalesce, bind_same_types},
     {NULL, "convert", "aS", TYPE_NULL, eval_convert, bind_convert},
     {NULL, "createSet", "a", TYPE_OBJECT, eval_create_set, bind_create_set},
     {NULL, "currentTimeMillis", "", TYPE_LONG, eval_now, NULL},
-    {NULL, "default", "aA", TYPE_NULL, eval_coalesce, bind_same_types},
+    {NULL, "default", "aA", TYPE_NULL, fn_coalesce, bind_same_types},
     {NULL, "eventTimestamp", "", TYPE_LONG, eval_event_time, NULL},
     {NULL, "ifThenElse", "baa", TYPE_NULL, eval_if, bind_same_types},
     {NULL, "instanceOfBoolean", "a", TYPE_BOOL, eval_instance_of, bind_instance_of},

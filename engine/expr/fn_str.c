@@ -401,15 +401,6 @@ static struct value eval_fill_template_map(const struct expr *e, struct frame *f
     return fill(e, f, s, v.as.o);
 }
 
-static struct value eval_coalesce(const struct expr *e, struct frame *f)
-{
-    for (int i = 0; i < e->arg_count; i++) {
-        struct value v = arg(e, f, i);
-        if (!is_null(v) || f->env->failed)
-            return v;
-    }
-    return VALUE_NULL;
-}
 static int bind_coalesce(struct expr_ctx *c, struct expr *e, const struct ast_expr *call)
 {
     for (int i = 1; i < e->arg_count; i++)
@@ -598,7 +589,7 @@ static int bind_loose(struct expr_ctx *c, struct expr *e, const struct ast_expr 
 const struct function fn_str[] = {
     {"str", "charAt", "si", TYPE_STRING, eval_char_at, NULL},
     {"str", "charFrequency", "ss", TYPE_LONG, eval_char_frequency, NULL},
-    {"str", "coalesce", "aa*", TYPE_NULL, eval_coalesce, bind_coalesce},
+    {"str", "coalesce", "aa*", TYPE_NULL, fn_coalesce, bind_coalesce},
     {"str", "concat", "aaa*", TYPE_STRING, eval_concat, NULL},
     {"str", "contains", "ss", TYPE_BOOL, eval_contains, NULL},
     {"str", "equalsIgnoreCase", "ss", TYPE_BOOL, eval_equals_ignore_case, NULL},

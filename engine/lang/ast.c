@@ -1,4 +1,5 @@
-/* ast.c - finding annotations and their elements: names compare ignoring the case of ASCII letters. */
+/* ast.c - what is asked of a tree. Names of annotations and their elements compare ignoring the case of ASCII
+ * letters. */
 #include "engine/lang/ast.h"
 
 static char lower(char c)
@@ -31,4 +32,20 @@ const struct ast_element *ast_find_element(const struct ast_annotation *a, const
         if (e->key.text && same(e->key.text, key))
             return e;
     return NULL;
+}
+
+enum ast_expr_kind ast_mirrored(enum ast_expr_kind op)
+{
+    switch ((int)op) {
+    case AST_LT:
+        return AST_GT;
+    case AST_LE:
+        return AST_GE;
+    case AST_GT:
+        return AST_LT;
+    case AST_GE:
+        return AST_LE;
+    default:
+        return op;
+    }
 }

@@ -300,5 +300,7 @@ struct ast_ondemand {
 /* Helpers used by check and plan. Names of annotations and keys compare ignoring case. */
 const struct ast_annotation *ast_find_annotation(const struct ast_annotation *list, const char *name);
 const struct ast_element *ast_find_element(const struct ast_annotation *a, const char *key);
+/* The comparison that says the same with its sides changed over. */
+enum ast_expr_kind ast_mirrored(enum ast_expr_kind op);
 
 #endif

@@ -149,6 +149,9 @@ struct op_plan *plan_rate(struct planner *p, const struct ast_query *ast, struct
                           bool *failed);
 /* plan_output.c */
 struct op_plan *plan_output(struct planner *p, const struct ast_query *ast, const struct schema *out);
+/* Tells where what a query puts out differs from the schema that its target wants. */
+void plan_report_mismatch(struct planner *p, const struct ast_output *o, const struct schema *want,
+                          const struct schema *out);
 /* plan_partition.c, plan_table.c, plan_window.c, plan_trigger.c, plan_aggregation.c: each defines one kind of
  * thing. */
 struct plan_partition *plan_partition(struct planner *p, const struct ast_partition *ast);

@@ -4,10 +4,9 @@
 #include "engine/run/output.h"
 #include "engine/run/table.h"
 
-static void report_mismatch(struct planner *p, const struct ast_output *o, const struct plan_element *target,
-                            const struct schema *out)
+void plan_report_mismatch(struct planner *p, const struct ast_output *o, const struct schema *want,
+                          const struct schema *out)
 {
-    const struct schema *want = target->schema;
     if (want->count != out->count) {
         diag_error(p->diags, o->target.span, "'%s' has %u attributes, and the query puts out %u",
                    o->target.text, want->count, out->count);
@@ -58,7 +57,7 @@ struct op_plan *plan_output(struct planner *p, const struct ast_query *ast, cons
         return NULL;
     }
     if (target && !schema_same(target->schema, out)) {
-        report_mismatch(p, o, target, out);
+        plan_report_mismatch(p, o, target->schema, out);
         return NULL;
     }
     if (!target)

@@ -38,11 +38,7 @@ static void unknown_handler(struct planner *p, const struct ast_expr *call)
 static void unknown_window(struct planner *p, const struct ast_expr *call)
 {
     diag_error(p->diags, call->op_span, "there is no window '%s'", call->name.text);
-    const char *const *names = window_names();
-    size_t count = 0;
-    while (names[count])
-        count++;
-    const char *near = diag_near(call->name.text, names, count);
+    const char *near = window_near(call->name.text);
     if (near)
         diag_hint(p->diags, "did you mean '%s'? Names of windows are case-sensitive", near);
 }

@@ -323,22 +323,6 @@ static struct part part_rows(struct table_search *s)
 
 static struct part part_of(struct search_build *b, const struct ast_expr *e, bool under_both);
 
-static enum ast_expr_kind turned(enum ast_expr_kind op)
-{
-    switch ((int)op) {
-    case AST_LT:
-        return AST_GT;
-    case AST_LE:
-        return AST_GE;
-    case AST_GT:
-        return AST_LT;
-    case AST_GE:
-        return AST_LE;
-    default:
-        return op;
-    }
-}
-
 /* 'column OP something without the row', either way round: the column, the operator and the other side. */
 static bool comparison(struct search_build *b, const struct ast_expr *e, int *column, enum ast_expr_kind *op,
                        const struct ast_expr **value)
@@ -350,7 +334,7 @@ static bool comparison(struct search_build *b, const struct ast_expr *e, int *co
         *column = column_of(b, own);
         if (*column < 0 || uses_row(b, other))
             continue;
-        *op = side ? turned(e->kind) : e->kind;
+        *op = side ? ast_mirrored(e->kind) : e->kind;
         *value = other;
         return true;
     }
@@ -784,24 +768,7 @@ static int schema_must_fit(struct planner *p, const struct ast_output *o, const 
 {
     if (schema_same(want, out))
         return 0;
-    if (want->count != out->count) {
-        diag_error(p->diags, o->target.span, "'%s' has %u attributes, and the query puts out %u",
-                   o->target.text, want->count, out->count);
-        return -1;
-    }
-    for (uint32_t i = 0; i < want->count; i++) {
-        const struct attribute *a = &want->attributes[i], *b = &out->attributes[i];
-        if (strcmp(a->name, b->name) == 0 && a->type == b->type)
-            continue;
-        diag_error(p->diags, o->target.span,
-                   "attribute %u of '%s' is '%s %s', and the query puts out '%s %s'", i + 1, o->target.text,
-                   a->name, type_name(a->type), b->name, type_name(b->type));
-        if (strcmp(a->name, b->name) == 0)
-            diag_hint(p->diags, "convert(%s, '%s') as %s", b->name, type_name(a->type), a->name);
-        else
-            diag_hint(p->diags, "names, types and order must agree; rename with 'as %s'", a->name);
-        break;
-    }
+    plan_report_mismatch(p, o, want, out);
     return -1;
 }
 

@@ -12,11 +12,7 @@ void plan_define_window(struct planner *p, const struct ast_definition *def)
     e->window_type = window_find(call->space.text, call->name.text);
     if (!e->window_type) {
         diag_error(p->diags, call->op_span, "there is no window '%s'", call->name.text);
-        const char *const *names = window_names();
-        size_t count = 0;
-        while (names[count])
-            count++;
-        const char *near = diag_near(call->name.text, names, count);
+        const char *near = window_near(call->name.text);
         if (near)
             diag_hint(p->diags, "did you mean '%s'?", near);
         return;

@@ -83,8 +83,14 @@ struct table_type {
     int (*load)(struct table *t, struct reader *r); /* of an open, empty one */
 };
 extern const struct table_type table_list, table_keyed, table_stored;
-/* table_stored.c, for table_mend.c: what stands in a key of the row's in the store. */
+/* table_stored.c, for table_mend.c: what stands in a key of the row's in the store; the key of a table of that
+ * name, or (NULL) of the last table's number; the number that stands under a key: ERR_NOT_FOUND, ERR_IO,
+ * ERR_STATE. */
+struct key;
+struct overlay;
 uint64_t stored_order(const struct table_key *key, const struct row *row);
+void stored_catalog_key(const struct app *app, const char *name, struct key *k);
+int stored_number(struct overlay *o, const struct key *k, uint64_t *number, struct err *e);
 /* A condition over stored rows: 1, 0, or ERR_EVENT: it failed, or gave null, which fails here (an attribute
  * alone, spec 08 section 3). */
 static inline int table_meets(const struct expr *condition, struct frame *f)

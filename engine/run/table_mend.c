@@ -144,25 +144,6 @@ static int mend_all(struct mending *m, char kind)
 
 /* ---- a table ---- */
 
-static void catalog_key(const struct app *app, const char *name, struct key *k)
-{
-    k->len = 0;
-    key_u32(k, app->store_number);
-    key_u32(k, 0);
-    key_u8(k, name ? 'T' : '#');
-    if (name)
-        key_text(k, name);
-}
-
-static int read_number(struct overlay *o, const struct key *k, uint64_t *number, struct err *e)
-{
-    struct store_item item;
-    int rc = overlay_get(o, k->bytes, k->len, &item, e);
-    if (rc == 0 && item.len >= 8)
-        *number = key_get_u64(item.bytes, 0);
-    return rc;
-}
-
 static void put_number(struct overlay *o, const struct key *k, uint64_t number)
 {
     struct key value = {.len = 0};
@@ -178,7 +159,7 @@ static int mend_table(struct mending *m)
     rc = rc < 0 ? rc : mend_all(m, 'p');
     rc = rc < 0 ? rc : mend_all(m, 'i');
     key_of(m, 'n', &k);
-    int was = rc < 0 ? rc : read_number(m->app->overlay, &k, &next, m->e);
+    int was = rc < 0 ? rc : stored_number(m->app->overlay, &k, &next, m->e);
     if (was < 0 && was != ERR_NOT_FOUND)
         return was;
     if (next < m->next)
@@ -209,9 +190,9 @@ int app_tables_mend(struct app *app, void (*tell)(void *user, const struct app_t
     uint64_t last = 0, counted = 0;
     struct key k;
     int rc = last_table(app, &last, e);
-    catalog_key(app, NULL, &k);
+    stored_catalog_key(app, NULL, &k);
     if (rc == 0)
-        rc = read_number(app->overlay, &k, &counted, e);
+        rc = stored_number(app->overlay, &k, &counted, e);
     if ((rc == 0 || rc == ERR_NOT_FOUND) && counted < last)
         put_number(app->overlay, &k, last);
     rc = rc == ERR_NOT_FOUND ? 0 : rc;
@@ -221,8 +202,8 @@ int app_tables_mend(struct app *app, void (*tell)(void *user, const struct app_t
         if (m.plan->type != &table_stored)
             continue;
         m.told.table = m.plan->element->schema->id;
-        catalog_key(app, m.told.table, &k);
-        rc = read_number(app->overlay, &k, &number, e);
+        stored_catalog_key(app, m.told.table, &k);
+        rc = stored_number(app->overlay, &k, &number, e);
         m.number = (uint32_t)number;
         m.told.is_lost = rc == ERR_NOT_FOUND;
         buf_init(&m.changes, SIZE_MAX);

@@ -759,7 +759,7 @@ static void definition_words(const struct table_plan *p, struct buf *out)
         buf_printf(out, ", %s", p->indexes[i].label);
 }
 
-static void catalog_key(const struct app *app, struct key *k, const char *name)
+void stored_catalog_key(const struct app *app, const char *name, struct key *k)
 {
     k->len = 0;
     key_u32(k, app->store_number);
@@ -769,13 +769,13 @@ static void catalog_key(const struct app *app, struct key *k, const char *name)
         key_text(k, name);
 }
 
-static int read_number(struct overlay *o, const struct key *k, uint64_t *number, struct err *e)
+int stored_number(struct overlay *o, const struct key *k, uint64_t *number, struct err *e)
 {
     struct store_item item;
     int rc = overlay_get(o, k->bytes, k->len, &item, e);
     if (rc == 0 && item.len >= 8)
         *number = key_get_u64(item.bytes, 0);
-    return rc == ERR_NOT_FOUND ? 0 : rc;
+    return rc;
 }
 
 /* Gives the table a number, and keeps its definition under its name. */
@@ -785,9 +785,9 @@ static int make(struct stored *t, const struct buf *words, struct err *e)
     struct key k, last;
     struct buf entry;
     uint64_t number = 0;
-    catalog_key(app, &last, NULL);
-    int rc = read_number(app->overlay, &last, &number, e);
-    if (rc < 0)
+    stored_catalog_key(app, NULL, &last);
+    int rc = stored_number(app->overlay, &last, &number, e);
+    if (rc < 0 && rc != ERR_NOT_FOUND)
         return rc;
     t->number = (uint32_t)++number;
     k.len = 0;
@@ -796,7 +796,7 @@ static int make(struct stored *t, const struct buf *words, struct err *e)
     buf_add(&entry, k.bytes, k.len);
     buf_add(&entry, words->bytes, words->len);
     overlay_put(app->overlay, last.bytes, last.len, k.bytes, k.len);
-    catalog_key(app, &k, plan_of(t)->element->schema->id);
+    stored_catalog_key(app, plan_of(t)->element->schema->id, &k);
     overlay_put(app->overlay, k.bytes, k.len, entry.bytes, entry.len);
     buf_fini(&entry);
     return 0;
@@ -823,7 +823,7 @@ static int stored_start(struct table *table, struct err *e)
     struct key k;
     buf_init(&words, SIZE_MAX);
     definition_words(plan_of(t), &words);
-    catalog_key(table->app, &k, plan_of(t)->element->schema->id);
+    stored_catalog_key(table->app, plan_of(t)->element->schema->id, &k);
     int rc = overlay_get(o, k.bytes, k.len, &entry, e);
     if (rc == ERR_NOT_FOUND)
         rc = make(t, &words, e);
@@ -832,7 +832,8 @@ static int stored_start(struct table *table, struct err *e)
     buf_fini(&words);
     t->next = 1;
     key_begin(t, &k, 'n');
-    return rc < 0 ? rc : read_number(o, &k, &t->next, e);
+    rc = rc < 0 ? rc : stored_number(o, &k, &t->next, e);
+    return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
 static void stored_close(struct table *t)

@@ -5,22 +5,13 @@
  * due stops this; (2) an expired row is stamped with the arriving event's time; (3) a smaller time expires
  * nothing; (4) no timers. Holds rows, or only columns of them (kept.h), the time first. */
 #include "engine/run/slide.h"
-#include "engine/window/window.h"
+#include "engine/window/held.h"
 
 struct external_time_plan {
-    struct op_plan op;
+    struct held_plan held;
     int64_t span_ms;
     int attribute;
-    size_t cell_at;               /* of attribute in a row; it is a long there */
-    size_t text_at;               /* window_look_ahead */
-    const struct kept_plan *kept; /* only these columns are held; NULL: rows */
-};
-struct external_time {
-    struct op op;
-    union {
-        struct queue rows;
-        struct kept kept; /* if plan->kept */
-    };
+    size_t cell_at; /* of attribute in a row; it is a long there */
 };
 
 static const struct external_time_plan *plan_of(const struct op *op)
@@ -28,15 +19,14 @@ static const struct external_time_plan *plan_of(const struct op *op)
     return (const struct external_time_plan *)(const void *)op->plan;
 }
 
-static inline bool front_is_due(const struct external_time *w, const struct external_time_plan *p,
-                                int64_t time_ms)
+static inline bool front_is_due(const struct held *w, const struct external_time_plan *p, int64_t time_ms)
 {
     const char *row = (const char *)queue_at(&w->rows, 0);
     return time_is_due(((const union cell *)(const void *)(row + p->cell_at))->l, p->span_ms, time_ms);
 }
 
 /* Takes e in: what is due leaves before it. */
-static void take_in(struct external_time *w, const struct external_time_plan *p, const struct event *e,
+static void take_in(struct held *w, const struct external_time_plan *p, const struct event *e,
                     int64_t time_ms, struct batch *out)
 {
     while (w->rows.count && front_is_due(w, p, time_ms))
@@ -46,15 +36,14 @@ static void take_in(struct external_time *w, const struct external_time_plan *p,
     window_pass(out, e);
 }
 
-static inline bool first_is_due(const struct external_time *w, const struct external_time_plan *p,
-                                int64_t time_ms)
+static inline bool first_is_due(const struct held *w, const struct external_time_plan *p, int64_t time_ms)
 {
-    return w->kept.count && time_is_due(kept_first(&w->kept, p->kept, 0).l, p->span_ms, time_ms);
+    return w->kept.count && time_is_due(kept_first(&w->kept, p->held.kept, 0).l, p->span_ms, time_ms);
 }
 
 static int push_kept(struct op *op, const struct batch *in)
 {
-    struct external_time *w = (struct external_time *)op;
+    struct held *w = (struct held *)op;
     const struct external_time_plan *p = plan_of(op);
     struct batch out;
     batch_init(&out, op->env->scratch, in->count * 2);
@@ -68,12 +57,12 @@ static int push_kept(struct op *op, const struct batch *in)
             break;
         }
         while (first_is_due(w, p, time_ms))
-            window_expire_kept(op, &w->kept, p->kept, &out, time_ms);
+            window_expire_kept(op, &w->kept, p->held.kept, &out, time_ms);
         if (e->kind == EVENT_CURRENT)
-            kept_add(&w->kept, p->kept, e->row, UINT32_MAX);
+            kept_add(&w->kept, p->held.kept, e->row, UINT32_MAX);
         batch_add(&out, e->row, e->at_ms, e->kind);
     }
-    return window_emit_kept(op, p->kept, &out, rc);
+    return window_emit_kept(op, p->held.kept, &out, rc);
 }
 
 static __attribute__((noinline)) int one_many(struct op *op, const struct event *e)
@@ -83,28 +72,28 @@ static __attribute__((noinline)) int one_many(struct op *op, const struct event 
     return push_kept(op, &in);
 }
 
-static inline int one_kept(struct external_time *w, const struct external_time_plan *p, const struct event *e,
+static inline int one_kept(struct held *w, const struct external_time_plan *p, const struct event *e,
                            int64_t time_ms)
 {
     if (!first_is_due(w, p, time_ms)) {
-        kept_add(&w->kept, p->kept, e->row, UINT32_MAX);
+        kept_add(&w->kept, p->held.kept, e->row, UINT32_MAX);
         return op_slide(w->op.next, NULL, 0, 0, e);
     }
     if (w->kept.count > 1 &&
-        time_is_due(kept_cells(&w->kept, p->kept, kept_place(&w->kept, 1))->l, p->span_ms, time_ms))
+        time_is_due(kept_cells(&w->kept, p->held.kept, kept_place(&w->kept, 1))->l, p->span_ms, time_ms))
         return one_many(&w->op, e);
     struct ghost ghost;
-    struct row *left = ghost_on(&ghost, p->kept);
-    kept_take(&w->kept, p->kept, left);
-    kept_add(&w->kept, p->kept, e->row, UINT32_MAX);
+    struct row *left = ghost_on(&ghost, p->held.kept);
+    kept_take(&w->kept, p->held.kept, left);
+    kept_add(&w->kept, p->held.kept, e->row, UINT32_MAX);
     int rc = op_slide(w->op.next, &left, 1, time_ms, e);
-    ghost_end(p->kept, left);
+    ghost_end(p->held.kept, left);
     return rc;
 }
 
 static int external_time_push(struct op *op, const struct batch *in)
 {
-    if (plan_of(op)->kept)
+    if (plan_of(op)->held.kept)
         return push_kept(op, in);
     struct event space[BATCH_SHORT];
     struct batch out;
@@ -115,7 +104,7 @@ static int external_time_push(struct op *op, const struct batch *in)
         int64_t time_ms;
         if (UNLIKELY(!window_time_of(op, e->row, plan_of(op)->attribute, &time_ms)))
             return window_fail(&out);
-        take_in((struct external_time *)op, plan_of(op), e, time_ms, &out);
+        take_in((struct held *)op, plan_of(op), e, time_ms, &out);
     }
     return window_emit(op, &out);
 }
@@ -128,20 +117,20 @@ static __attribute__((noinline)) int push_many(struct op *op, struct row *const 
     batch_init(&out, op->env->scratch, BATCH_SHORT * 4);
     for (uint32_t i = 0; i < BATCH_SHORT; i++)
         batch_add(&out, left[i], time_ms, EVENT_EXPIRED);
-    take_in((struct external_time *)op, plan_of(op), e, time_ms, &out);
+    take_in((struct held *)op, plan_of(op), e, time_ms, &out);
     return window_emit(op, &out);
 }
 
 static __attribute__((noinline)) int one_any(struct op *op, const struct event *e)
 {
-    struct external_time *w = (struct external_time *)op;
+    struct held *w = (struct held *)op;
     const struct external_time_plan *p = plan_of(op);
     struct row *left[BATCH_SHORT];
     uint32_t count = 0;
     int64_t time_ms;
     if (UNLIKELY(!window_time_of(op, e->row, p->attribute, &time_ms)))
         return ERR_EVENT;
-    if (LIKELY(p->kept != NULL))
+    if (LIKELY(p->held.kept != NULL))
         return one_kept(w, p, e, time_ms);
     while (w->rows.count && front_is_due(w, p, time_ms)) {
         if (UNLIKELY(count == BATCH_SHORT))
@@ -149,7 +138,7 @@ static __attribute__((noinline)) int one_any(struct op *op, const struct event *
         left[count++] = queue_take(&w->rows);
     }
     if (count)
-        window_look_ahead(&w->rows, p->text_at);
+        window_look_ahead(&w->rows, p->held.text_at);
     window_hold(&w->rows, e);
     int rc = op_slide(op->next, left, count, time_ms, e);
     for (uint32_t i = 0; i < count; i++)
@@ -160,9 +149,9 @@ static __attribute__((noinline)) int one_any(struct op *op, const struct event *
 /* None or one that leaves, and the selector takes it within this function. */
 static int external_time_one(struct op *op, const struct event *e)
 {
-    struct external_time *w = (struct external_time *)op;
+    struct held *w = (struct held *)op;
     const struct external_time_plan *p = plan_of(op);
-    const struct kept_plan *kept = p->kept;
+    const struct kept_plan *kept = p->held.kept;
     struct kept *k = &w->kept;
     if (UNLIKELY(!kept || !slide_fits(k, kept, e->row)))
         return one_any(op, e);
@@ -174,37 +163,6 @@ static int external_time_one(struct op *op, const struct event *e)
     if (UNLIKELY(!leaves && k->count == k->cap))
         kept_grow(k, kept, UINT32_MAX);
     return slide_one(op->next, k, kept, e, leaves);
-}
-
-static void external_time_save(const struct op *op, struct writer *w)
-{
-    const struct external_time *t = (const struct external_time *)op;
-    write_tag(w, "window.externalTime");
-    if (plan_of(op)->kept)
-        kept_save(&t->kept, plan_of(op)->kept, w);
-    else
-        queue_save(&t->rows, w);
-}
-
-static int external_time_load(struct op *op, struct reader *r)
-{
-    struct external_time *t = (struct external_time *)op;
-    read_tag(r, "window.externalTime");
-    return plan_of(op)->kept ? kept_load(&t->kept, plan_of(op)->kept, r) : queue_load(&t->rows, r);
-}
-
-static void external_time_close(struct op *op)
-{
-    struct external_time *t = (struct external_time *)op;
-    if (plan_of(op)->kept)
-        kept_fini(&t->kept, plan_of(op)->kept);
-    else
-        queue_fini(&t->rows);
-}
-
-static struct queue *external_time_content(struct op *op)
-{
-    return &((struct external_time *)op)->rows;
 }
 
 /* The time comes first. */
@@ -219,7 +177,7 @@ static void external_time_keep(struct op_plan *plan, struct kept_plan *kept)
     if (!fits)
         return;
     *kept = own;
-    ((struct external_time_plan *)(void *)plan)->kept = kept;
+    ((struct held_plan *)(void *)plan)->kept = kept;
 }
 
 static void external_time_explain(const struct op_plan *plan, struct buf *out)
@@ -230,13 +188,13 @@ static void external_time_explain(const struct op_plan *plan, struct buf *out)
 
 static const struct op_type external_time_type = {
     .name = "window.externalTime",
-    .size = sizeof(struct external_time),
+    .size = sizeof(struct held),
     .push = external_time_push,
     .one = external_time_one,
-    .save = external_time_save,
-    .load = external_time_load,
-    .close = external_time_close,
-    .content = external_time_content,
+    .save = held_save,
+    .load = held_load,
+    .close = held_close,
+    .content = held_content,
     .content_is_stable = true,
     .keep = external_time_keep,
     .explain = external_time_explain,
@@ -253,8 +211,8 @@ static struct op_plan *external_time_plan(struct window_ctx *c, const struct ast
     p->attribute = attribute;
     p->cell_at = row_cells_at(c->in->count) + (size_t)attribute * sizeof(union cell);
     p->span_ms = span_ms;
-    p->text_at = window_text_at(c->in);
-    return &p->op;
+    p->held.text_at = window_text_at(c->in);
+    return &p->held.op;
 }
 
 const struct window_type window_external_time = {NULL, "externalTime", true, external_time_plan};

@@ -177,11 +177,7 @@ static int tokenize_push(struct op *op, const struct batch *in)
         if (!p->parts(p, &f, e, &out))
             rc = ERR_EVENT;
     }
-    if (rc == 0)
-        rc = op_next(op, &out);
-    for (uint32_t i = 0; i < out.count; i++)
-        row_unref(out.events[i].row);
-    return rc;
+    return window_emit_made(op, &out, rc);
 }
 
 static const struct op_type tokenize_type = {

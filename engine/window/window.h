@@ -35,8 +35,8 @@ struct window_type {
 };
 
 const struct window_type *window_find(const char *space, const char *name);
-/* All names, for "did you mean"; NULL-terminated. */
-const char *const *window_names(void);
+/* The name of a window that is like name, for "did you mean"; or NULL. */
+const char *window_near(const char *name);
 
 /* Parameter helpers: each reports a wrong count or type with the parameter's place and returns false. */
 bool window_arg_count(struct window_ctx *c, const struct ast_expr *call, int min, int max);
@@ -129,6 +129,9 @@ static inline int window_emit_kept(struct op *op, const struct kept_plan *p, con
             ghost_end(p, out->events[i].row);
     return rc;
 }
+
+/* rc 0: hands out on. Then unrefs all its rows: whoever made them had them for this. */
+int window_emit_made(struct op *op, const struct batch *out, int rc);
 
 /* For an event that failed on the way: out is not handed on, its expired rows are let go. */
 static inline int window_fail(const struct batch *out)

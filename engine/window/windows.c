@@ -74,9 +74,12 @@ const struct window_type *window_find(const char *space, const char *name)
     return NULL;
 }
 
-const char *const *window_names(void)
+const char *window_near(const char *name)
 {
-    return names;
+    size_t count = 0;
+    while (names[count])
+        count++;
+    return diag_near(name, names, count);
 }
 
 /* ---- parameters ---- */
@@ -268,6 +271,15 @@ void window_expire_all(struct queue *q, struct batch *out, int64_t at_ms)
         batch_add(out, row, i < walked ? row->at_ms : at_ms, EVENT_EXPIRED);
     }
     q->walked = 0;
+}
+
+int window_emit_made(struct op *op, const struct batch *out, int rc)
+{
+    if (rc == 0)
+        rc = op_next(op, out);
+    for (uint32_t i = 0; i < out->count; i++)
+        row_unref(out->events[i].row);
+    return rc;
 }
 
 struct batch *chunks_add(struct chunks *c, const struct op *op, uint32_t cap)
