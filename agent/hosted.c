@@ -108,6 +108,43 @@ static int keep_tables(struct hosted *h, struct err *e)
     return rc;
 }
 
+/* What becomes of input at a bound: as the app says, else as the configuration does. */
+static enum limits_full full_of(const struct plan *plan, const struct config *config)
+{
+    enum limits_full full = plan_limits(plan)->full;
+    if (full != LIMITS_UNSAID)
+        return full;
+    if (!strcmp(config->limits_full, "drop"))
+        return LIMITS_DROP;
+    return !strcmp(config->limits_full, "store") ? LIMITS_STORE : LIMITS_WAIT;
+}
+
+/* What of the app is on disk: its journal and checkpoint, its stored tables. False after reporting. */
+static bool open_state(struct hosted *h, const char *text, size_t len, const struct config *config)
+{
+    struct store *store = h->worker->commit.store;
+    struct err e;
+    bool wanted = durable_wanted(app_plan(h->app), config->durable);
+    buf_init(&h->text, SIZE_MAX);
+    if (wanted)
+        buf_add(&h->text, text, len);
+    if (wanted && !store) {
+        log_write(LOG_ERROR, h->log_name,
+                  "it is durable, and the agent has no folder for state: set \"state\", or --state");
+        return false;
+    }
+    if (wanted && durable_open(&h->durable, h, store, (uint64_t)config->checkpoint_bytes, &e) < 0) {
+        log_write(LOG_ERROR, h->log_name, "its state cannot be used: %s", e.text);
+        return false;
+    }
+    h->store_number = h->durable ? h->durable->app : 0;
+    if (plan_has_stored(app_plan(h->app)) && keep_tables(h, &e) < 0) {
+        log_write(LOG_ERROR, h->log_name, "its tables cannot be kept: %s", e.text);
+        return false;
+    }
+    return true;
+}
+
 struct hosted *hosted_new(struct worker *worker, const char *file, const char *text, size_t len,
                           const struct config *config)
 {
@@ -128,11 +165,7 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
         return NULL;
     }
     h->worker = worker;
-    enum limits_full full = plan_limits(c.plan)->full;
-    bounds_init(&h->bounds, full                                    ? full
-                            : !strcmp(config->limits_full, "drop")  ? LIMITS_DROP
-                            : !strcmp(config->limits_full, "store") ? LIMITS_STORE
-                                                                    : LIMITS_WAIT);
+    bounds_init(&h->bounds, full_of(c.plan, config));
     for (int i = 0; i < h->bind->source_count; i++)
         h->has_topic_sources |= !strcasecmp(h->bind->sources[i].type->name, "inMemory");
     for (int i = 0; i < h->bind->sink_count; i++)
@@ -164,26 +197,7 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
     compile_fini(&c);
     mem_account = account;
     errors_app_open(h, config);
-    struct err e;
-    bool wanted = durable_wanted(app_plan(h->app), config->durable);
-    buf_init(&h->text, SIZE_MAX);
-    if (wanted)
-        buf_add(&h->text, text, len);
-    if (wanted && !worker->commit.store) {
-        log_write(LOG_ERROR, h->log_name,
-                  "it is durable, and the agent has no folder for state: set \"state\", or --state");
-        hosted_free(h, false);
-        return NULL;
-    }
-    if (wanted &&
-        durable_open(&h->durable, h, worker->commit.store, (uint64_t)config->checkpoint_bytes, &e) < 0) {
-        log_write(LOG_ERROR, h->log_name, "its state cannot be used: %s", e.text);
-        hosted_free(h, false);
-        return NULL;
-    }
-    h->store_number = h->durable ? h->durable->app : 0;
-    if (plan_has_stored(app_plan(h->app)) && keep_tables(h, &e) < 0) {
-        log_write(LOG_ERROR, h->log_name, "its tables cannot be kept: %s", e.text);
+    if (!open_state(h, text, len, config)) {
         hosted_free(h, false);
         return NULL;
     }

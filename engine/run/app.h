@@ -155,7 +155,7 @@ static inline void stream_publish_one(struct stream *s, const struct event *e)
     }
 }
 
-/* The end of a push: releases scratch when nothing is under way. */
+/* A push begins, and ends: then scratch is released when no other is under way. */
 static inline void app_enter(struct app *app)
 {
     app->depth++;
@@ -182,7 +182,7 @@ int timers_load(struct timers *t, struct reader *r);
 /* Every operator that may ask for timers, in an order that a saved and loaded app shares. */
 void app_each_op(struct app *app, void (*visit)(struct op *op, void *user), void *user);
 
-/* plugged-in rooms: each file of run implements its part, called by app.c in this order */
+/* What the other files of the room do for app.c. */
 int trigger_start(struct app *app, bool resume, struct err *e); /* trigger.c */
 struct op *trigger_new(struct app *app, const struct plan_trigger *t);
 void partition_save(const struct op *p, struct writer *w); /* partition.c */

@@ -393,7 +393,7 @@ static void refused(const char *call, const char *message, const char *file, int
 }
 #define REFUSED(call, message) refused(call, message, __FILE__, __LINE__)
 
-/* ---- scenarios: those of spec 04 and more that the oracle answered ---- */
+/* ---- scenarios: those of spec 04 and more that Siddhi answered ---- */
 
 static void test_length(void)
 {
