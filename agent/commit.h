@@ -1,7 +1,7 @@
 /* commit.h - the transaction of a worker: what its durable apps and their outboxes did since the last one,
  * with one fsync for all of them.
  *
- * It is due at once when nothing more waits to be worked on, else after commit.interval or commit.events.
+ * It is due at once when nothing more waits to be worked on, else after commit.interval.ms or commit.events.
  * While the store can't take it (disk full, budget, I/O error) nothing is acknowledged and durable apps don't
  * work; it is tried again until it can: is_stuck. What is acknowledged by far sides alone waits up to ACKS_MS
  * for company.

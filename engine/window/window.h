@@ -35,7 +35,9 @@ struct window_type {
 };
 
 const struct window_type *window_find(const char *space, const char *name);
-/* The name of a window that is like name, for "did you mean"; or NULL. */
+/* All names; NULL-terminated. */
+const char *const *window_names(void);
+/* The one that is like name, for "did you mean"; or NULL. */
 const char *window_near(const char *name);
 
 /* Parameter helpers: each reports a wrong count or type with the parameter's place and returns false. */

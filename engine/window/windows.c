@@ -74,6 +74,11 @@ const struct window_type *window_find(const char *space, const char *name)
     return NULL;
 }
 
+const char *const *window_names(void)
+{
+    return names;
+}
+
 const char *window_near(const char *name)
 {
     size_t count = 0;
