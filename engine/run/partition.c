@@ -651,9 +651,9 @@ void partition_free(struct op *op)
     op_free(op);
 }
 
-/* Mostly no copy does: then a checkpoint need not go to each. */
-static bool asks_for_timers(const struct plan_partition *plan)
+bool partition_asks(const struct op *op)
 {
+    const struct plan_partition *plan = ((const struct partitioner *)(const void *)op)->plan;
     for (int q = 0; q < plan->query_count; q++) {
         for (int k = 0; k < plan->queries[q]->op_count; k++) {
             if (plan->queries[q]->ops[k]->type->due)
@@ -666,8 +666,8 @@ static bool asks_for_timers(const struct plan_partition *plan)
 void partition_each_op(struct op *op, void (*visit)(struct op *op, void *user), void *user)
 {
     struct partitioner *o = (struct partitioner *)op;
-    struct partition **all = asks_for_timers(o->plan) ? partitions_list(o) : NULL;
-    for (uint32_t i = 0; all && i < keys_count(&o->keys); i++) {
+    struct partition **all = partitions_list(o);
+    for (uint32_t i = 0; i < keys_count(&o->keys); i++) {
         for (int q = 0; q < o->plan->query_count; q++) {
             const struct query *query = query_of(all[i], q);
             for (int k = 0; k < query->plan->op_count; k++) {
