@@ -712,7 +712,7 @@ static bool read_all(struct reader *r, const struct row *want)
 static struct reader reader_of(const void *bytes, size_t len)
 {
     const uint8_t *p = bytes;
-    return (struct reader){p, p + len, false, NULL};
+    return (struct reader){.at = p, .end = p + len};
 }
 
 static void test_codec(void)

@@ -181,8 +181,8 @@ static void reopen_all(int count)
     for (int i = 0; i < count; i++)
         ops[i] = op_open();
     for (int i = 0; i < count; i++) {
-        struct reader r = {(const uint8_t *)w[i].out.bytes, (const uint8_t *)w[i].out.bytes + w[i].out.len,
-                           false, NULL};
+        const uint8_t *bytes = (const uint8_t *)w[i].out.bytes;
+        struct reader r = {.at = bytes, .end = bytes + w[i].out.len};
         if (ops[i]->type->load)
             CHECK(ops[i]->type->load(ops[i], &r) == 0);
         CHECK(r.at == r.end);
