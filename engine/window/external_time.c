@@ -173,7 +173,7 @@ static int external_time_one(struct op *op, const struct event *e)
         return one_many(op, e);
     if (UNLIKELY(!leaves && k->count == k->cap))
         kept_grow(k, kept, UINT32_MAX);
-    return slide_one(op->next, k, kept, e, leaves);
+    return kept->slide_one(op->next, k, kept, e, leaves);
 }
 
 static void external_time_save(const struct op *op, struct writer *w)

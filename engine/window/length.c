@@ -137,7 +137,7 @@ static int length_one(struct op *op, const struct event *e)
     bool leaves = k->count == (uint32_t)p->n;
     if (UNLIKELY(!leaves && k->count == k->cap))
         kept_grow(k, kept, (uint32_t)p->n);
-    return slide_one(op->next, k, kept, e, leaves);
+    return kept->slide_one(op->next, k, kept, e, leaves);
 }
 
 static void length_save(const struct op *op, struct writer *w)
