@@ -18,8 +18,8 @@ struct stream {
     struct op **receivers; /* in order of subscription */
     uint32_t receiver_count, receiver_cap;
     bool has_sinks;
-    bool is_looked_at;         /* by the host */
-    bool is_seen;              /* one of both */
+    bool is_looked_at; /* by the host */
+    bool is_seen;      /* one of both */
     /* Where one current event goes that comes alone; stream_ways keeps it. */
     enum stream_way { WAY_EACH, WAY_ONLY, WAY_LOOK } way; /* the only receiver; the host, to look at it */
     struct op *only;

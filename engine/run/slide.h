@@ -8,12 +8,6 @@
 #include "engine/run/op.h"
 #include "engine/window/kept.h"
 
-/* May a row take this way? k is the ring of the window. */
-static inline bool slide_fits(const struct kept *k, const struct kept_plan *kept, const struct row *row)
-{
-    return kept->slide_one && k->odd == 0 && LIKELY(row_has_shape(row, &kept->slide));
-}
-
 /* kept_plan.slide_one: e, whose row fits, comes to the window and to the aggregators, and its row goes on;
  * leaves: before it the oldest entry left both. There is room for one more, or one leaves. 0 or ERR_EVENT. */
 int slide_total(struct op *select, struct kept *k, const struct kept_plan *kept, const struct event *e,

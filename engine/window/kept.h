@@ -103,6 +103,11 @@ void kept_add_any(struct kept *k, const struct kept_plan *p, const struct row *r
 /* The last odd value left: the tags go. */
 void kept_untag(struct kept *k, const struct kept_plan *p);
 
+/* May row, of an event that came alone, go by p->slide_one? */
+static inline bool kept_slides(const struct kept *k, const struct kept_plan *p, const struct row *row)
+{
+    return p->slide_one && k->odd == 0 && LIKELY(row_has_shape(row, &p->slide));
+}
 static inline bool kept_is_token(union cell cell)
 {
     return (cell.l & 1) != 0;
