@@ -274,12 +274,8 @@ void app_each_op(struct app *app, void (*visit)(struct op *op, void *user), void
         for (int k = 0; k < q->plan->op_count; k++)
             visit(q->ops[k], user);
     }
-    for (int i = 0; i < app->partition_count; i++) {
-        if (partition_asks(app->partitions[i]))
-            partition_each_op(app->partitions[i], visit, user);
-        else
-            visit(app->partitions[i], user);
-    }
+    for (int i = 0; i < app->partition_count; i++)
+        partition_each_op(app->partitions[i], visit, user);
     for (int i = 0; i < app->trigger_count; i++)
         visit(app->triggers[i], user);
 }

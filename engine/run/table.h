@@ -83,8 +83,8 @@ struct table_type {
     int (*load)(struct table *t, struct reader *r); /* of an open, empty one */
 };
 extern const struct table_type table_list, table_keyed, table_stored;
-/* table_stored.c, for table_mend.c: what stands in a key of the row's in the store; the key of a table of that
- * name, or (NULL) of the last table's number; the number that stands under a key: ERR_NOT_FOUND, ERR_IO,
+/* table_stored.c, for table_mend.c: what stands in a key of the row's in the store; the key of a table of
+ * that name, or (NULL) of the last table's number; the number that stands under a key: ERR_NOT_FOUND, ERR_IO,
  * ERR_STATE. */
 struct key;
 struct overlay;

@@ -210,7 +210,7 @@ ok shares-that-are-wrong wrong_settings
 disk() {
     stop_broker
     local near=$port
-    start_broker || return 1 # the sources' and B's
+    reserve_port && start_broker "$port" || return 1 # the sources' and B's
     local main=$port
     cat >"$dir/da.siddhi" <<APP
 @app:name('DA') @app:durable
