@@ -51,7 +51,7 @@ static inline const char *plain_end(const char *p, const char *end)
         uint64_t w;
         memcpy(&w, p, 8);
         uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
-        /* A borrow can mark a byte wrongly only behind one marked rightly, and only the first mark is used. */
+        /* A borrow marks a byte wrongly only behind one marked rightly, and the first mark alone is used. */
         uint64_t marks = ((quote - ones) | (slash - ones) | (w - ones * 0x20) | w) & highs;
         if (marks)
             return p + __builtin_ctzll(marks) / 8;
