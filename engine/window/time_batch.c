@@ -4,7 +4,8 @@
  * the new next, takes the chunk's events in and then flushes; (2) a flush is the last flushed batch as
  * expired, a RESET with the batch's first row, the batch; an empty batch still expires the last one; (3) next
  * belongs to all copies of the query in a partition, the timer to the copy whose turn set it; (4) a timer
- * goes on when @purge ends its key: next moves on, and the key's next copy has the timer again. */
+ * goes on when @purge ends its key: next moves on, and the key's next copy has the timer again; in playback
+ * it ends. */
 #include "engine/run/app.h"
 #include "engine/window/window.h"
 
@@ -192,7 +193,7 @@ static void time_batch_close(struct op *op)
 {
     struct time_batch *b = (struct time_batch *)op;
     struct time_batch_shared *s = op_shared(op);
-    if (b->dues.count && op->query && op->query->partition) {
+    if (b->dues.count && op->query && op->query->partition && !op_app(op)->playback) {
         s->is_lost = true;
         s->lost_key = key_of(op);
     }
