@@ -225,7 +225,7 @@ static void why_refused(const struct hosted *h, const struct arrival *a, struct 
         err_set(why, ERR_FULL, "the app is at its limit of %s", bounds_hold_name(h->bounds.hold));
     else
         err_set(why, ERR_FULL,
-                "a message of %s may need more than the app's share of memory, %s, a %dth of which it may be",
+                "a message of %s may need more than the app's share of memory, %s, of which it may be a %dth",
                 amount_print(size[0], a->len), amount_print(size[1], (uint64_t)h->bounds.memory_share),
                 LIMIT_MESSAGE_GROWTH);
 }

@@ -27,7 +27,9 @@ struct bench {
         int time_at; /* its ATTRIBUTE, or -1 */
         enum type time_type;
         int text_count; /* columns whose values are counted */
-        uint16_t *texts;
+        struct text_column {
+            uint32_t index, cell_at; /* cell_at: in a row */
+        } * texts;
         size_t row_bytes, cells_at;
         struct row *spare; /* a row that nobody kept: refs 1, its texts let go; or NULL */
     } feeds[INPUTS_MAX];
@@ -122,10 +124,16 @@ static int open_feed(struct bench *b, int n, struct arena *a, struct err *e)
     f->texts = arena_array(a, s->count ? s->count : 1, sizeof *f->texts);
     for (uint32_t i = 0; i < s->count; i++)
         if (s->attributes[i].type == TYPE_STRING || s->attributes[i].type == TYPE_OBJECT)
-            f->texts[f->text_count++] = (uint16_t)i;
+            f->texts[f->text_count++] =
+                (struct text_column){i, (uint32_t)(f->cells_at + i * sizeof(union cell))};
     for (uint32_t i = 0; f->time_at >= 0 && i < in->count; i++)
         row_set_take(in->rows[i], (size_t)f->time_at, value_long(0));
     return 0;
+}
+
+static inline union cell *cell_in(struct row *row, uint32_t at)
+{
+    return (union cell *)(void *)((char *)row + at);
 }
 
 /* The values of model in a row of their own, short ones without a call: the harness must cost little beside
@@ -146,14 +154,13 @@ static inline __attribute__((always_inline)) struct row *copy_row(const struct r
     }
     row->at_ms = at_ms;
     row->refs = 1;
-    union cell *cells = (union cell *)(void *)(to + f->cells_at);
     if (f->time_at >= 0)
-        cells[f->time_at].l = at_ms;
-    for (const uint16_t *t = f->texts, *end = t + f->text_count; t < end; t++)
-        if (LIKELY(row->types[*t] == TYPE_STRING))
-            cells[*t].s->refs++; /* the ring's texts are counted ones */
+        ((union cell *)(void *)(to + f->cells_at))[f->time_at].l = at_ms;
+    for (const struct text_column *t = f->texts, *end = t + f->text_count; t < end; t++)
+        if (LIKELY(row->types[t->index] == TYPE_STRING))
+            cell_in(row, t->cell_at)->s->refs++; /* the ring's texts are counted ones */
         else
-            value_keep(row_get(row, *t));
+            value_keep(row_get(row, t->index));
     return row;
 }
 
@@ -164,12 +171,11 @@ static inline __attribute__((always_inline)) void end_row(struct row *row, struc
         row_unref(row);
         return;
     }
-    const union cell *cells = (const union cell *)(const void *)((const char *)row + f->cells_at);
-    for (const uint16_t *t = f->texts, *end = t + f->text_count; t < end; t++)
-        if (LIKELY(row->types[*t] == TYPE_STRING))
-            cells[*t].s->refs--;
+    for (const struct text_column *t = f->texts, *end = t + f->text_count; t < end; t++)
+        if (LIKELY(row->types[t->index] == TYPE_STRING))
+            cell_in(row, t->cell_at)->s->refs--;
         else
-            value_drop(row_get(row, *t));
+            value_drop(row_get(row, t->index));
     f->spare = row;
 }
 
@@ -180,10 +186,8 @@ static inline __attribute__((always_inline)) void prefetch(struct row *const *ne
     const char *row = (const char *)next[2 * PREFETCH_ROWS];
     __builtin_prefetch(row);
     __builtin_prefetch(row + CACHE_LINE);
-    if (f->text_count) {
-        const char *cells = (const char *)next[PREFETCH_ROWS] + f->cells_at;
-        __builtin_prefetch(((const union cell *)(const void *)cells)[f->texts[0]].s, 1);
-    }
+    if (f->text_count)
+        __builtin_prefetch(cell_in(next[PREFETCH_ROWS], f->texts[0].cell_at)->s, 1);
 }
 
 static inline __attribute__((always_inline)) void run_one(struct app *app, struct input *in, struct feed *f,

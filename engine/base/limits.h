@@ -7,7 +7,7 @@ enum {
     LIMIT_APP_BYTES = 4 * 1024 * 1024,     /* text of one app */
     LIMIT_MESSAGE_BYTES = 8 * 1024 * 1024, /* one message of a port */
     /* no message may be longer than its app's share of memory divided by this: rows outgrow their text */
-    LIMIT_MESSAGE_GROWTH = 16,
+    LIMIT_MESSAGE_GROWTH = 8,
     LIMIT_ATTRIBUTES = 4096, /* attributes of one stream */
     LIMIT_TABLE_KEY = 64,    /* attributes of a table's primary key */
     LIMIT_PARSE_DEPTH = 200, /* nesting of expressions, annotations, JSON */

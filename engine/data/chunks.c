@@ -100,8 +100,7 @@ static void write_list(const struct chunks *c, struct writer *w)
     write_i64(w, (int64_t)c->next);
     write_count(w, c->count);
     for (uint32_t i = 0; i < c->count; i++) {
-        int64_t step = (int64_t)(c->list[i].number - expected);
-        write_varint(w, (uint64_t)step << 1 ^ (uint64_t)(step >> 63));
+        write_step(w, c->list[i].number, expected);
         write_varint(w, c->list[i].len);
         expected = c->list[i].number + 1;
     }
@@ -144,12 +143,10 @@ bool chunks_load(struct chunks *c, struct state *s, struct reader *list, struct 
     c->next = (uint64_t)read_i64(list);
     size_t count = read_count(list, UINT32_MAX / 2);
     for (size_t i = 0; i < count && !list->failed; i++) {
-        uint64_t zigzag = read_varint(list);
-        struct chunk x = {.number = expected + (zigzag >> 1 ^ (0 - (zigzag & 1)))};
+        struct chunk x = {.number = read_step(list, expected)};
         x.len = (uint32_t)read_varint(list);
         struct reader body;
-        if (list->failed || !state_get(s, c->group, x.number, &body) ||
-            (size_t)(body.end - body.at) != x.len)
+        if (list->failed || !state_get(s, c->group, x.number, &body) || (size_t)(body.end - body.at) != x.len)
             return false;
         x.hash = hash_bytes(body.at, x.len, 0);
         buf_add(out, body.at, x.len);

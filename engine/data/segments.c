@@ -1,6 +1,6 @@
 /* segments.c - see segments.h.
  *
- * An entry in a segment: the place as the difference to the one before (zigzag), its length, its bytes. */
+ * An entry in a segment: the place as the difference to the one before, its length, its bytes. */
 #include "engine/data/segments.h"
 #include "engine/base/mem.h"
 #include <stdlib.h>
@@ -107,8 +107,7 @@ static void fill_begin(struct filling *f)
 static void write_entry(struct filling *f, uint32_t place)
 {
     struct buf *out = &f->w.out;
-    int64_t step = (int64_t)place - (int64_t)f->before;
-    write_varint(&f->w, (uint64_t)step << 1 ^ (uint64_t)(step >> 63));
+    write_step(&f->w, place, f->before);
     write_u8(&f->w, 0);
     size_t start = out->len;
     f->owner->write(f->owner->user, &f->w, place);
@@ -285,8 +284,7 @@ static bool next_entry(struct reader *r, uint32_t *place, struct reader *entry)
     size_t len;
     if (r->failed || r->at == r->end)
         return false;
-    uint64_t zigzag = read_varint(r);
-    uint64_t next = *place + (zigzag >> 1 ^ (0 - (zigzag & 1)));
+    uint64_t next = read_step(r, *place);
     const uint8_t *bytes = read_bytes(r, &len);
     if (r->failed || next >= UINT32_MAX) {
         r->failed = true;
@@ -316,8 +314,8 @@ static bool find_versions(struct segments *s, uint32_t count)
     for (bool is_first = true; good && state_next(s->state, s->group, is_first, &piece); is_first = false) {
         uint32_t place = 0, i = list_take(s);
         struct segment *g = &s->list[i];
-        *g = (struct segment){.number = piece.number,
-                              .bytes = (uint32_t)(piece.reader.end - piece.reader.at)};
+        *g =
+            (struct segment){.number = piece.number, .bytes = (uint32_t)(piece.reader.end - piece.reader.at)};
         for (; next_entry(&piece.reader, &place, &entry); g->entries++)
             if (place < count)
                 s->at[place] = i + 1;

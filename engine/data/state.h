@@ -1,25 +1,38 @@
 /* state.h - the contract of a checkpoint: what an app keeps, how it grows, how it is loaded again.
  *
- * The state of an app is a set of PARTS under short names, and PIECES that belong to parts and are too big to
- * write each time.
+ * The state of an app is a set of PARTS under short names, and PIECES that belong to parts.
  *
- *   part   one blob under a name: "head", "window W", "query Q 2 window.time", "table T", "partition P",
- * "timers" ... It is made whole by save at each checkpoint, and written only when it changed (by hash). So it
- * must stay small, or change seldom. piece  bytes under (group, number): written once or replaced, dropped
- * alone or by the range. Groups are numbers that state_group gives out, never twice in the life of an app; an
- * operator keeps its group's number in its part.
+ *   part    one run of bytes under a name: "head", "window W", "query Q 2 window.time", "table T", "partition
+ *           P", "timers" ... Its operator makes all of it at each checkpoint; what is written of it is what
+ *           changed: nothing when it is as it was, the new chunks when it is big (chunks.h), else all.
+ *   piece   bytes under (group, number): written once or replaced, dropped alone or by the range. Groups are
+ *           numbers that state_group gives out, never twice in the life of an app; an operator keeps its
+ *           group's number in its part.
  *
  * How each kind of operator grows
- *   windows       queue.c does it for all of them: rows that came since the last checkpoint are one piece,
- *                 numbered by its first row; it is dropped when all its rows have left. The part holds counts
- *                 only. Queues of few rows stand in the part.
- *   partitions    a piece a key, numbered by the key's place; only keys that were touched since the last
- *                 checkpoint are written. Queues inside have groups of their own, as above.
- *   tables        records.h: rows that changed since the last checkpoint are written together, as new pieces;
- *                 a second group tells which rows of a piece are dead. What is left of a piece of few rows
- *                 moves to the next one.
- *   aggregations  a piece a bucket of time; closed ones are written once.
- *   patterns, select's groups, rate limiters: whole, in their parts, until one of them shows to be big.
+ *
+ *   windows by order of coming (length, time, externalTime, the batches, delay, named windows)
+ *           queue.c and kept.c: the rows that came since the last checkpoint are pieces, numbered by their
+ *           first row and dropped when all their rows have left; few rows stand in the part. Where rows come
+ *           or leave elsewhere than at the ends (sort, late rows) the pieces are written anew.
+ *   windows by key (unique, deduplicate; session, frequent, lossyFrequent)
+ *           keyed.c, java_map.c: segments (segments.h), an entry a key.
+ *   select's groups
+ *           segments, an entry a group; touched when one of its events comes or leaves.
+ *   partitions
+ *           segments, an entry a key with all its copies hold; big queues inside have groups of their own.
+ *   aggregations
+ *           open buckets: segments, an entry a group. Closed ones are rows of their tables.
+ *   tables  records.h: rows that changed since the last checkpoint are written together, as new pieces; a
+ *           second group tells which rows of a piece are dead. What is left of a piece of few rows moves to
+ *           the next one. Tables in the store are no part of a checkpoint.
+ *   patterns
+ *           whole in their part, in chunks: what is said of a partial match leans on its neighbours only.
+ *   rate limits, snapshots, kslack, expression windows' own numbers, timers, script globals
+ *           whole in their parts, in chunks.
+ *   aggregators over values (distinctCount, unionSet, min, max, stdDev)
+ *           whole in the entry of their group: without 'group by' in the part, in chunks; a group with
+ *           many values is written whole when one of them changes.
  *
  * For an operator that does nothing special, save and load of op.h are all there is: what they write is its
  * part. One that wants pieces asks the writer: w->state is NULL when the whole state is wanted as one run of
@@ -27,12 +40,15 @@
  *
  * Laws
  * (1) A checkpoint that was made will be written, sooner or later, or the process dies: bookkeeping may take
- * it as written. (2) state_put and state_drop may be called between checkpoints too (a row of a table): they
- * are kept until the next one. (3) load sees exactly what the last written checkpoint left: the part, and the
- * pieces of its groups in order of their numbers. (4) Work between two checkpoints is bounded by what
- * changed, save parts; and parts are what bounds the pause (10 ms per 100,000 rows held). (5) Each part and
- * piece begins with a checksum; a part also with its format number and the operator's name. What doesn't
- * match is refused, with words that name it, before anything of it is taken over. */
+ * it as written.
+ * (2) state_put and state_drop may be called between checkpoints too (a row of a table): they are kept until
+ * the next one.
+ * (3) load sees exactly what the last written checkpoint left: the part, and the pieces of its groups in order
+ * of their numbers.
+ * (4) What is written is bounded by what changed. The work is too, save for parts that are made whole; the
+ * pause is at most 10 ms for 100,000 rows held.
+ * (5) Each part and piece begins with a checksum; a part also with its format number and the operator's name.
+ * What doesn't match is refused, with words that name it, before anything of it is taken over. */
 #ifndef WEIR_DATA_STATE_H
 #define WEIR_DATA_STATE_H
 

@@ -18,8 +18,8 @@ struct stream {
     struct op **receivers; /* in order of subscription */
     uint32_t receiver_count, receiver_cap;
     bool has_sinks;
-    bool is_looked_at;         /* by the host */
-    bool is_seen;              /* one of both */
+    bool is_looked_at; /* by the host */
+    bool is_seen;      /* one of both */
     /* Where one current event goes that comes alone; stream_ways keeps it. */
     enum stream_way { WAY_EACH, WAY_ONLY, WAY_LOOK } way; /* the only receiver; the host, to look at it */
     struct op *only;
@@ -191,7 +191,10 @@ struct op *partition_new(struct app *app, const struct plan_partition *plan);
 void partition_free(struct op *p);
 const char *partition_key(const struct partition *p, size_t *len); /* lives as long as p */
 void partition_touch(struct partition *p); /* its state changes: the next checkpoint writes it */
+/* Those that may ask for timers, then op itself. */
 void partition_each_op(struct op *p, void (*visit)(struct op *op, void *user), void *user);
+/* Of each key's copy; due_only: those that may ask for timers. */
+void partition_each_copy(struct op *op, bool due_only, void (*visit)(struct op *op, void *user), void *user);
 struct stream *partition_stream(struct partition *p, const struct plan_element *e);
 struct table *table_new(struct app *app, const struct plan_element *e); /* table.c */
 void table_free(struct table *t);

@@ -41,7 +41,7 @@ struct bucket {
     uint32_t *hashes;
     uint32_t *slots; /* row + 1; 0: free */
     uint32_t count, cap, slot_count;
-    uint32_t java_buckets; /* of the language's hash map */
+    uint32_t java_buckets;  /* of the language's hash map */
     struct segments *saved; /* by place: how they stand in a checkpoint */
 };
 

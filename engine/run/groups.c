@@ -113,7 +113,8 @@ static inline uint32_t keys_hash(const struct groups *g, const struct value *key
     return spread(hash);
 }
 
-static inline __attribute__((always_inline)) struct group *slot_find(const struct groups *g, const struct value *keys, uint32_t hash)
+static inline __attribute__((always_inline)) struct group *slot_find(const struct groups *g,
+                                                                     const struct value *keys, uint32_t hash)
 {
     if (UNLIKELY(!g->slot_count))
         return NULL;

@@ -47,7 +47,7 @@ static void tell_partitions(struct app *app, struct telling *t)
 {
     t->copies = mem_array((size_t)app->plan->op_count + 1, sizeof *t->copies);
     for (int i = 0; i < app->partition_count; i++)
-        partition_each_op(app->partitions[i], add_copy, t);
+        partition_each_copy(app->partitions[i], false, add_copy, t);
     for (int i = 0; i < app->plan->op_count; i++) {
         const struct copies *c = &t->copies[i];
         if (!c->count)

@@ -651,20 +651,38 @@ void partition_free(struct op *op)
     op_free(op);
 }
 
-void partition_each_op(struct op *op, void (*visit)(struct op *op, void *user), void *user)
+/* Mostly no copy does: then a checkpoint need not go to each. */
+static bool asks_for_timers(const struct plan_partition *plan)
 {
-    struct partitioner *o = (struct partitioner *)op;
+    for (int q = 0; q < plan->query_count; q++) {
+        for (int k = 0; k < plan->queries[q]->op_count; k++) {
+            if (plan->queries[q]->ops[k]->type->due)
+                return true;
+        }
+    }
+    return false;
+}
+
+void partition_each_copy(struct op *op, bool due_only, void (*visit)(struct op *op, void *user), void *user)
+{
+    const struct partitioner *o = (const struct partitioner *)op;
     struct partition **all = partitions_list(o);
     for (uint32_t i = 0; i < keys_count(&o->keys); i++) {
         for (int q = 0; q < o->plan->query_count; q++) {
             const struct query *query = query_of(all[i], q);
             for (int k = 0; k < query->plan->op_count; k++) {
-                if (query->ops[k]->query == query)
+                if ((query->plan->ops[k]->type->due || !due_only) && query->ops[k]->query == query)
                     visit(query->ops[k], user);
             }
         }
     }
     mem_free(all);
+}
+
+void partition_each_op(struct op *op, void (*visit)(struct op *op, void *user), void *user)
+{
+    if (asks_for_timers(((const struct partitioner *)op)->plan))
+        partition_each_copy(op, true, visit, user);
     visit(op, user);
 }
 

@@ -119,8 +119,7 @@ static void save_partial(struct saving *s, const struct partial *p)
 {
     const struct pattern_plan *plan = pattern_plan_of(s->m);
     for (; save_ref(s, &s->partials, p, p ? p->refs : 0); p = p->next) {
-        int64_t step = (int64_t)((uint64_t)p->ts_ms - (uint64_t)s->last_ms);
-        write_varint(s->w, (uint64_t)step << 1 ^ (uint64_t)(step >> 63));
+        write_step(s->w, (uint64_t)p->ts_ms, (uint64_t)s->last_ms);
         s->last_ms = p->ts_ms;
         write_u8(s->w, p->is_dead);
         for (int i = 0; i < plan->node_count; i++) {
@@ -325,8 +324,7 @@ static struct partial *load_body(struct loading *l)
     const struct pattern_plan *plan = pattern_plan_of(l->m);
     struct partial *p = partial_new(plan->node_count);
     things_add(&l->all, p);
-    uint64_t zigzag = read_varint(l->r);
-    l->last_ms = p->ts_ms = (int64_t)((uint64_t)l->last_ms + (zigzag >> 1 ^ (0 - (zigzag & 1))));
+    l->last_ms = p->ts_ms = (int64_t)read_step(l->r, (uint64_t)l->last_ms);
     p->is_dead = read_u8(l->r) != 0 ? 1u : 0u;
     for (int i = 0; i < plan->node_count && !l->r->failed; i++) {
         if (plan->is_chain[i]) {

@@ -91,6 +91,11 @@ QUICK struct row *quick_copy(const struct select_plan *p, struct select_shared *
     return out;
 }
 
+QUICK double quick_double(const struct row *from, uint32_t at)
+{
+    return *(const double *)(const void *)((const char *)from + at);
+}
+
 /* A column that is made. False: it is not of the type it declares, and out has to get its tag. */
 QUICK bool quick_put(const struct select_step *step, struct value v, struct row *out)
 {
@@ -105,7 +110,7 @@ QUICK bool quick_put(const struct select_step *step, struct value v, struct row 
 QUICK bool quick_spot(const struct select_step *step, const struct row *from, char *agg, struct row *out)
 {
     char *state = agg + step->agg_at;
-    spot_add(step->spot, state, *(const double *)(const void *)((const char *)from + step->cell_at));
+    spot_add(step->spot, state, quick_double(from, step->cell_at));
     return quick_put(step, spot_result(step->spot, state), out);
 }
 

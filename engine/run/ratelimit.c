@@ -4,8 +4,9 @@
  * state is settled before anything is handed on: a query may feed itself; (3) 'first' holds no rows, and by
  * time it needs no timer; (4) RESET events are counted by 'first' without 'group by' only. */
 #include "engine/run/ratelimit.h"
+#include "engine/data/segments.h"
 
-enum { HELD_FIRST = 4 };
+enum { HELD_FIRST = 4, ROWS_AHEAD = 8, RATE_GROUPS_MOST = INT32_MAX };
 #define NONE INT64_MIN /* nothing is kept for this key */
 
 struct rate {
@@ -265,6 +266,12 @@ static int first_group_time_push(struct op *op, const struct batch *in)
 
 /* ---- all ---- */
 
+/* What is kept for a key is where its row stands among the held ones. */
+static bool has_places(const struct op *op)
+{
+    return op->type->push == last_group_events_push || op->type->push == last_time_push;
+}
+
 static void rate_save(const struct op *op, struct writer *w)
 {
     const struct rate *r = (const struct rate *)op;
@@ -273,31 +280,42 @@ static void rate_save(const struct op *op, struct writer *w)
     write_count(w, r->held_count);
     for (uint32_t i = 0; i < r->held_count; i++) {
         const struct event *e = &r->held[i];
-        write_row(w, e->row);
-        write_i64(w, e->at_ms);
-        write_u8(w, (uint8_t)e->kind);
-        write_u32(w, e->group);
+        if (i + 2 * ROWS_AHEAD < r->held_count) {
+            segments_near_row(r->held[i + 2 * ROWS_AHEAD].row, 1);
+            segments_near_row(r->held[i + ROWS_AHEAD].row, 2);
+        }
+        write_row_behind(w, e->row, i ? r->held[i - 1].row : NULL);
+        write_step(w, (uint64_t)e->at_ms, (uint64_t)e->row->at_ms);
+        write_varint(w, (uint64_t)e->group << 1 | (e->kind == EVENT_EXPIRED));
     }
-    uint32_t top = r->group_cap;
+    uint32_t top = has_places(op) ? 0 : r->group_cap; /* places: of the held rows */
     while (top > 0 && r->groups[top - 1] == NONE)
         top--;
-    write_count(w, top);
-    for (uint32_t i = 0; i < top; i++)
-        write_i64(w, r->groups[i]);
+    write_varint(w, top);
+    for (uint32_t i = 0; i < top; i++) {
+        write_u8(w, r->groups[i] != NONE);
+        if (r->groups[i] != NONE)
+            write_step(w, (uint64_t)r->groups[i], 0);
+    }
 }
 
-static int load_held(struct rate *r, struct reader *in)
+static int load_held(struct rate *r, struct reader *in, bool with_places)
 {
     size_t count = read_count(in, UINT32_MAX / 2);
     for (size_t i = 0; i < count && !in->failed; i++) {
-        struct event e = {.row = read_row(in)};
-        e.at_ms = read_i64(in);
-        e.kind = read_u8(in) == EVENT_EXPIRED ? EVENT_EXPIRED : EVENT_CURRENT;
-        e.group = read_u32(in);
+        struct event e = {.row = read_row_behind(in, i ? r->held[i - 1].row : NULL)};
         if (!e.row)
             return ERR_STATE;
+        e.at_ms = (int64_t)read_step(in, (uint64_t)e.row->at_ms);
+        uint64_t group = read_varint(in);
+        e.kind = group & 1 ? EVENT_EXPIRED : EVENT_CURRENT;
+        e.group = (uint32_t)(group >> 1);
         hold(r, &e);
         row_unref(e.row);
+        if (group >> 1 > RATE_GROUPS_MOST || (with_places && *group_of(r, e.group) != NONE))
+            return ERR_STATE;
+        if (with_places)
+            *group_of(r, e.group) = (int64_t)i;
     }
     return in->failed ? ERR_STATE : 0;
 }
@@ -307,16 +325,11 @@ static int rate_load(struct op *op, struct reader *in)
     struct rate *r = (struct rate *)op;
     r->count = read_i64(in);
     r->at_ms = read_i64(in);
-    if (load_held(r, in) < 0)
+    if (load_held(r, in, has_places(op)) < 0)
         return ERR_STATE;
-    bool has_places = op->type->push == last_group_events_push || op->type->push == last_time_push;
     size_t top = read_count(in, UINT32_MAX / 2);
-    for (size_t i = 0; i < top && !in->failed; i++) {
-        int64_t value = read_i64(in);
-        if (has_places && value != NONE && (value < 0 || value >= (int64_t)r->held_count))
-            return ERR_STATE;
-        *group_of(r, (uint32_t)i) = value;
-    }
+    for (size_t i = 0; i < top && !in->failed; i++)
+        *group_of(r, (uint32_t)i) = read_u8(in) ? (int64_t)read_step(in, 0) : NONE;
     if (in->failed)
         return ERR_STATE;
     timer_cancel(op);

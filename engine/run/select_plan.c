@@ -2,6 +2,7 @@
  * by, what it looks at in rows that leave. */
 #include "engine/run/groups.h"
 #include "engine/run/select.h"
+#include "engine/run/slide.h"
 #include "engine/window/kept.h"
 
 static struct select_step step_of(const struct select_plan *s, const struct expr *e)
@@ -176,9 +177,10 @@ static bool slide_plan(struct select_plan *s, const struct kept_plan *kept, stru
 
 void select_see(struct select_plan *s, struct kept_plan *kept, struct arena *a)
 {
-    kept->slides = slide_plan(s, kept, a);
-    if (!kept->slides)
+    if (!slide_plan(s, kept, a))
         return;
+    bool is_one_total = s->slides_end - s->slides == 1 && !s->slides->counts;
+    kept->slide_one = s->key_count ? slide_grouped : is_one_total ? slide_total : slide_alone;
     kept->slide = kept->shape;
     for (int i = 0; i < 3; i++) {
         kept->slide.want[i] |= s->mold->in[0].want[i];

@@ -39,10 +39,23 @@ static __attribute__((noinline)) bool make_calls(struct select *s, const struct 
     return regular;
 }
 
-/* Inlined twice: with and without groups. */
-QUICK int slide(struct select *s, struct kept *k, const struct kept_plan *kept, const struct event *e,
-                bool leaves, const bool grouped)
+/* An aggregator's column. False: it is null. */
+QUICK bool show_total(const struct slide_step *t, struct row *out, double sum, int64_t count)
 {
+    quick_cell(out, t->out_cell)->d = t->divides ? sum / (double)count : sum;
+    if (LIKELY(!t->divides || count != 0))
+        return true;
+    out->types[t->out_index] = TYPE_NULL; /* more left than ever came: an upgrade began it anew */
+    return false;
+}
+
+enum slide_way { WITH_GROUPS, WITHOUT_GROUPS, ONE_TOTAL /* no groups, one sum or average */ };
+
+/* Inlined once for each way. */
+QUICK int slide(struct select *s, struct kept *k, const struct kept_plan *kept, const struct event *e,
+                bool leaves, const enum slide_way way)
+{
+    const bool grouped = way == WITH_GROUPS;
     const struct select_plan *p = (const struct select_plan *)s->op.plan;
     struct select_shared *shared = quick_shared(s, p);
     const struct row *from = e->row;
@@ -50,14 +63,19 @@ QUICK int slide(struct select *s, struct kept *k, const struct kept_plan *kept, 
     union cell *cells = (union cell *)(void *)k->block, *left = cells + (size_t)head * width;
     struct group *gone = NULL, *group = NULL;
     char *agg = s->agg;
+    const struct slide_step *only = p->slides;
+    struct total *total = way == ONE_TOTAL ? (struct total *)(void *)(agg + only->agg_at) : NULL;
+    double sum = total ? total->sum : 0;
     s->last_removed = false;
+    if (way == ONE_TOTAL && leaves)
+        sum -= left[only->kept].d;
     if (leaves) {
         if (grouped) {
             gone = slide_group_left(s, p, left[p->key_kept]);
             agg = gone->agg;
         }
-        for (const struct slide_step *t = p->slides, *end = p->slides_end; t < end; t++) {
-            struct total *total = (struct total *)(void *)(agg + t->agg_at);
+        for (const struct slide_step *t = p->slides, *end = p->slides_end; way != ONE_TOTAL && t < end; t++) {
+            total = (struct total *)(void *)(agg + t->agg_at);
             if (LIKELY(!t->counts))
                 total->sum -= left[t->kept].d, total->count--;
             else
@@ -67,6 +85,8 @@ QUICK int slide(struct select *s, struct kept *k, const struct kept_plan *kept, 
         k->taken++;
     } else {
         k->count++;
+        if (way == ONE_TOTAL)
+            total->count++;
     }
     cells += (size_t)(tail >= cap ? tail - cap : tail) * width; /* it may be where the oldest stood */
     for (const struct kept_column *c = kept->columns, *end = c + width; c < end; c++)
@@ -80,20 +100,19 @@ QUICK int slide(struct select *s, struct kept *k, const struct kept_plan *kept, 
     }
     struct row *out = quick_copy(p, shared, from, e->at_ms);
     bool regular = true;
-    for (const struct slide_step *t = p->slides, *end = p->slides_end; t < end; t++) {
-        struct total *total = (struct total *)(void *)(agg + t->agg_at);
+    if (way == ONE_TOTAL) {
+        sum += quick_double(from, only->cell_at);
+        total->sum = sum;
+        regular = show_total(only, out, sum, total->count);
+    }
+    for (const struct slide_step *t = p->slides, *end = p->slides_end; way != ONE_TOTAL && t < end; t++) {
+        total = (struct total *)(void *)(agg + t->agg_at);
         if (UNLIKELY(t->counts)) {
             quick_cell(out, t->out_cell)->l = ++((struct count *)(void *)total)->count;
             continue;
         }
-        const double sum = total->sum + *(const double *)(const void *)((const char *)from + t->cell_at);
-        const int64_t count = ++total->count;
-        total->sum = sum;
-        quick_cell(out, t->out_cell)->d = t->divides ? sum / (double)count : sum;
-        if (t->divides && UNLIKELY(count == 0)) { /* more left than ever came: an upgrade began it anew */
-            out->types[t->out_index] = TYPE_NULL;
-            regular = false;
-        }
+        total->sum += quick_double(from, t->cell_at);
+        regular &= show_total(t, out, total->sum, ++total->count);
     }
     if (UNLIKELY(p->mold->calls))
         regular &= make_calls(s, p, e, out);
@@ -102,14 +121,20 @@ QUICK int slide(struct select *s, struct kept *k, const struct kept_plan *kept, 
     return quick_emit(s, p, shared, out, regular, e->at_ms, grouped ? group->number : 0);
 }
 
+int slide_total(struct op *select, struct kept *k, const struct kept_plan *kept, const struct event *e,
+                bool leaves)
+{
+    return slide((struct select *)select, k, kept, e, leaves, ONE_TOTAL);
+}
+
 int slide_alone(struct op *select, struct kept *k, const struct kept_plan *kept, const struct event *e,
                 bool leaves)
 {
-    return slide((struct select *)select, k, kept, e, leaves, false);
+    return slide((struct select *)select, k, kept, e, leaves, WITHOUT_GROUPS);
 }
 
 int slide_grouped(struct op *select, struct kept *k, const struct kept_plan *kept, const struct event *e,
                   bool leaves)
 {
-    return slide((struct select *)select, k, kept, e, leaves, true);
+    return slide((struct select *)select, k, kept, e, leaves, WITH_GROUPS);
 }

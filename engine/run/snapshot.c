@@ -6,9 +6,10 @@
  * aggregates aside (plan_rate.c), of whatever key, and the newest aggregates are then its; without such a row
  * it changes nothing; (3) an event stamped at or after the pending tick fires it first; the timer then finds
  * nothing to do. */
+#include "engine/data/segments.h"
 #include "engine/run/ratelimit.h"
 
-enum { INSIDE_FIRST_CAP = 8 };
+enum { INSIDE_FIRST_CAP = 8, ROWS_AHEAD = 8 };
 #define NOWHERE UINT32_MAX
 
 struct inside {
@@ -337,45 +338,71 @@ static int snapshot_start(struct op *op, struct err *e)
 
 /* ---- state ---- */
 
+/* Rows that are going to be written. */
+static void bring_near(const struct snapshot *s, uint32_t i, uint32_t top)
+{
+    if (i + 2 * ROWS_AHEAD >= top)
+        return;
+    if (s->keys[i + 2 * ROWS_AHEAD].row)
+        segments_near_row(s->keys[i + 2 * ROWS_AHEAD].row, 1);
+    if (s->keys[i + ROWS_AHEAD].row)
+        segments_near_row(s->keys[i + ROWS_AHEAD].row, 2);
+}
+
 static void snapshot_save(const struct op *op, struct writer *w)
 {
     const struct snapshot *s = (const struct snapshot *)op;
-    uint32_t top = s->key_cap;
+    uint32_t top = s->key_cap, listed = 0;
+    const struct row *before = NULL;
+    for (uint32_t n = s->first; n != NOWHERE; n = s->keys[n].next)
+        listed++;
     write_u8(w, s->is_started);
     write_i64(w, s->next_ms);
     write_row(w, s->latest);
     write_count(w, s->count);
     for (uint32_t i = 0; i < s->count; i++) {
-        write_row(w, inside_at(s, i)->row);
-        write_u32(w, inside_at(s, i)->group);
+        write_row_behind(w, inside_at(s, i)->row, i ? inside_at(s, i - 1)->row : NULL);
+        write_varint(w, inside_at(s, i)->group);
     }
     while (top > 0 && !s->keys[top - 1].row)
         top--;
     write_count(w, top);
     for (uint32_t i = 0; i < top; i++) {
-        write_row(w, s->keys[i].row);
-        write_i64(w, s->keys[i].inside);
-        write_u8(w, s->keys[i].is_expired);
+        const struct key *k = &s->keys[i];
+        bring_near(s, i, top);
+        write_u8(w, (uint8_t)((k->row != NULL) | k->is_expired << 1));
+        write_step(w, (uint64_t)k->inside, 0);
+        if (!k->row)
+            continue;
+        write_row_behind(w, k->row, before);
+        before = k->row;
     }
-    for (uint32_t n = s->first; n != NOWHERE; n = s->keys[n].next)
-        write_u32(w, n);
-    write_u32(w, NOWHERE);
+    uint32_t expected = 0;
+    write_varint(w, listed);
+    for (uint32_t n = s->first; n != NOWHERE; expected = n + 1, n = s->keys[n].next)
+        write_step(w, n, expected);
 }
 
 static void load_keys(struct snapshot *s, struct reader *r)
 {
     size_t top = read_count(r, UINT32_MAX / 2);
+    const struct row *before = NULL;
     for (size_t i = 0; i < top && !r->failed; i++) {
         struct key *k = key_of(s, (uint32_t)i);
-        k->row = read_row(r);
-        k->inside = read_i64(r);
-        k->is_expired = read_u8(r);
+        uint8_t flags = read_u8(r);
+        k->inside = (int64_t)read_step(r, 0);
+        k->is_expired = flags & 2;
+        if (flags & 1)
+            before = k->row = read_row_behind(r, before);
     }
-    for (uint32_t n = read_u32(r); n != NOWHERE && !r->failed; n = read_u32(r)) {
-        if (n >= top || !s->keys[n].row || s->keys[n].is_listed)
+    uint64_t listed = read_varint(r);
+    int64_t n = -1;
+    for (uint64_t i = 0; i < listed && !r->failed; i++) {
+        n = (int64_t)read_step(r, (uint64_t)(n + 1));
+        if (n < 0 || n >= (int64_t)top || !s->keys[n].row || s->keys[n].is_listed)
             r->failed = true;
         else
-            key_list(s, n);
+            key_list(s, (uint32_t)n);
     }
     for (uint32_t i = 0; i < s->count && !r->failed; i++) {
         uint32_t group = inside_at(s, i)->group;
@@ -394,10 +421,10 @@ static int snapshot_load(struct op *op, struct reader *r)
     s->latest = read_row(r);
     size_t count = read_count(r, UINT32_MAX / 2);
     for (size_t i = 0; i < count && !r->failed; i++) {
-        struct row *row = read_row(r);
-        uint32_t group = read_u32(r);
+        struct row *row = read_row_behind(r, i ? inside_at(s, s->count - 1)->row : NULL);
         if (!row)
             return ERR_STATE;
+        uint32_t group = (uint32_t)read_varint(r);
         inside_add(s, row, group);
         row_unref(row);
     }

@@ -71,7 +71,8 @@ static int deduplicate_push(struct op *op, const struct batch *in)
 
 static void deduplicate_save(const struct op *op, struct writer *w)
 {
-    struct deduplicate *d = (struct deduplicate *)(uintptr_t)op; /* how it is saved is no part of what it holds */
+    struct deduplicate *d =
+        (struct deduplicate *)(uintptr_t)op; /* how it is saved is no part of what it holds */
     write_tag(w, "unique:deduplicate");
     keyed_save(&d->seen, w);
     for (uint32_t i = 0; i < d->seen.count; i++)

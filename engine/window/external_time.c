@@ -4,7 +4,6 @@
  * Laws: (1) the front row leaves while the arriving event's time >= its time + span_ms; the first that is not
  * due stops this; (2) an expired row is stamped with the arriving event's time; (3) a smaller time expires
  * nothing; (4) no timers. Holds rows, or only columns of them (kept.h), the time first. */
-#include "engine/run/slide.h"
 #include "engine/window/window.h"
 
 struct external_time_plan {
@@ -164,7 +163,7 @@ static int external_time_one(struct op *op, const struct event *e)
     const struct external_time_plan *p = plan_of(op);
     const struct kept_plan *kept = p->kept;
     struct kept *k = &w->kept;
-    if (UNLIKELY(!kept || !slide_fits(k, kept, e->row)))
+    if (UNLIKELY(!kept || !kept_slides(k, kept, e->row)))
         return one_any(op, e);
     const int64_t time_ms = kept_cell_of(e->row, &kept->columns[0]).l;
     bool leaves = first_is_due(w, p, time_ms);
@@ -173,7 +172,7 @@ static int external_time_one(struct op *op, const struct event *e)
         return one_many(op, e);
     if (UNLIKELY(!leaves && k->count == k->cap))
         kept_grow(k, kept, UINT32_MAX);
-    return slide_one(op->next, k, kept, e, leaves);
+    return kept->slide_one(op->next, k, kept, e, leaves);
 }
 
 static void external_time_save(const struct op *op, struct writer *w)

@@ -219,15 +219,16 @@ void java_map_save(struct java_map *m, struct writer *w, const struct java_map_o
 {
     struct saving s = {m, owner};
     write_varint(w, m->next_order);
-    segments_save(&m->saved, w, m->count, &(struct segments_owner){.user = &s, .write = write_entry, .near = near_entry});
+    segments_save(&m->saved, w, m->count,
+                  &(struct segments_owner){.user = &s, .write = write_entry, .near = near_entry});
 }
 
 void java_map_load(struct java_map *m, struct reader *r, const struct java_map_owner *owner)
 {
     struct saving s = {m, owner};
     m->next_order = read_varint(r);
-    int rc = segments_load(
-        &m->saved, r, &(struct segments_owner){.user = &s, .read = read_entry, .begin = begin_entries});
+    int rc = segments_load(&m->saved, r,
+                           &(struct segments_owner){.user = &s, .read = read_entry, .begin = begin_entries});
     if (!link_all(m) || rc < 0)
         r->failed = true;
 }

@@ -19,7 +19,7 @@ struct java_entry {
 struct java_map {
     struct java_entry **buckets;
     uint32_t count, bucket_count;
-    uint32_t first; /* no bucket before has an entry */
+    uint32_t first;          /* no bucket before has an entry */
     struct java_entry **all; /* count of them, in no order */
     uint32_t cap;
     uint64_t next_order;

@@ -21,6 +21,7 @@
 #ifndef WEIR_WINDOW_KEPT_H
 #define WEIR_WINDOW_KEPT_H
 
+#include "engine/data/batch.h"
 #include "engine/data/codec.h"
 #include "engine/data/row.h"
 #include "engine/data/schema.h"
@@ -28,6 +29,8 @@
 enum { NO_TOKENS = UINT32_MAX };
 enum { KEPT_COLUMNS_MAX = 8, GHOST_BYTES = 256, GHOST_HEAD_BYTES = 48 /* header and tags of the widest */ };
 
+struct op;
+struct kept;
 /* Which columns; made by plan. */
 struct kept_plan {
     uint32_t count;
@@ -40,7 +43,9 @@ struct kept_plan {
     uint32_t token_at;
     struct text *(*token_text)(const void *token);
     void (*token_end)(void *token);
-    bool slides;            /* engine/run/slide.h may be used, with rows of shape slide */
+    /* engine/run/slide.h, for rows of shape slide; NULL: it may not be used */
+    int (*slide_one)(struct op *select, struct kept *k, const struct kept_plan *kept, const struct event *e,
+                     bool leaves);
     struct row_shape shape; /* of a row whose values are of their columns' types */
     struct row_shape slide; /* the same of these columns and those that the selector looks at */
     /* Places right behind a struct kept, its first ring: a million keys with a short window each have all they
@@ -98,6 +103,11 @@ void kept_add_any(struct kept *k, const struct kept_plan *p, const struct row *r
 /* The last odd value left: the tags go. */
 void kept_untag(struct kept *k, const struct kept_plan *p);
 
+/* May row, of an event that came alone, go by p->slide_one? */
+static inline bool kept_slides(const struct kept *k, const struct kept_plan *p, const struct row *row)
+{
+    return p->slide_one && k->odd == 0 && LIKELY(row_has_shape(row, &p->slide));
+}
 static inline bool kept_is_token(union cell cell)
 {
     return (cell.l & 1) != 0;

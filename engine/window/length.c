@@ -2,7 +2,6 @@
  *
  * Sliding: in one chunk with what came, the oldest row leaves before the one that pushed it out. n <= 0:
  * every event leaves at once, behind itself. Holds rows, or only columns of them (kept.h). */
-#include "engine/run/slide.h"
 #include "engine/window/window.h"
 
 struct length_plan {
@@ -132,12 +131,12 @@ static int length_one(struct op *op, const struct event *e)
     const struct length_plan *p = plan_of(op);
     const struct kept_plan *kept = p->kept;
     struct kept *k = &w->kept;
-    if (UNLIKELY(p->n <= 0 || !kept || !slide_fits(k, kept, e->row)))
+    if (UNLIKELY(p->n <= 0 || !kept || !kept_slides(k, kept, e->row)))
         return one_any(op, e);
     bool leaves = k->count == (uint32_t)p->n;
     if (UNLIKELY(!leaves && k->count == k->cap))
         kept_grow(k, kept, (uint32_t)p->n);
-    return slide_one(op->next, k, kept, e, leaves);
+    return kept->slide_one(op->next, k, kept, e, leaves);
 }
 
 static void length_save(const struct op *op, struct writer *w)

@@ -1,10 +1,11 @@
 /* queue.c - the ring behind windows: see queue.h. Capacity doubles and never shrinks while rows are in; an
  * emptied big ring is kept, because a window that was full once will be full again. */
 #include "engine/window/queue.h"
+#include "engine/data/segments.h"
 #include "engine/window/pieces.h"
 #include "engine/window/queue_index.h"
 
-enum { QUEUE_FIRST_CAP = 8 };
+enum { QUEUE_FIRST_CAP = 8, ROWS_AHEAD = 8 };
 enum { SAVED_WHOLE, SAVED_PIECES };
 
 void queue_init(struct queue *q)
@@ -131,7 +132,13 @@ struct rows { /* being written or read as a piece */
 static void write_entry(void *user, struct writer *w, uint32_t i, bool begins)
 {
     struct rows *rows = user;
-    struct row *row = queue_at(rows->queue, i);
+    struct queue *q = rows->queue;
+    struct row *row = queue_at(q, i);
+    /* A sorted window's rows lie anywhere. */
+    if (i + 2 * ROWS_AHEAD < q->count) {
+        segments_near_row(queue_at(q, i + 2 * ROWS_AHEAD), 1);
+        segments_near_row(queue_at(q, i + ROWS_AHEAD), 2);
+    }
     write_row_behind(w, row, begins ? NULL : rows->before);
     rows->before = row;
 }

@@ -355,7 +355,8 @@ static struct java_entry *read_container(void *user, struct reader *r)
     return &c->in_map;
 }
 
-static const struct java_map_owner containers = {.write = write_container, .near = near_container, .read = read_container};
+static const struct java_map_owner containers = {
+    .write = write_container, .near = near_container, .read = read_container};
 
 static void session_save(const struct op *op, struct writer *w)
 {

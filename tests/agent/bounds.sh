@@ -121,7 +121,7 @@ too_big() {
     echo "{\"memory.bytes\": 1100000, \"control.socket\": \"$socket\"}" >"$dir/f.json"
     start_agent -c "$dir/f.json" --state "$dir/state-f" "$dir/f.siddhi"
     ready 'app F' && listen 'out/#' || return 1
-    awk 'BEGIN { printf "{\"event\":{\"k\":\""; for (i = 0; i < 80000; i++) printf "x"; print "\",\"v\":9}}" }' >"$dir/big"
+    awk 'BEGIN { printf "{\"event\":{\"k\":\""; for (i = 0; i < 200000; i++) printf "x"; print "\",\"v\":9}}" }' >"$dir/big"
     mosquitto_pub -h 127.0.0.1 -p "$port" -q 1 -t in/F -f "$dir/big"
     send in/F 1 10
     until_true all_came F 10 || return 1
@@ -210,7 +210,7 @@ ok shares-that-are-wrong wrong_settings
 disk() {
     stop_broker
     local near=$port
-    start_broker || return 1 # the sources' and B's
+    reserve_port && start_broker "$port" || return 1 # the sources' and B's
     local main=$port
     cat >"$dir/da.siddhi" <<APP
 @app:name('DA') @app:durable

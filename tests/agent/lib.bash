@@ -111,7 +111,8 @@ log_type notice
 log_type information
 log_type subscribe
 CONF
-        mosquitto -c "$dir/mosquitto.conf" 2>"$dir/broker.log" &
+        : >"$dir/broker.log" # now, not by the broker's process some time later: broker_runs reads it
+        mosquitto -c "$dir/mosquitto.conf" 2>>"$dir/broker.log" &
         broker=$!
         until_true broker_runs
         kill -0 "$broker" 2>/dev/null && return 0

@@ -17,12 +17,13 @@ static const char text[] = SOURCE("A", "@map(type='json')") SOURCE(
     "@map(type='json', enclosing.element='$.rows', fail.on.missing.attribute='false',"
     " @attributes(s='x.y', i='i', l='l[0]', f='f', d='d', b='b', o='o'))") SOURCE("C", "@map(type='xml')")
     SOURCE("D", "@map(type='xml', enclosing.element='//r', @attributes(s='s', i='@i', l='l/x', f='f', d='d', "
-                "b='b', o='o'))") SOURCE("E", "@map(type='csv', delimiter=',', header='true')") SOURCE(
-        "F", "@map(type='csv', fail.on.unknown.attribute='false', @attributes(s='6', i='5', l='4', f='3', "
-             "d='2', b='1', o='0'))") SOURCE("G", "@map(type='text', fail.on.missing.attribute='false')")
-        SOURCE("H", "@map(type='text', fail.on.missing.attribute='false', regex.A='(\\w+)\\s([-0-9]+)',"
-                    " @attributes(s='A[1]', i='A[2]', l='A[2]', f='A[2]', d='A[2]', b='A[1]', o='A[1]'))")
-            SOURCE("I", "@map(type='binary')");
+                "b='b', o='o'))") SOURCE("E", "@map(type='csv', delimiter=',', header='true')")
+        SOURCE("F",
+               "@map(type='csv', fail.on.unknown.attribute='false', @attributes(s='6', i='5', l='4', f='3', "
+               "d='2', b='1', o='0'))") SOURCE("G", "@map(type='text', fail.on.missing.attribute='false')")
+            SOURCE("H", "@map(type='text', fail.on.missing.attribute='false', regex.A='(\\w+)\\s([-0-9]+)',"
+                        " @attributes(s='A[1]', i='A[2]', l='A[2]', f='A[2]', d='A[2]', b='A[1]', o='A[1]'))")
+                SOURCE("I", "@map(type='binary')");
 
 static struct compile made;
 static struct bind *bind;

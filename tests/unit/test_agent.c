@@ -278,7 +278,7 @@ static void config_prints_what_it_reads(void)
     size_t len = 0;
     config_init(&c);
     CHECK(config_parse(&c, "test", text, sizeof text - 1) == 0);
-    CHECK(c.workers == 3 && c.variable_count == 2);
+    CHECK(c.workers == 3 && c.variables.count == 2);
     CHECK_TEXT(c.apps, "/a//b");
     CHECK_TEXT(config_variable(&c, "A"), "2");
     CHECK(config_variable(&c, "NO_SUCH_VARIABLE") == NULL);
@@ -287,8 +287,8 @@ static void config_prints_what_it_reads(void)
     fclose(out);
     config_init(&again);
     CHECK(config_parse(&again, "printed", printed, len) == 0);
-    CHECK(again.workers == 3 && again.variable_count == 2 && again.inbox_bytes == c.inbox_bytes);
-    CHECK_TEXT(again.variables[0].value, "1\"");
+    CHECK(again.workers == 3 && again.variables.count == 2 && again.inbox_bytes == c.inbox_bytes);
+    CHECK_TEXT(again.variables.items[0].value, "1\"");
     config_fini(&c);
     config_fini(&again);
     free(printed);

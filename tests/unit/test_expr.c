@@ -325,7 +325,7 @@ static void test_extremes(void)
     buf_init(&w.out, 1 << 20);
     agg_block_save(&layout, frame.agg, &w);
     char *block = agg_block_new(&layout);
-    struct reader r = {(const uint8_t *)w.out.bytes, (const uint8_t *)w.out.bytes + w.out.len, false, NULL};
+    struct reader r = {.at = (const uint8_t *)w.out.bytes, .end = (const uint8_t *)w.out.bytes + w.out.len};
     CHECK(agg_block_load(&layout, block, &r) == 0 && r.at == r.end);
     agg_block_free(&layout, frame.agg);
     frame.agg = block;

@@ -165,8 +165,8 @@ static bool number_read(void *user, struct reader *r, uint32_t place)
 static const struct segments_owner *owner_of(struct numbers *n)
 {
     static struct segments_owner owner;
-    owner = (struct segments_owner){
-        .user = n, .write = number_write, .read = number_read, .begin = number_begin};
+    owner =
+        (struct segments_owner){.user = n, .write = number_write, .read = number_read, .begin = number_begin};
     return &owner;
 }
 
@@ -353,7 +353,8 @@ static void test_chunks(void)
 
 /* ---- whole apps ---- */
 
-static const char head[] = "define stream S (g string, at long, v double); define stream Z (g string, at long, v double);";
+static const char head[] =
+    "define stream S (g string, at long, v double); define stream Z (g string, at long, v double);";
 /* each: how many bytes a changed key may cost */
 static const struct kind {
     const char *name, *text;
@@ -368,13 +369,16 @@ static const struct kind {
     {"session", "from S#window.session(1 hour, g) select g, v insert expired events into Out;", 300},
     {"partition", "partition with (g of S) begin from S select g, sum(v) as s insert into Out; end;", 120},
     {"partition of windows",
-     "partition with (g of S) begin from S#window.length(3) select g, sum(v) as s insert into Out; end;", 150},
-    {"aggregation", "define aggregation A from S select g, sum(v) as s group by g aggregate every hour...day;", 200},
+     "partition with (g of S) begin from S#window.length(3) select g, sum(v) as s insert into Out; end;",
+     150},
+    {"aggregation",
+     "define aggregation A from S select g, sum(v) as s group by g aggregate every hour...day;", 200},
     {"length", "from S#window.length(5000) select g, v insert all events into Out;", 120},
     {"pattern", "from every a=S -> b=Z[b.g == a.g] select a.at as x, b.at as y insert into Out;", 900},
     {"sort", "from S#window.sort(5000, at) select g insert expired events into Out;", 900},
     {"rate limit", "from S select g, v group by g output last every 1 hour insert into Out;", 1500},
-    {"snapshot", "from S select g, sum(v) as s group by g output snapshot every 1 hour insert into Out;", 1500},
+    {"snapshot", "from S select g, sum(v) as s group by g output snapshot every 1 hour insert into Out;",
+     1500},
     {"distinctCount", "from S select distinctCount(g) as n insert into Out;", 900},
 };
 
