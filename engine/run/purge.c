@@ -87,8 +87,12 @@ void purge_touch(struct purge *p, struct op *op, struct purge_use *use, bool is_
     if (!p->phases)
         p->phases = mem_array(word_count(p), sizeof(uint64_t));
     p->phases[phase / 64] |= UINT64_C(1) << phase % 64;
+    if (!p->is_asked) { /* the first key, or the first after all had ended: earlier checks go on */
+        purge_ask(p, op);
+        return;
+    }
     int64_t at_ms = moment_after(p, phase, silence_ends(p, op));
-    if (!p->is_asked || at_ms < p->asked_ms)
+    if (at_ms < p->asked_ms)
         ask(p, op, at_ms);
 }
 

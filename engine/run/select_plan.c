@@ -124,7 +124,7 @@ bool select_kept(const struct select_plan *s, struct kept_plan *kept)
         const struct expr *e = s->impure[i].e;
         if (!e->agg)
             return false;
-        for (int k = 0; k < e->arg_count; k++) {
+        for (int k = 0; k < e->arg_count && e->spot != SPOT_COUNT; k++) { /* count looks at no argument */
             if (!keeps(e->args[k], kept, s->op.in))
                 return false;
         }
@@ -147,10 +147,13 @@ static bool place_of(const struct kept_plan *kept, const struct expr *e, uint32_
     return false;
 }
 
-/* Its aggregators, all done on the spot over columns that are kept, and its key if it has one. */
+/* Its aggregators, all done on the spot over columns that are kept, and its key if it has one: the only text,
+ * for no others are counted there. */
 static bool slide_plan(struct select_plan *s, const struct kept_plan *kept, struct arena *a)
 {
     if (!s->mold || !kept->has_shape || s->key_count > 1 || s->impure_count != s->aggs.count)
+        return false;
+    if (kept->text_count != (uint32_t)s->key_count)
         return false;
     if (s->key_count == 1 && (s->keys[0]->type != TYPE_STRING || !place_of(kept, s->keys[0], &s->key_kept)))
         return false;

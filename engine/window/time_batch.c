@@ -3,7 +3,10 @@
  * Laws: (1) the first event sets next; a chunk or timer with now >= next adds span once, asks for a timer at
  * the new next, takes the chunk's events in and then flushes; (2) a flush is the last flushed batch as
  * expired, a RESET with the batch's first row, the batch; an empty batch still expires the last one; (3) next
- * belongs to all copies of the query in a partition, the timer to the copy whose turn set it. */
+ * belongs to all copies of the query in a partition, the timer to the copy whose turn set it; (4) a timer
+ * goes on when @purge ends its key: next moves on, and the key's next copy has the timer again; in playback
+ * it ends. */
+#include "engine/run/app.h"
 #include "engine/window/window.h"
 
 struct time_batch_plan {
@@ -12,8 +15,9 @@ struct time_batch_plan {
     bool has_start, streams, expires, keeps;
 };
 struct time_batch_shared {
-    bool is_set;
+    bool is_set, is_lost; /* is_lost: the timer's copy ended, lost_key says whose it was */
     int64_t next_ms;
+    uint64_t lost_key;
 };
 struct time_batch {
     struct op op;
@@ -29,12 +33,38 @@ static const struct time_batch_plan *plan_of(const struct op *op)
     return (const struct time_batch_plan *)(const void *)op->plan;
 }
 
+/* The copy's key as 64 bits (FNV-1a). */
+static uint64_t key_of(const struct op *op)
+{
+    size_t len;
+    const char *key = partition_key(op->query->partition, &len);
+    uint64_t hash = UINT64_C(0xCBF29CE484222325);
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ (uint8_t)key[i]) * UINT64_C(0x100000001B3);
+    return hash;
+}
+
+/* The turns the lost timer had so far: there was nothing to flush. */
+static __attribute__((noinline)) void catch_up(struct time_batch *w, struct time_batch_shared *s,
+                                               int64_t now_ms)
+{
+    const int64_t span_ms = plan_of(&w->op)->span_ms;
+    if (s->next_ms <= now_ms)
+        s->next_ms = time_add(s->next_ms, (time_sub(now_ms, s->next_ms) / span_ms + 1) * span_ms);
+    if (s->lost_key != key_of(&w->op))
+        return;
+    s->is_lost = false;
+    dues_request(&w->dues, &w->op, s->next_ms);
+}
+
 /* Moves next on; is it time to flush? */
 static bool tick(struct time_batch *w)
 {
     const struct time_batch_plan *p = plan_of(&w->op);
     struct time_batch_shared *s = op_shared(&w->op);
     int64_t now_ms = op_now(&w->op);
+    if (UNLIKELY(s->is_lost))
+        catch_up(w, s, now_ms);
     if (!s->is_set) {
         s->is_set = true;
         s->next_ms = time_add(now_ms, p->span_ms);
@@ -141,22 +171,32 @@ static void time_batch_save_shared(const struct op_plan *plan, const void *share
 {
     const struct time_batch_shared *s = shared;
     (void)plan;
-    write_u8(w, s->is_set);
+    write_u8(w, (uint8_t)(s->is_set | s->is_lost << 1));
     write_i64(w, s->next_ms);
+    if (s->is_lost)
+        write_i64(w, (int64_t)s->lost_key);
 }
 
 static int time_batch_load_shared(const struct op_plan *plan, void *shared, struct reader *r)
 {
     struct time_batch_shared *s = shared;
     (void)plan;
-    s->is_set = read_u8(r) != 0;
+    uint8_t is = read_u8(r);
+    s->is_set = is & 1;
+    s->is_lost = is & 2;
     s->next_ms = read_i64(r);
+    s->lost_key = s->is_lost ? (uint64_t)read_i64(r) : 0;
     return window_loaded(r);
 }
 
 static void time_batch_close(struct op *op)
 {
     struct time_batch *b = (struct time_batch *)op;
+    struct time_batch_shared *s = op_shared(op);
+    if (b->dues.count && op->query && op->query->partition && !op_app(op)->playback) {
+        s->is_lost = true;
+        s->lost_key = key_of(op);
+    }
     queue_fini(&b->batch);
     queue_fini(&b->released);
     dues_fini(&b->dues);

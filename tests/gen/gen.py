@@ -6,11 +6,12 @@ import sys
 import areas
 import errors
 import extensions
+import fast
 import mappers
 import mix
 from basics import Gen
 
-AREAS = {**areas.AREAS, **errors.AREAS, **extensions.AREAS, **mappers.AREAS, **mix.AREAS}
+AREAS = {**areas.AREAS, **errors.AREAS, **extensions.AREAS, **fast.AREAS, **mappers.AREAS, **mix.AREAS}
 
 
 def main():
