@@ -56,7 +56,8 @@ def normal(case):
 
 def run_oracle(path, hashes=None):
     command = shlex.split(os.environ["SIDDHI_ORACLE"]) + [path]
-    env = {**os.environ, **({"ORACLE_HASH": hashes} if hashes else {})}
+    variable = os.environ.get("SIDDHI_HASH_VARIABLE")
+    env = {**os.environ, **({variable: hashes} if hashes and variable else {})}
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, env=env)
 
 
@@ -67,7 +68,7 @@ def oracle(path):
 
 def accidents(cases):
     """Names of the cases where what comes out is an accident: the oracle logs an exception, or answers otherwise with
-    other identity hashes (ORACLE_HASH)."""
+    other identity hashes (0 to 3 in the variable that SIDDHI_HASH_VARIABLE names)."""
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as some:
         for case in cases:
             bare = {k: v for k, v in case.items() if k not in ("expect", "failed")}
