@@ -173,18 +173,24 @@ static int make_fresh(const char *folder, struct err *e)
     return rc;
 }
 
-static int without(const char *folder, const char *quarantine, FILE *report, const struct err *why,
-                   struct err *e)
+/* What was made in the folder 'salvage' takes the store's place, and that is set aside; rc: of making it. */
+static int take_place(const char *folder, const char *quarantine, int rc, struct err *e)
 {
-    int rc = make_fresh(folder, e);
     if (rc == 0)
         rc = set_aside(folder, quarantine, e);
     if (rc == 0)
         rc = quarantine_replace(folder, "salvage", e);
-    if (rc < 0) {
+    if (rc < 0)
         quarantine_scratch_end(folder, "salvage");
+    return rc;
+}
+
+static int without(const char *folder, const char *quarantine, FILE *report, const struct err *why,
+                   struct err *e)
+{
+    int rc = take_place(folder, quarantine, make_fresh(folder, e), e);
+    if (rc < 0)
         return rc;
-    }
     note(report, LOG_ERROR, "%s/data.mdb: %s", folder, why->text);
     note(report, LOG_ERROR,
          "it is set aside as %s/%s/data.mdb, unchanged; durable apps begin anew, their outboxes are empty",
@@ -206,14 +212,9 @@ static int with_salvage(const char *folder, const char *quarantine, FILE *report
     int rc = quarantine_scratch(folder, "salvage", e);
     if (rc == 0)
         rc = salvage_run(&s, census, e);
-    if (rc == 0)
-        rc = set_aside(folder, quarantine, e);
-    if (rc == 0)
-        rc = quarantine_replace(folder, "salvage", e);
-    if (rc < 0) {
-        quarantine_scratch_end(folder, "salvage");
+    rc = take_place(folder, quarantine, rc, e);
+    if (rc < 0)
         return rc;
-    }
     note(report, LOG_ERROR,
          "%" PRIu64 " records go on; `weir state salvage --state %s --out FOLDER` copies them again",
          s.copied, kept);
