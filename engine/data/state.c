@@ -8,7 +8,7 @@
 #include "engine/data/chunks.h"
 #include <string.h>
 
-enum { CHECKSUM = 8, PIECE_KEY = 17, PART_NAME_MOST = 240 };
+enum { CHECKSUM = 8, PIECE_KEY = 17, PART_NAME_MOST = 240, PART_KEY_MOST = PART_NAME_MOST + 1 };
 #ifdef WEIR_DEBUG
 enum { CHUNKED_FROM = 256 }; /* so that small tests meet what big states do */
 #else
@@ -310,7 +310,7 @@ static uint64_t name_seed(const char *name)
 static void put_part(struct state *s, struct part *p, const char *name, char kind, const void *bytes,
                      size_t len)
 {
-    char key[PART_NAME_MOST + 1];
+    char key[PART_KEY_MOST];
     size_t key_len = part_key(key, name);
     buf_clear(&s->part);
     buf_add_char(&s->part, kind);
@@ -323,7 +323,7 @@ static void put_part(struct state *s, struct part *p, const char *name, char kin
 
 void state_part(struct state *s, const char *name, const struct buf *bytes)
 {
-    char key[PART_NAME_MOST + 1];
+    char key[PART_KEY_MOST];
     struct part *p = part_need(s, key, part_key(key, name));
     struct writer list = {0};
     p->seen = true;
@@ -346,7 +346,7 @@ void state_finish(struct state *s)
         struct part *p = e->value;
         if (p->seen)
             continue;
-        char to[PART_NAME_MOST + 2];
+        char to[PART_KEY_MOST + 1];
         memcpy(to, e->key, e->len);
         to[e->len] = 0;
         s->home->drop(s->home->user, e->key, e->len, to, e->len + 1U);
@@ -406,7 +406,7 @@ static int read_chunks(struct state *s, struct part *p, const char *name, struct
 
 int state_read(struct state *s, const char *name, struct reader *out, struct err *e)
 {
-    char key[PART_NAME_MOST + 1];
+    char key[PART_KEY_MOST];
     const void *bytes;
     size_t len, key_len = part_key(key, name);
     int rc = s->home->get(s->home->user, key, key_len, &bytes, &len);
@@ -430,21 +430,31 @@ int state_read(struct state *s, const char *name, struct reader *out, struct err
     return 0;
 }
 
-void state_each_unread(struct state *s, void (*fn)(void *user, const char *name), void *user)
+/* The key of the next part that nobody read, behind above (*len bytes of it; 0: the first), into above with a NUL
+ * behind it. False: there is none. */
+static bool next_unread(struct state *s, char above[PART_KEY_MOST + 1], size_t *len)
 {
     const void *key, *bytes;
-    size_t key_len, len;
-    char above[256], prefix = 'P';
-    size_t above_len = 0;
-    while (s->home->next(s->home->user, &prefix, 1, above_len ? above : NULL, above_len, &key, &key_len,
-                         &bytes, &len) == 0 &&
-           key_len < sizeof above) {
+    size_t key_len, bytes_len;
+    const char prefix = 'P';
+    while (s->home->next(s->home->user, &prefix, 1, *len ? above : NULL, *len, &key, &key_len, &bytes,
+                         &bytes_len) == 0 &&
+           key_len <= PART_KEY_MOST) {
         memcpy(above, key, key_len);
-        above_len = key_len;
         above[key_len] = 0;
-        if (!map_get(&s->parts, above, above_len))
-            fn(user, above + 1);
+        *len = key_len;
+        if (!map_get(&s->parts, above, key_len))
+            return true;
     }
+    return false;
+}
+
+void state_each_unread(struct state *s, void (*fn)(void *user, const char *name), void *user)
+{
+    char above[PART_KEY_MOST + 1];
+    size_t len = 0;
+    while (next_unread(s, above, &len))
+        fn(user, above + 1);
 }
 
 /* Parts that nobody read and groups that nobody claimed belong to what is no longer there: they go with the
@@ -453,17 +463,11 @@ void state_shut(struct state *s)
 {
     const void *key, *bytes;
     size_t key_len, len;
-    char above[256], prefix = 'P';
+    char above[PART_KEY_MOST + 1];
     size_t above_len = 0;
-    while (s->home->next(s->home->user, &prefix, 1, above_len ? above : NULL, above_len, &key, &key_len,
-                         &bytes, &len) == 0 &&
-           key_len <= sizeof above) {
-        memcpy(above, key, key_len);
-        above_len = key_len;
-        if (!map_get(&s->parts, above, above_len))
-            map_put(&s->parts, above, above_len, mem_alloc(sizeof(struct part)));
-    }
-    prefix = 'Q';
+    while (next_unread(s, above, &above_len))
+        map_put(&s->parts, above, above_len, mem_alloc(sizeof(struct part)));
+    const char prefix = 'Q';
     above_len = 0;
     while (s->home->next(s->home->user, &prefix, 1, above_len ? above : NULL, above_len, &key, &key_len,
                          &bytes, &len) == 0 &&
