@@ -28,6 +28,11 @@ static inline union cell *row_cells(const struct row *r)
 {
     return (union cell *)(void *)((char *)(uintptr_t)r + row_cells_at(r->count));
 }
+/* The cell at bytes behind the row's begin, as it stands there. */
+static inline union cell row_cell(const struct row *r, size_t at)
+{
+    return *(const union cell *)(const void *)((const char *)r + at);
+}
 static inline struct value row_get(const struct row *r, size_t i)
 {
     return (struct value){row_cells(r)[i], (enum type)r->types[i]};

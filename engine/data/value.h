@@ -162,13 +162,17 @@ static inline bool text_equal(const struct text *a, const struct text *b)
 }
 
 /* A reference that lasts: counts, or copies what lies in scratch. */
+static inline struct text *text_keep(struct text *s)
+{
+    if (UNLIKELY(s->refs == TEXT_SCRATCH))
+        return text_copy(s);
+    s->refs++;
+    return s;
+}
 static inline struct value value_keep(struct value v)
 {
     if (v.type == TYPE_STRING) {
-        if (UNLIKELY(v.as.s->refs == TEXT_SCRATCH))
-            v.as.s = text_copy(v.as.s);
-        else
-            v.as.s->refs++;
+        v.as.s = text_keep(v.as.s);
     } else if (v.type == TYPE_OBJECT) {
         v.as.o->refs++;
     }

@@ -87,12 +87,5 @@ static inline struct value spot_result(enum agg_spot spot, const char *state)
     }
     return VALUE_NULL;
 }
-/* As agg_type.is_empty; not for SPOT_MAX and SPOT_MIN. */
-static inline bool spot_is_empty(enum agg_spot spot, const char *state)
-{
-    const struct total *t = (const struct total *)(const void *)state;
-    return spot == SPOT_COUNT ? ((const struct count *)(const void *)state)->count == 0
-                              : t->count == 0 && t->sum == 0;
-}
 
 #endif

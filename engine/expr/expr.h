@@ -108,9 +108,7 @@ static inline struct value row_load(const struct row *r, const struct expr *e)
 {
     if (UNLIKELY(!r))
         return VALUE_NULL;
-    const char *p = (const char *)r;
-    return (struct value){*(const union cell *)(const void *)(p + e->cell_at),
-                          (enum type)(uint8_t)p[e->type_at]};
+    return (struct value){row_cell(r, e->cell_at), (enum type)((const uint8_t *)r)[e->type_at]};
 }
 struct value eval_attr(const struct expr *e, struct frame *f);
 /* As expr_eval; a plain attribute is read on the spot. */

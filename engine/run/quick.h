@@ -63,13 +63,9 @@ QUICK void quick_columns(struct row *out, const struct row *from, const struct m
                          const struct mold_copy *end)
 {
     for (; c < end; c++) {
-        union cell cell = *(const union cell *)(const void *)((const char *)from + c->from);
-        if (c->is_text) {
-            if (LIKELY(cell.s->refs != TEXT_SCRATCH))
-                cell.s->refs++;
-            else
-                cell.s = text_copy(cell.s);
-        }
+        union cell cell = row_cell(from, c->from);
+        if (c->is_text)
+            cell.s = text_keep(cell.s);
         *quick_cell(out, c->to) = cell;
     }
 }
@@ -91,11 +87,6 @@ QUICK struct row *quick_copy(const struct select_plan *p, struct select_shared *
     return out;
 }
 
-QUICK double quick_double(const struct row *from, uint32_t at)
-{
-    return *(const double *)(const void *)((const char *)from + at);
-}
-
 /* A column that is made. False: it is not of the type it declares, and out has to get its tag. */
 QUICK bool quick_put(const struct select_step *step, struct value v, struct row *out)
 {
@@ -110,7 +101,7 @@ QUICK bool quick_put(const struct select_step *step, struct value v, struct row 
 QUICK bool quick_spot(const struct select_step *step, const struct row *from, char *agg, struct row *out)
 {
     char *state = agg + step->agg_at;
-    spot_add(step->spot, state, quick_double(from, step->cell_at));
+    spot_add(step->spot, state, row_cell(from, step->cell_at).d);
     return quick_put(step, spot_result(step->spot, state), out);
 }
 

@@ -43,15 +43,6 @@ static __attribute__((noinline)) struct row *spoil_row(struct row *out, int firs
     return NULL;
 }
 
-/* A reference that lasts to what cell points at. */
-static inline void keep_cell(union cell *cell, uint8_t tag)
-{
-    if (tag == TYPE_STRING && LIKELY(cell->s->refs != TEXT_SCRATCH))
-        cell->s->refs++;
-    else if (UNLIKELY(tag == TYPE_STRING || tag == TYPE_OBJECT))
-        *cell = value_keep((struct value){*cell, (enum type)tag}).as;
-}
-
 /* What a step that is no plain column makes of the frame's event. */
 static inline __attribute__((always_inline)) struct value step_value(const struct select_step *step,
                                                                      struct frame *f)
@@ -61,7 +52,7 @@ static inline __attribute__((always_inline)) struct value step_value(const struc
     const char *row = (const char *)f->rows[0];
     if (UNLIKELY(f->kind != EVENT_CURRENT || (step->spot != SPOT_COUNT && row[step->type_at] != TYPE_DOUBLE)))
         return step->call(step->e, f);
-    spot_add(step->spot, f->agg + step->agg_at, *(const double *)(const void *)(row + step->cell_at));
+    spot_add(step->spot, f->agg + step->agg_at, row_cell(f->rows[0], step->cell_at).d);
     return spot_result(step->spot, f->agg + step->agg_at);
 }
 
@@ -82,9 +73,9 @@ static inline __attribute__((always_inline)) struct row *make_row(const struct s
             if (step->how == HOW_COLUMN || LIKELY(row != NULL)) {
                 const uint8_t type = (uint8_t)row[step->type_at];
                 *tag = type;
-                *cell = *(const union cell *)(const void *)(row + step->cell_at);
+                *cell = row_cell(f->rows[step->slot], step->cell_at);
                 if (type_is_counted(type))
-                    keep_cell(cell, type);
+                    *cell = value_keep((struct value){*cell, (enum type)type}).as;
             } else {
                 *tag = TYPE_NULL;
                 cell->l = 0;
@@ -112,7 +103,7 @@ static inline int touch(const struct select_plan *p, struct frame *f)
     for (const struct select_step *s = p->impure, *end = s + p->impure_count; s < end; s++) {
         if (s->how == HOW_SPOT && f->kind <= EVENT_EXPIRED &&
             (s->spot == SPOT_COUNT || LIKELY(row[s->type_at] == TYPE_DOUBLE))) {
-            const double x = *(const double *)(const void *)(row + s->cell_at);
+            const double x = row_cell(f->rows[0], s->cell_at).d;
             if (f->kind == EVENT_CURRENT) {
                 spot_add(s->spot, f->agg + s->agg_at, x);
                 continue;
@@ -133,7 +124,7 @@ static inline int touch(const struct select_plan *p, struct frame *f)
 QUICK void add_on_spot(const struct select_plan *p, char *agg, const struct row *row)
 {
     for (const struct select_step *s = p->impure, *end = s + p->impure_count; s < end; s++)
-        spot_add(s->spot, agg + s->agg_at, *(const double *)(const void *)((const char *)row + s->cell_at));
+        spot_add(s->spot, agg + s->agg_at, row_cell(row, s->cell_at).d);
 }
 
 static __attribute__((noinline)) bool test_having(struct select *s, const struct select_plan *p,
@@ -524,8 +515,7 @@ static int push_plain(struct select *s, const struct select_plan *p, const struc
     }
     for (uint32_t i = first; i < in->count; i++) {
         const struct row *row = in->events[i].row;
-        struct group *group = groups_need_text(
-            s->groups, &p->aggs, ((const union cell *)(const void *)((const char *)row + key_at))->s);
+        struct group *group = groups_need_text(s->groups, &p->aggs, row_cell(row, key_at).s);
         group_use(s->groups, group);
         add_on_spot(p, group->agg, row);
         slot_set(s, &c, group, i);

@@ -17,15 +17,6 @@ QUICK struct group *slide_group_left(struct select *s, const struct select_plan 
     return group;
 }
 
-static bool slide_is_empty(const struct select_plan *p, const struct group *group)
-{
-    for (int i = 0; i < p->impure_count; i++) {
-        if (!spot_is_empty(p->impure[i].spot, group->agg + p->impure[i].agg_at))
-            return false;
-    }
-    return true;
-}
-
 /* The columns that functions make; none of them can fail (slide_plan). False: one is not as declared. */
 static __attribute__((noinline)) bool make_calls(struct select *s, const struct select_plan *p,
                                                  const struct event *e, struct row *out)
@@ -101,7 +92,7 @@ QUICK int slide(struct select *s, struct kept *k, const struct kept_plan *kept, 
     struct row *out = quick_copy(p, shared, from, e->at_ms);
     bool regular = true;
     if (way == ONE_TOTAL) {
-        sum += quick_double(from, only->cell_at);
+        sum += row_cell(from, only->cell_at).d;
         total->sum = sum;
         regular = show_total(only, out, sum, total->count);
     }
@@ -111,12 +102,13 @@ QUICK int slide(struct select *s, struct kept *k, const struct kept_plan *kept, 
             quick_cell(out, t->out_cell)->l = ++((struct count *)(void *)total)->count;
             continue;
         }
-        total->sum += quick_double(from, t->cell_at);
+        total->sum += row_cell(from, t->cell_at).d;
         regular &= show_total(t, out, total->sum, ++total->count);
     }
     if (UNLIKELY(p->mold->calls))
         regular &= make_calls(s, p, e, out);
-    if (grouped && gone && UNLIKELY(gone->held == 0) && !p->keep_groups && slide_is_empty(p, gone))
+    if (grouped && gone && UNLIKELY(gone->held == 0) && !p->keep_groups &&
+        agg_block_is_empty(&p->aggs, gone->agg))
         groups_forget(s->groups, &p->aggs, gone);
     return quick_emit(s, p, shared, out, regular, e->at_ms, grouped ? group->number : 0);
 }

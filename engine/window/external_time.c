@@ -20,8 +20,7 @@ static const struct external_time_plan *plan_of(const struct op *op)
 
 static inline bool front_is_due(const struct held *w, const struct external_time_plan *p, int64_t time_ms)
 {
-    const char *row = (const char *)queue_at(&w->rows, 0);
-    return time_is_due(((const union cell *)(const void *)(row + p->cell_at))->l, p->span_ms, time_ms);
+    return time_is_due(row_cell(queue_at(&w->rows, 0), p->cell_at).l, p->span_ms, time_ms);
 }
 
 /* Takes e in: what is due leaves before it. */

@@ -122,7 +122,7 @@ void kept_token_out(const struct kept_plan *p, union cell *cell);
 
 static inline union cell kept_cell_of(const struct row *row, const struct kept_column *c)
 {
-    return *(const union cell *)(const void *)((const char *)row + c->cell_at);
+    return row_cell(row, c->cell_at);
 }
 /* A row that has p->shape, in a ring without tags that has room. */
 static inline __attribute__((always_inline)) void kept_put(struct kept *k, const struct kept_plan *p,
@@ -132,11 +132,8 @@ static inline __attribute__((always_inline)) void kept_put(struct kept *k, const
     for (const struct kept_column *c = p->columns, *end = c + p->count; c < end; c++)
         *cell++ = kept_cell_of(row, c);
     for (uint32_t i = 0; i < p->text_count; i++) {
-        struct text **s = &cells[p->texts[i]].s;
-        if (LIKELY((*s)->refs != TEXT_SCRATCH))
-            (*s)->refs++;
-        else
-            *s = text_copy(*s);
+        union cell *text = &cells[p->texts[i]];
+        text->s = text_keep(text->s);
     }
 }
 /* most: the window never holds more, UINT32_MAX when it may. */
@@ -186,8 +183,7 @@ static inline void ghost_end(const struct kept_plan *p, const struct row *ghost)
     for (const struct kept_column *c = p->columns, *end = c + p->count; c < end; c++) {
         uint8_t tag = ghost->types[c->index];
         if (tag == TYPE_STRING || tag == TYPE_OBJECT)
-            value_drop((struct value){*(const union cell *)(const void *)((const char *)ghost + c->cell_at),
-                                      (enum type)tag});
+            value_drop((struct value){kept_cell_of(ghost, c), (enum type)tag});
     }
 }
 static inline struct row *ghost_on(struct ghost *space, const struct kept_plan *p)
