@@ -3,6 +3,7 @@
 #include "engine/engine.h"
 #include "engine/run/key_index.h"
 #include "tests/unit/check.h"
+#include "tests/unit/home.h"
 #include <stdlib.h>
 
 static uint32_t seed = 1;
@@ -11,122 +12,6 @@ static uint32_t draw(uint32_t below)
 {
     seed = seed * 1664525u + 1013904223u;
     return (seed >> 8) % below;
-}
-
-/* ---- a home: what a store holds, in memory, sorted by key ---- */
-
-struct entry {
-    unsigned char key[255];
-    size_t key_len;
-    char *bytes;
-    size_t len;
-};
-struct shelf {
-    struct entry **at;
-    size_t count, cap;
-};
-
-static int compare(const struct entry *e, const void *key, size_t len)
-{
-    int c = memcmp(e->key, key, e->key_len < len ? e->key_len : len);
-    return c ? c : e->key_len < len ? -1 : e->key_len > len;
-}
-
-/* The first that is not before key. */
-static size_t lower(const struct shelf *s, const void *key, size_t len)
-{
-    size_t low = 0, high = s->count;
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        if (compare(s->at[mid], key, len) < 0)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
-}
-
-static void shelf_put(void *user, const void *key, size_t key_len, const void *bytes, size_t len)
-{
-    struct shelf *s = user;
-    size_t at = lower(s, key, key_len);
-    if (at == s->count || compare(s->at[at], key, key_len) != 0) {
-        if (s->count == s->cap) {
-            s->cap = s->cap ? s->cap * 2 : 64;
-            s->at = mem_resize(s->at, s->cap, sizeof(struct entry *));
-        }
-        memmove(s->at + at + 1, s->at + at, (s->count - at) * sizeof(struct entry *));
-        s->count++;
-        s->at[at] = mem_alloc(sizeof(struct entry));
-        memcpy(s->at[at]->key, key, key_len);
-        s->at[at]->key_len = key_len;
-    }
-    mem_free(s->at[at]->bytes);
-    s->at[at]->bytes = mem_alloc(len + 1);
-    memcpy(s->at[at]->bytes, bytes, len);
-    s->at[at]->len = len;
-}
-
-static void shelf_drop(void *user, const void *from, size_t from_len, const void *to, size_t to_len)
-{
-    struct shelf *s = user;
-    size_t low = lower(s, from, from_len), high = lower(s, to, to_len);
-    for (size_t i = low; i < high; i++) {
-        mem_free(s->at[i]->bytes);
-        mem_free(s->at[i]);
-    }
-    memmove(s->at + low, s->at + high, (s->count - high) * sizeof(struct entry *));
-    s->count -= high - low;
-}
-
-static int shelf_get(void *user, const void *key, size_t key_len, const void **bytes, size_t *len)
-{
-    struct shelf *s = user;
-    size_t at = lower(s, key, key_len);
-    if (at == s->count || compare(s->at[at], key, key_len) != 0)
-        return ERR_NOT_FOUND;
-    *bytes = s->at[at]->bytes;
-    *len = s->at[at]->len;
-    return 0;
-}
-
-static int shelf_next(void *user, const void *prefix, size_t prefix_len, const void *above, size_t above_len,
-                      const void **key, size_t *key_len, const void **bytes, size_t *len)
-{
-    struct shelf *s = user;
-    size_t at = above ? lower(s, above, above_len) : lower(s, prefix, prefix_len);
-    while (above && at < s->count && compare(s->at[at], above, above_len) <= 0)
-        at++;
-    if (at == s->count || s->at[at]->key_len < prefix_len || memcmp(s->at[at]->key, prefix, prefix_len) != 0)
-        return ERR_NOT_FOUND;
-    *key = s->at[at]->key;
-    *key_len = s->at[at]->key_len;
-    *bytes = s->at[at]->bytes;
-    *len = s->at[at]->len;
-    return 0;
-}
-
-static struct state_home home_of(struct shelf *s)
-{
-    return (struct state_home){s, shelf_put, shelf_drop, shelf_get, shelf_next};
-}
-
-static void shelf_free(struct shelf *s)
-{
-    static const unsigned char none[1] = {0};
-    unsigned char all[255];
-    memset(all, 0xff, sizeof all);
-    shelf_drop(s, none, 0, all, sizeof all);
-    mem_free(s->at);
-    *s = (struct shelf){0};
-}
-
-static size_t shelf_bytes(const struct shelf *s)
-{
-    size_t bytes = 0;
-    for (size_t i = 0; i < s->count; i++)
-        bytes += s->at[i]->key_len + s->at[i]->len;
-    return bytes;
 }
 
 /* ---- apps ---- */
@@ -236,48 +121,48 @@ static struct app *again(struct app *app, const char *text, const struct state_h
 /* What is in a table of many rows was written; a row changes. */
 static void test_bytes(const struct kind *kind)
 {
-    struct shelf shelf = {0};
-    const struct state_home home = home_of(&shelf);
+    struct home home;
     struct app *app = open_app(kind->text, false);
+    home_init(&home);
     for (uint32_t i = 0; i < MANY; i++)
         send(app, "insert", i, i, 0.5);
-    uint64_t all = app_checkpoint(app, &home);
+    uint64_t all = app_checkpoint(app, &home.door);
     CHECK(all > (uint64_t)MANY * 16 && all < (uint64_t)MANY * 80);
-    CHECK(app_checkpoint(app, &home) < 64);
+    CHECK(app_checkpoint(app, &home.door) < 64);
     uint64_t most = 0, sum = 0;
     uint32_t times = strcmp(kind->name, "list") == 0 ? TIMES / 10 : TIMES;
     for (uint32_t i = 0; i < times; i++) {
         uint32_t at = draw(MANY);
         send(app, strcmp(kind->name, "number") == 0 ? "update" : "set", at, at, i);
-        uint64_t bytes = app_checkpoint(app, &home);
+        uint64_t bytes = app_checkpoint(app, &home.door);
         if (i == 0)
             CHECK(bytes < ONE_MOST);
         most = most < bytes ? bytes : most;
         sum += bytes;
         if (i == times / 2)
-            app = again(app, kind->text, &home);
+            app = again(app, kind->text, &home.door);
     }
     CHECK(most < MOVED_MOST && sum / times < MEAN_MOST);
     struct app *other = open_app(kind->text, true);
     struct err e = {0};
-    CHECK(app_restore(other, &home, NULL, &e) == 0);
+    CHECK(app_restore(other, &home.door, NULL, &e) == 0);
     CHECK(same_rows(app, other, "from T select *"));
-    CHECK(shelf_bytes(&shelf) < all * 2);
+    CHECK(home_bytes(&home) < all * 2);
     app_free(other);
     app_free(app);
-    shelf_free(&shelf);
+    home_fini(&home);
 }
 
 /* Every row changes, again and again: what is kept stays in bounds, and what is written too. */
 static void test_churn(const struct kind *kind)
 {
     enum { ROWS = 5000, ROUNDS = 60 };
-    struct shelf shelf = {0};
-    const struct state_home home = home_of(&shelf);
+    struct home home;
     struct app *app = open_app(kind->text, false);
+    home_init(&home);
     for (uint32_t i = 0; i < ROWS; i++)
         send(app, "insert", i, i, 0.5);
-    uint64_t all = app_checkpoint(app, &home), sum = 0;
+    uint64_t all = app_checkpoint(app, &home.door), sum = 0;
     for (uint32_t round = 0; round < ROUNDS; round++) {
         for (uint32_t i = 0; i < ROWS / 10; i++) {
             uint32_t at = draw(ROWS);
@@ -285,20 +170,20 @@ static void test_churn(const struct kind *kind)
             send(app, "delete", at, at, 0);
             send(app, "insert", at, at, round);
         }
-        sum += app_checkpoint(app, &home);
+        sum += app_checkpoint(app, &home.door);
     }
     /* A tenth of the rows each time, moved once at most. */
     CHECK(sum < all * ROUNDS / 10 * 3);
-    CHECK(shelf_bytes(&shelf) < all * 4);
-    app = again(app, kind->text, &home);
+    CHECK(home_bytes(&home) < all * 4);
+    app = again(app, kind->text, &home.door);
     for (uint32_t i = 0; i < ROWS; i++) {
         send(app, "drop", i, i, 0);
         send(app, "delete", i, i, 0);
     }
-    app_checkpoint(app, &home);
-    CHECK(shelf_bytes(&shelf) < 4096);
+    app_checkpoint(app, &home.door);
+    CHECK(home_bytes(&home) < 4096);
     app_free(app);
-    shelf_free(&shelf);
+    home_fini(&home);
 }
 
 /* ---- what comes back ---- */
@@ -309,10 +194,10 @@ static void test_twins(const struct kind *kind)
     static const char *const ops[] = {"insert", "insert", "upsert", "update",
                                       "delete", "drop",   "both",   "move"};
     enum { KEYS = 300, ROUNDS = 120, OPS = sizeof(ops) / sizeof(ops[0]) };
-    struct shelf shelf = {0};
-    const struct state_home home = home_of(&shelf);
+    struct home home;
     struct app *twin = open_app(kind->text, false), *app = open_app(kind->text, false);
     bool same = true;
+    home_init(&home);
     for (int round = 0; round < ROUNDS && same; round++) {
         for (uint32_t i = 0, count = draw(200); i < count; i++) {
             const char *op = ops[draw(OPS)];
@@ -321,9 +206,9 @@ static void test_twins(const struct kind *kind)
             send(twin, op, k, n, v);
             send(app, op, k, n, v);
         }
-        app_checkpoint(app, &home);
+        app_checkpoint(app, &home.door);
         if (draw(3) == 0)
-            app = again(app, kind->text, &home);
+            app = again(app, kind->text, &home.door);
         same = same_rows(twin, app, "from T select *") &&
                same_rows(twin, app, "from T on n == 3L select *") &&
                same_rows(twin, app, "from T on k == 'k7' select *");
@@ -332,54 +217,52 @@ static void test_twins(const struct kind *kind)
         printf("    %s\n", kind->name);
     app_free(twin);
     app_free(app);
-    shelf_free(&shelf);
+    home_fini(&home);
 }
 
-static void damage(struct shelf *shelf, const char *text, size_t at, size_t byte)
+static void damage(struct home *home, const char *text, size_t at, size_t byte)
 {
-    const struct state_home home = home_of(shelf);
     struct err e = {0};
-    struct entry *entry = shelf->at[at];
+    char *damaged = home->items[at].bytes + byte;
     struct app *app = open_app(text, true);
-    entry->bytes[byte] = (char)(entry->bytes[byte] ^ 4);
-    CHECK(app_restore(app, &home, NULL, &e) == ERR_STATE && e.text[0]);
-    entry->bytes[byte] = (char)(entry->bytes[byte] ^ 4);
+    *damaged = (char)(*damaged ^ 4);
+    CHECK(app_restore(app, &home->door, NULL, &e) == ERR_STATE && e.text[0]);
+    *damaged = (char)(*damaged ^ 4);
     app_free(app);
 }
 
 /* Damage is told, and so is a state of another text. */
 static void test_refused(void)
 {
-    struct shelf shelf = {0};
-    const struct state_home home = home_of(&shelf);
+    struct home home;
     struct err e = {0};
     struct app *app = open_app(kinds[3].text, false);
+    home_init(&home);
     for (uint32_t i = 0; i < 3000; i++)
         send(app, "insert", i, i % 7, 0.5);
-    app_checkpoint(app, &home);
+    app_checkpoint(app, &home.door);
     for (uint32_t i = 0; i < 300; i++)
         send(app, "upsert", i * 9, 3, 1);
-    app_checkpoint(app, &home);
+    app_checkpoint(app, &home.door);
     app_free(app);
-    for (size_t i = 0; i < shelf.count; i++) {
-        if (shelf.at[i]->key[0] == 'Q')
-            damage(&shelf, kinds[3].text, i, draw((uint32_t)shelf.at[i]->len));
+    for (size_t i = 0; i < home.count; i++) {
+        if (home.items[i].key[0] == 'Q')
+            damage(&home, kinds[3].text, i, draw((uint32_t)home.items[i].len));
     }
     struct app *other = open_app(kinds[1].text, true);
-    CHECK(app_restore(other, &home, NULL, &e) == ERR_STATE && strstr(e.text, "another text"));
+    CHECK(app_restore(other, &home.door, NULL, &e) == ERR_STATE && strstr(e.text, "another text"));
     app_free(other);
     /* A piece that is gone. */
-    for (size_t i = 0; i < shelf.count; i++) {
-        if (shelf.at[i]->key[0] != 'Q')
+    for (size_t i = 0; i < home.count; i++) {
+        if (home.items[i].key[0] != 'Q')
             continue;
-        struct entry gone = *shelf.at[i];
-        shelf_drop(&shelf, gone.key, gone.key_len, "R", 1);
+        home_drop(&home, home.items[i].key, home.items[i].key_len, "R", 1);
         break;
     }
     other = open_app(kinds[3].text, true);
-    CHECK(app_restore(other, &home, NULL, &e) == ERR_STATE && e.text[0]);
+    CHECK(app_restore(other, &home.door, NULL, &e) == ERR_STATE && e.text[0]);
     app_free(other);
-    shelf_free(&shelf);
+    home_fini(&home);
 }
 
 /* A changed app takes over the tables whose definitions are the same; the others' pieces go with the next
@@ -394,29 +277,29 @@ static void test_upgrade(void)
     static const char after[] = STREAM "@PrimaryKey('k') define table T (k string, n long, v double); "
                                        "@PrimaryKey('n') define table U (k string, n long, v float); "
                                        "from S[n > 3L] select k, n, v insert into T; ";
-    struct shelf shelf = {0};
-    const struct state_home home = home_of(&shelf);
+    struct home home;
     struct app *app = open_app(before, false), *other = open_app(after, true);
     struct app_upgrade upgrade;
     struct err e = {0};
+    home_init(&home);
     for (uint32_t i = 0; i < 5000; i++)
         send(app, "", i, i, 0.5);
-    app_checkpoint(app, &home);
-    size_t all = shelf_bytes(&shelf);
+    app_checkpoint(app, &home.door);
+    size_t all = home_bytes(&home);
     app_upgrade_init(&upgrade);
-    CHECK(app_restore(other, &home, &upgrade, &e) == 0);
+    CHECK(app_restore(other, &home.door, &upgrade, &e) == 0);
     CHECK_TEXT(upgrade.kept.bytes, "table T");
     CHECK(strstr(upgrade.fresh.bytes, "table U (changed)") != NULL);
     CHECK(strstr(upgrade.dropped.bytes, "table W") != NULL);
     app_upgrade_fini(&upgrade);
     CHECK(same_rows(app, other, "from T select *"));
-    app_checkpoint(other, &home);
-    CHECK(shelf_bytes(&shelf) < all / 2);
-    other = again(other, after, &home);
+    app_checkpoint(other, &home.door);
+    CHECK(home_bytes(&home) < all / 2);
+    other = again(other, after, &home.door);
     CHECK(same_rows(app, other, "from T select *"));
     app_free(app);
     app_free(other);
-    shelf_free(&shelf);
+    home_fini(&home);
 }
 
 /* ---- rows by text ---- */
