@@ -85,7 +85,9 @@ EOA
         cat "$dir/agent" "$dir/load.err" >&2
         return 1
     fi
-    sleep 0.3
+    if [[ $agent == weir ]]; then # its source and its sink
+        wait_for "$dir/agent" 'sink Out: connected' || return 1
+    fi
     local before after
     before=$(cpu_ticks "$pid")
     echo "$messages $at_rate 3" >&4

@@ -5,27 +5,9 @@
  * Rows are made one by one and given up by the caller, so that the growth of what the app holds is the table
  * alone. Linked with the engine. */
 #include "engine/engine.h"
+#include "tests/bench/measure.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-
-static double cpu_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static long resident_kb(void)
-{
-    long pages = 0, resident = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-    if (f && fscanf(f, "%ld %ld", &pages, &resident) != 2)
-        resident = 0;
-    if (f)
-        fclose(f);
-    return resident * 4;
-}
 
 static void send_row(struct app *app, long i)
 {
@@ -58,10 +40,10 @@ int main(int argc, char **argv)
     for (long i = 0; i < 1000; i++)
         send_row(app, i);
     long before_kb = resident_kb();
-    double start_s = cpu_s();
+    double start_s = clock_s(CLOCK_PROCESS_CPUTIME_ID);
     for (long i = 1000; i < rows + 1000; i++)
         send_row(app, i);
-    double took_s = cpu_s() - start_s;
+    double took_s = clock_s(CLOCK_PROCESS_CPUTIME_ID) - start_s;
     double grown = (double)(resident_kb() - before_kb) * 1024.0 / (double)rows,
            text = 32; /* 12 + 15 + 1 bytes, in eights */
     printf("{\"bench\":\"table-rows\",\"events\":%ld,\"cpu_s\":%.3f,\"events_per_cpu_s\":%.0f,\"rss_kb\":%ld,"
