@@ -38,6 +38,7 @@ struct durable {
     uint64_t checkpoint_most;                 /* the setting */
     bool has_checkpoint;
     bool wants_checkpoint;
+    bool is_old;     /* the checkpoint and the journal are of an earlier format */
     int64_t now_ms;  /* at the checkpoint, for the start of the resumed app */
     struct buf mark; /* the checkpoint's, as read */
     struct buf text; /* of the app that the checkpoint and the journal are of */
