@@ -259,10 +259,10 @@ static void add_notes(struct buf *out, const struct buf *notes)
     buf_init(&packed, SIZE_MAX);
     buf_init(&w.out, SIZE_MAX);
     pack_bytes(&packed, notes->bytes, notes->len);
-    bool is_worth_it = packed.len < notes->len - notes->len / GAIN_LEAST;
-    write_varint(&w, is_worth_it ? notes->len : 0);
+    bool is_less = packed.len < notes->len - notes->len / GAIN_LEAST;
+    write_varint(&w, is_less ? notes->len : 0);
     buf_add(out, w.out.bytes, w.out.len);
-    buf_add(out, is_worth_it ? packed.bytes : notes->bytes, is_worth_it ? packed.len : notes->len);
+    buf_add(out, is_less ? packed.bytes : notes->bytes, is_less ? packed.len : notes->len);
     buf_fini(&w.out);
     buf_fini(&packed);
 }

@@ -9,8 +9,9 @@
  * (2) Notes, outputs, marks of one turn are one transaction; receipts are settled behind it and not
  *     before.
  * (3) A checkpoint and the end of the notes before it are one transaction. It is due when the notes since
- *     the last one are more bytes than that one had written, and more than the setting
- *     "checkpoint.bytes": so checkpoints at most double what is written, however big the state is.
+ *     the last one are more bytes (before they are packed) than that one had written, and more than the
+ *     setting "checkpoint.bytes": so checkpoints write about as much as came at most, however big the
+ *     state is.
  * (4) In a replay nothing leaves: outputs that were recorded are counted only, log and inMemory sinks are
  *     quiet.
  *

@@ -8,6 +8,7 @@
  * A record: moment as the difference to the one before, enum under; the row; then what the bits tell of; for
  * each index enum place_how, and what it tells of. */
 #include "engine/base/limits.h"
+#include "engine/data/segments.h"
 #include "engine/run/app.h"
 #include "engine/run/table_place.h"
 #include <stdlib.h>
@@ -81,6 +82,23 @@ static void write_item(void *user, struct writer *w, const struct record *r, con
         write_i64(w, (int64_t)e->key);
     for (int i = 0; i < place_plan(k)->index_count; i++)
         write_place(k, e, i, w);
+}
+
+static void near_item(void *user, const struct record *r, int step)
+{
+    const struct keyed *k = ((const struct saving *)user)->k;
+    struct item *e = record_item(r);
+    if (step == 0) {
+        __builtin_prefetch(e);
+        __builtin_prefetch((const char *)e + k->places_at);
+        return;
+    }
+    segments_near_row(e->row, step);
+    for (int i = 0; step == 2 && i < place_plan(k)->index_count; i++) {
+        const struct place *p = item_place(k, e, i);
+        if (p->type == TYPE_STRING)
+            __builtin_prefetch(p->value.s);
+    }
 }
 
 static struct row *read_own_row(const struct keyed *k, struct reader *r, const struct row *before)
@@ -187,6 +205,7 @@ static struct records_owner owner_of(struct saving *s)
     return (struct records_owner){.user = s,
                                   .each = each_item,
                                   .write = write_item,
+                                  .near = near_item,
                                   .read = read_item,
                                   .take = take_item,
                                   .drop = drop_item};
