@@ -469,17 +469,25 @@ static void checkpoint(struct durable *d, struct store_batch *batch)
     record_key(d, 0, &from);
     record_key(d, d->next, &to);
     batch_drop_range(batch, STORE_JOURNAL, from.bytes, from.len, to.bytes, to.len);
+    d->covered_bytes = d->journal_bytes;
     d->journal_bytes = 0;
     d->has_checkpoint = true;
     d->wants_checkpoint = d->is_old = false;
     (void)FAULT("durable.checkpoint");
 }
 
+/* Law 3. */
+static bool notes_are_enough(const struct durable *d)
+{
+    return d->journal_bytes >= d->checkpoint_most &&
+           (d->journal_bytes >= d->checkpoint_bytes ||
+            d->checkpoint_bytes <= d->covered_bytes + d->covered_bytes / 5);
+}
+
 void durable_collect(struct durable *d, struct store_batch *batch)
 {
-    uint64_t most = d->checkpoint_most > d->checkpoint_bytes ? d->checkpoint_most : d->checkpoint_bytes;
     cut(d);
-    bool is_due = d->wants_checkpoint || d->journal_bytes >= most ||
+    bool is_due = d->wants_checkpoint || notes_are_enough(d) ||
                   app_tables_waiting(d->hosted->app) >= LIMIT_TABLES_WAITING;
     if (!is_due && d->closed.count) /* else the checkpoint has it */
         batch_join(batch, &d->closed);
