@@ -59,15 +59,24 @@ QUICK union cell *quick_cell(struct row *row, uint32_t at)
     return (union cell *)(void *)((char *)row + at);
 }
 
-QUICK void quick_columns(struct row *out, const struct row *from, const struct mold_copy *c,
-                         const struct mold_copy *end)
+/* select.c: the texts from c on, of which the first lies in scratch. */
+void quick_texts_any(struct row *out, const struct row *from, const struct mold_copy *c,
+                     const struct mold_copy *end);
+
+/* The columns that are copied from one input. */
+QUICK void quick_columns(struct row *out, const struct row *from, const struct mold_side *side)
 {
-    for (; c < end; c++) {
-        union cell cell = row_cell(from, c->from);
-        if (c->is_text)
-            cell.s = text_keep(cell.s);
-        *quick_cell(out, c->to) = cell;
+    for (const struct mold_copy *c = side->texts, *end = side->texts_end; c < end; c++) {
+        struct text *s = row_cell(from, c->from).s;
+        if (UNLIKELY(s->refs == TEXT_SCRATCH)) { /* no call in the loop, for which registers would be saved */
+            quick_texts_any(out, from, c, end);
+            break;
+        }
+        s->refs++;
+        quick_cell(out, c->to)->s = s;
     }
+    for (const struct mold_copy *c = side->copies, *end = side->copies_end; c < end; c++)
+        *quick_cell(out, c->to) = row_cell(from, c->from);
 }
 
 /* An output row with the columns that are copied from the (first) input. */
@@ -83,7 +92,7 @@ QUICK struct row *quick_copy(const struct select_plan *p, struct select_shared *
         memcpy(&out->refs, m->head, p->cells_at - offsetof(struct row, refs));
     }
     out->at_ms = at_ms;
-    quick_columns(out, from, m->copies, m->copies_second);
+    quick_columns(out, from, &m->side[0]);
     return out;
 }
 
@@ -112,10 +121,8 @@ QUICK void quick_end(const struct select_plan *p, struct select_shared *shared, 
         row_unref(row);
         return;
     }
-    for (const struct mold_copy *c = p->mold->copies, *end = p->mold->copies_end; c < end; c++) {
-        if (!c->is_text)
-            continue;
-        struct text *s = quick_cell(row, c->to)->s;
+    for (const uint16_t *at = p->mold->texts, *end = p->mold->texts_end; at < end; at++) {
+        struct text *s = quick_cell(row, *at)->s;
         if (UNLIKELY(--s->refs == 0))
             text_free(s);
     }

@@ -568,6 +568,13 @@ static int push_groups(struct op *op, const struct batch *in)
 
 /* ---- one event, and nothing but its own row wanted: what most queries get and want ---- */
 
+void quick_texts_any(struct row *out, const struct row *from, const struct mold_copy *c,
+                     const struct mold_copy *end)
+{
+    for (; c < end; c++)
+        quick_cell(out, c->to)->s = text_keep(row_cell(from, c->from).s);
+}
+
 QUICK bool mold_fits(const struct select_mold *m, struct row *const *rows)
 {
     if (UNLIKELY(!m))
@@ -586,7 +593,7 @@ QUICK struct row *make_one(struct select *s, const struct select_plan *p, struct
         return make_any(p, f);
     struct row *out = quick_copy(p, quick_shared(s, p), from, f->at_ms);
     if (p->mold->sides == 2)
-        quick_columns(out, f->rows[1], p->mold->copies_second, p->mold->copies_end);
+        quick_columns(out, f->rows[1], &p->mold->side[1]);
     for (const struct select_step *step = p->mold->made, *end = p->mold->made_end; step < end; step++) {
         if (step->how == HOW_SPOT) {
             *regular &= quick_spot(step, from, f->agg, out);

@@ -33,8 +33,12 @@ static __attribute__((noinline)) bool make_calls(struct select *s, const struct 
 /* An aggregator's column. False: it is null. */
 QUICK bool show_total(const struct slide_step *t, struct row *out, double sum, int64_t count)
 {
-    quick_cell(out, t->out_cell)->d = t->divides ? sum / (double)count : sum;
-    if (LIKELY(!t->divides || count != 0))
+    if (UNLIKELY(!t->divides)) {
+        quick_cell(out, t->out_cell)->d = sum;
+        return true;
+    }
+    quick_cell(out, t->out_cell)->d = sum / (double)count;
+    if (LIKELY(count != 0))
         return true;
     out->types[t->out_index] = TYPE_NULL; /* more left than ever came: an upgrade began it anew */
     return false;
@@ -56,7 +60,7 @@ QUICK int slide(struct select *s, struct kept *k, const struct kept_plan *kept, 
     char *agg = s->agg;
     const struct slide_step *only = p->slides;
     struct total *total = way == ONE_TOTAL ? (struct total *)(void *)(agg + only->agg_at) : NULL;
-    double sum = total ? total->sum : 0;
+    double sum = way == ONE_TOTAL ? total->sum : 0;
     s->last_removed = false;
     if (way == ONE_TOTAL && leaves)
         sum -= left[only->kept].d;
