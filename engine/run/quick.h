@@ -59,40 +59,78 @@ QUICK union cell *quick_cell(struct row *row, uint32_t at)
     return (union cell *)(void *)((char *)row + at);
 }
 
-/* select.c: the texts from c on, of which the first lies in scratch. */
-void quick_texts_any(struct row *out, const struct row *from, const struct mold_copy *c,
-                     const struct mold_copy *end);
+/* How a row was made, and whose its texts are. */
+enum quick_row {
+    QUICK_ANY,  /* its tags may be other than declared; its texts are its own */
+    QUICK_OWN,  /* its tags are as declared; its texts are its own */
+    QUICK_LENT, /* the same, but its texts are those of the row it was made from, which outlives the push */
+};
 
-/* The columns that are copied from one input. */
-QUICK void quick_columns(struct row *out, const struct row *from, const struct mold_side *side)
+/* select.c: row, of which a column is not as declared; QUICK_ANY. */
+enum quick_row quick_irregular(const struct select_mold *m, struct row *row, enum quick_row how);
+
+/* select.c: the texts from c on, for the row itself, some of which lie in scratch. QUICK_OWN. */
+enum quick_row quick_keep_any(struct row *out, const struct row *from, const struct mold_copy *c,
+                              const struct mold_copy *end);
+
+/* The texts, for the row itself. No call in the loop, for which registers would be saved. */
+QUICK enum quick_row quick_keep_texts(struct row *out, const struct row *from, const struct mold_side *side)
 {
     for (const struct mold_copy *c = side->texts, *end = side->texts_end; c < end; c++) {
         struct text *s = row_cell(from, c->from).s;
-        if (UNLIKELY(s->refs == TEXT_SCRATCH)) { /* no call in the loop, for which registers would be saved */
-            quick_texts_any(out, from, c, end);
-            break;
-        }
+        if (UNLIKELY(s->refs == TEXT_SCRATCH))
+            return quick_keep_any(out, from, c, end);
         s->refs++;
         quick_cell(out, c->to)->s = s;
     }
+    return QUICK_OWN;
+}
+
+QUICK void quick_own(const struct select_mold *m, struct row *row)
+{
+    for (const uint16_t *at = m->texts, *end = m->texts_end; at < end; at++)
+        quick_cell(row, *at)->s->refs++;
+}
+
+QUICK void quick_columns(struct row *out, const struct row *from, const struct mold_side *side)
+{
     for (const struct mold_copy *c = side->copies, *end = side->copies_end; c < end; c++)
         *quick_cell(out, c->to) = row_cell(from, c->from);
 }
 
-/* An output row with the columns that are copied from the (first) input. */
-QUICK struct row *quick_copy(const struct select_plan *p, struct select_shared *shared,
-                             const struct row *from, int64_t at_ms)
+/* The texts are only counted if somebody keeps the row: whoever pushed from holds it until the push is over. */
+QUICK enum quick_row quick_lend_texts(struct row *out, const struct row *from, const struct mold_side *side)
 {
-    const struct select_mold *m = p->mold;
+    for (const struct mold_copy *c = side->texts, *end = side->texts_end; c < end; c++) {
+        struct text *s = row_cell(from, c->from).s;
+        if (UNLIKELY(s->refs == TEXT_SCRATCH))
+            return quick_keep_any(out, from, side->texts, end);
+        quick_cell(out, c->to)->s = s;
+    }
+    return QUICK_LENT;
+}
+
+/* An output row in which only the header and the tags are set. */
+QUICK struct row *quick_row(const struct select_plan *p, struct select_shared *shared, int64_t at_ms)
+{
     struct row *out = shared->spare;
     if (LIKELY(out != NULL)) {
         shared->spare = NULL;
     } else {
         out = mem_pool_alloc(p->row_bytes);
-        memcpy(&out->refs, m->head, p->cells_at - offsetof(struct row, refs));
+        memcpy(&out->refs, p->mold->head, p->cells_at - offsetof(struct row, refs));
     }
     out->at_ms = at_ms;
-    quick_columns(out, from, &m->side[0]);
+    return out;
+}
+
+/* An output row with the columns that are copied from the only input. */
+QUICK struct row *quick_copy(const struct select_plan *p, struct select_shared *shared,
+                             const struct row *from, int64_t at_ms, enum quick_row *how)
+{
+    struct row *out = quick_row(p, shared, at_ms);
+    *how = quick_lend_texts(out, from, &p->mold->side[0]);
+    quick_columns(out, from, &p->mold->side[0]);
     return out;
 }
 
@@ -115,23 +153,26 @@ QUICK bool quick_spot(const struct select_step *step, const struct row *from, ch
 }
 
 /* The end of a row made by the selector: the next one may have it when its tags are as declared. */
-QUICK void quick_end(const struct select_plan *p, struct select_shared *shared, struct row *row, bool regular)
+QUICK void quick_end(const struct select_plan *p, struct select_shared *shared, struct row *row,
+                     enum quick_row how)
 {
-    if (UNLIKELY(!regular || row->refs != 1 || shared->spare)) {
+    if (UNLIKELY(how == QUICK_ANY || row->refs != 1 || shared->spare)) {
+        if (how == QUICK_LENT)
+            quick_own(p->mold, row);
         row_unref(row);
         return;
     }
-    for (const uint16_t *at = p->mold->texts, *end = p->mold->texts_end; at < end; at++) {
-        struct text *s = quick_cell(row, *at)->s;
-        if (UNLIKELY(--s->refs == 0))
-            text_free(s);
-    }
+    if (how == QUICK_OWN)
+        for (const uint16_t *at = p->mold->texts, *end = p->mold->texts_end; at < end; at++) {
+            struct text *s = quick_cell(row, *at)->s;
+            if (UNLIKELY(--s->refs == 0))
+                text_free(s);
+        }
     shared->spare = row;
 }
 
-/* regular: it was made by quick_copy, and its tags are as declared. */
 QUICK int quick_emit(struct select *s, const struct select_plan *p, struct select_shared *shared,
-                     struct row *row, bool regular, int64_t at_ms, uint32_t group)
+                     struct row *row, enum quick_row how, int64_t at_ms, uint32_t group)
 {
     const struct event out = {.row = row, .at_ms = at_ms, .kind = EVENT_CURRENT, .group = group};
     const struct output *o = (const struct output *)s->op.next;
@@ -140,7 +181,7 @@ QUICK int quick_emit(struct select *s, const struct select_plan *p, struct selec
         stream_publish_one(o->stream, &out);
     else
         rc = op_one(s->op.next, &out);
-    quick_end(p, shared, row, regular);
+    quick_end(p, shared, row, how);
     return rc;
 }
 

@@ -93,7 +93,8 @@ QUICK int slide(struct select *s, struct kept *k, const struct kept_plan *kept, 
         agg = group->agg;
         cells[(int)kept->token_at - (int)width].l = (int64_t)((uint64_t)(uintptr_t)group | 1);
     }
-    struct row *out = quick_copy(p, shared, from, e->at_ms);
+    enum quick_row how;
+    struct row *out = quick_copy(p, shared, from, e->at_ms, &how);
     bool regular = true;
     if (way == ONE_TOTAL) {
         sum += row_cell(from, only->cell_at).d;
@@ -111,10 +112,12 @@ QUICK int slide(struct select *s, struct kept *k, const struct kept_plan *kept, 
     }
     if (UNLIKELY(p->mold->calls))
         regular &= make_calls(s, p, e, out);
+    if (UNLIKELY(!regular))
+        how = quick_irregular(p->mold, out, how);
     if (grouped && gone && UNLIKELY(gone->held == 0) && !p->keep_groups &&
         agg_block_is_empty(&p->aggs, gone->agg))
         groups_forget(s->groups, &p->aggs, gone);
-    return quick_emit(s, p, shared, out, regular, e->at_ms, grouped ? group->number : 0);
+    return quick_emit(s, p, shared, out, how, e->at_ms, grouped ? group->number : 0);
 }
 
 int slide_total(struct op *select, struct kept *k, const struct kept_plan *kept, const struct event *e,
