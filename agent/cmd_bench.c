@@ -26,13 +26,14 @@ struct bench {
     struct input inputs[INPUTS_MAX];
     struct feed { /* what the loop needs of an input */
         uint32_t stream;
-        uint32_t count, at; /* at: the next row's place */
-        struct row **rows;  /* the input's; ROW_AHEAD of the first stand again behind the last */
-        uint32_t time_at;   /* in a row: the cell of its ATTRIBUTE; without one the row's at_ms */
+        uint32_t time_at; /* in a row: the cell of its ATTRIBUTE; without one the row's at_ms */
+        struct row **rows, **end, **next; /* the input's; ROW_AHEAD of the first stand again from end on */
+        struct row *spare;                /* refs 1, and what it points at is the ring's; or NULL */
         uint32_t row_bytes;
-        uint32_t *texts, *texts_end; /* in a row: the cells whose values are counted */
-        bool holds_others;           /* some of those are no texts */
-        struct row *spare;           /* a row that nobody kept: refs 1, its texts let go; or NULL */
+        uint32_t text_count; /* columns whose values are counted */
+        struct text_column {
+            uint32_t index, cell_at; /* cell_at: in a row */
+        } * texts;
     } feeds[INPUTS_MAX];
     bool *is_output; /* by stream */
     uint64_t output_events;
@@ -123,17 +124,12 @@ static int find_time(struct feed *f, const struct input *in, const char *name, s
     return 0;
 }
 
-static void find_texts(struct feed *f, const struct input *in, struct arena *a)
+static void find_texts(struct feed *f, const struct schema *s, struct arena *a)
 {
-    const struct schema *s = in->schema;
-    f->texts = f->texts_end = arena_array(a, s->count + 1, sizeof *f->texts);
-    for (uint32_t i = 0; i < s->count; i++) {
-        if (!type_is_counted(s->attributes[i].type))
-            continue;
-        *f->texts_end++ = cell_place(s, i);
-        for (uint32_t k = 0; k < in->count; k++)
-            f->holds_others = f->holds_others || in->rows[k]->types[i] != TYPE_STRING;
-    }
+    f->texts = arena_array(a, s->count + 1, sizeof *f->texts);
+    for (uint32_t i = 0; i < s->count; i++)
+        if (type_is_counted(s->attributes[i].type))
+            f->texts[f->text_count++] = (struct text_column){i, cell_place(s, i)};
 }
 
 static int open_feed(struct bench *b, int n, struct arena *a, struct err *e)
@@ -150,9 +146,9 @@ static int open_feed(struct bench *b, int n, struct arena *a, struct err *e)
     f->time_at = offsetof(struct row, at_ms);
     if (b->time && (rc = find_time(f, in, b->time, e)) < 0)
         return rc;
-    find_texts(f, in, a);
-    f->count = in->count;
-    f->rows = arena_array(a, in->count + ROW_AHEAD, sizeof(struct row *));
+    find_texts(f, in->schema, a);
+    f->rows = f->next = arena_array(a, in->count + ROW_AHEAD, sizeof(struct row *));
+    f->end = f->rows + in->count;
     for (uint32_t i = 0; i < in->count + ROW_AHEAD; i++)
         f->rows[i] = in->rows[i % in->count];
     return 0;
@@ -163,21 +159,10 @@ static inline union cell *cell_in(struct row *row, uint32_t at)
     return (union cell *)(void *)((char *)row + at);
 }
 
-static __attribute__((noinline)) void keep_others(struct row *row)
-{
-    for (size_t i = 0; i < row->count; i++)
-        value_keep(row_get(row, i)); /* what the ring holds is counted: none is copied */
-}
-
-static __attribute__((noinline)) void drop_others(struct row *row)
-{
-    for (size_t i = 0; i < row->count; i++)
-        value_drop(row_get(row, i));
-}
-
 /* The values of model in a row of their own, short ones without a call: the harness must cost little beside
- * what it measures. The model's refs is 1 too and comes along: written once more alone, it would keep the
- * engine waiting, which reads it in one word with the tags. */
+ * what it measures. What they point at is the ring's until somebody keeps the row (end_row). The model's refs
+ * is 1 too and comes along: written once more alone, it would keep the engine waiting, which reads it in one
+ * word with the tags. */
 static inline __attribute__((always_inline)) struct row *copy_row(const struct row *model, struct feed *f,
                                                                   int64_t at_ms)
 {
@@ -195,27 +180,21 @@ static inline __attribute__((always_inline)) struct row *copy_row(const struct r
     }
     row->at_ms = at_ms;
     cell_in(row, f->time_at)->l = at_ms;
-    if (UNLIKELY(f->holds_others))
-        keep_others(row);
-    else
-        for (const uint32_t *at = f->texts, *end = f->texts_end; at < end; at++)
-            cell_in(row, *at)->s->refs++; /* the ring's texts are counted ones */
     return row;
 }
 
-/* The ring holds the row's texts too: none of them ends here. */
+/* Somebody kept the row, and with it what it points at. */
 static inline __attribute__((always_inline)) void end_row(struct row *row, struct feed *f)
 {
-    if (row->refs != 1) {
-        row_unref(row);
-        f->spare = NULL;
+    if (row->refs == 1)
         return;
-    }
-    if (UNLIKELY(f->holds_others))
-        drop_others(row);
-    else
-        for (const uint32_t *at = f->texts, *end = f->texts_end; at < end; at++)
-            cell_in(row, *at)->s->refs--;
+    for (const struct text_column *t = f->texts, *end = t + f->text_count; t < end; t++)
+        if (LIKELY(row->types[t->index] == TYPE_STRING))
+            cell_in(row, t->cell_at)->s->refs++; /* the ring's texts are counted ones */
+        else
+            value_keep(row_get(row, t->index));
+    row->refs--;
+    f->spare = NULL;
 }
 
 /* The ring is bigger than the near caches. What comes from outside was just written when the engine gets it,
@@ -225,16 +204,16 @@ static inline __attribute__((always_inline)) void prefetch(struct row *const *ne
     const char *row = (const char *)next[ROW_AHEAD];
     __builtin_prefetch(row);
     __builtin_prefetch(row + CACHE_LINE);
-    if (f->texts < f->texts_end)
-        __builtin_prefetch(cell_in(next[TEXT_AHEAD], f->texts[0])->s, 1);
+    if (f->text_count)
+        __builtin_prefetch(cell_in(next[TEXT_AHEAD], f->texts[0].cell_at)->s, 1);
 }
 
 static inline __attribute__((always_inline)) void run_one(struct app *app, struct feed *f, int64_t at_ms)
 {
-    struct row *const *next = &f->rows[f->at];
+    struct row **next = f->next;
     prefetch(next, f);
     struct row *row = copy_row(*next, f, at_ms);
-    f->at = f->at + 1 == f->count ? 0 : f->at + 1;
+    f->next = next + 1 == f->end ? f->rows : next + 1;
     push(app, f->stream, row, at_ms);
     end_row(row, f);
 }
