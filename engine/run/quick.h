@@ -63,28 +63,14 @@ QUICK union cell *quick_cell(struct row *row, uint32_t at)
 enum quick_row {
     QUICK_ANY,  /* its tags may be other than declared; its texts are its own */
     QUICK_OWN,  /* its tags are as declared; its texts are its own */
-    QUICK_LENT, /* the same, but its texts are those of the row it was made from, which outlives the push */
+    QUICK_LENT, /* the same, but its texts are those of the rows it was made from, which outlive the push */
 };
 
 /* select.c: row, of which a column is not as declared; QUICK_ANY. */
 enum quick_row quick_irregular(const struct select_mold *m, struct row *row, enum quick_row how);
 
-/* select.c: the texts from c on, for the row itself, some of which lie in scratch. QUICK_OWN. */
-enum quick_row quick_keep_any(struct row *out, const struct row *from, const struct mold_copy *c,
-                              const struct mold_copy *end);
-
-/* The texts, for the row itself. No call in the loop, for which registers would be saved. */
-QUICK enum quick_row quick_keep_texts(struct row *out, const struct row *from, const struct mold_side *side)
-{
-    for (const struct mold_copy *c = side->texts, *end = side->texts_end; c < end; c++) {
-        struct text *s = row_cell(from, c->from).s;
-        if (UNLIKELY(s->refs == TEXT_SCRATCH))
-            return quick_keep_any(out, from, c, end);
-        s->refs++;
-        quick_cell(out, c->to)->s = s;
-    }
-    return QUICK_OWN;
-}
+/* select.c: the texts, some of which may lie in scratch, for the row itself. */
+void quick_keep_texts(struct row *out, const struct row *from, const struct mold_side *side);
 
 QUICK void quick_own(const struct select_mold *m, struct row *row)
 {
@@ -98,16 +84,17 @@ QUICK void quick_columns(struct row *out, const struct row *from, const struct m
         *quick_cell(out, c->to) = row_cell(from, c->from);
 }
 
-/* The texts are only counted if somebody keeps the row: whoever pushed from holds it until the push is over. */
-QUICK enum quick_row quick_lend_texts(struct row *out, const struct row *from, const struct mold_side *side)
+/* Texts are only counted if somebody keeps the row, for what it was made from is held until the push is over.
+ * False: one of them lies in scratch. */
+QUICK bool quick_lend_texts(struct row *out, const struct row *from, const struct mold_side *side)
 {
     for (const struct mold_copy *c = side->texts, *end = side->texts_end; c < end; c++) {
         struct text *s = row_cell(from, c->from).s;
         if (UNLIKELY(s->refs == TEXT_SCRATCH))
-            return quick_keep_any(out, from, side->texts, end);
+            return false;
         quick_cell(out, c->to)->s = s;
     }
-    return QUICK_LENT;
+    return true;
 }
 
 /* An output row in which only the header and the tags are set. */
@@ -129,7 +116,11 @@ QUICK struct row *quick_copy(const struct select_plan *p, struct select_shared *
                              const struct row *from, int64_t at_ms, enum quick_row *how)
 {
     struct row *out = quick_row(p, shared, at_ms);
-    *how = quick_lend_texts(out, from, &p->mold->side[0]);
+    *how = QUICK_LENT;
+    if (UNLIKELY(!quick_lend_texts(out, from, &p->mold->side[0]))) {
+        quick_keep_texts(out, from, &p->mold->side[0]);
+        *how = QUICK_OWN;
+    }
     quick_columns(out, from, &p->mold->side[0]);
     return out;
 }

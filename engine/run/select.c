@@ -483,12 +483,10 @@ static int finish_groups(struct select *s, const struct select_plan *p, struct g
     return finish(s, p, &list, sources);
 }
 
-enum quick_row quick_keep_any(struct row *out, const struct row *from, const struct mold_copy *c,
-                              const struct mold_copy *end)
+void quick_keep_texts(struct row *out, const struct row *from, const struct mold_side *side)
 {
-    for (; c < end; c++)
+    for (const struct mold_copy *c = side->texts; c < side->texts_end; c++)
         quick_cell(out, c->to)->s = text_keep(row_cell(from, c->from).s);
-    return QUICK_OWN;
 }
 
 enum quick_row quick_irregular(const struct select_mold *m, struct row *row, enum quick_row how)
@@ -585,40 +583,44 @@ static int push_groups(struct op *op, const struct batch *in)
 
 /* ---- one event, and nothing but its own row wanted: what most queries get and want ---- */
 
-QUICK bool mold_fits(const struct select_mold *m, struct row *const *rows)
+QUICK bool mold_fits(const struct select_mold *m, struct row *const *rows, const int sides)
 {
     if (UNLIKELY(!m))
         return false;
-    if (LIKELY(m->sides == 1))
+    if (sides == 1)
         return row_has_shape(rows[0], &m->in[0]);
     return rows[0] && rows[1] && row_has_shape(rows[0], &m->in[0]) && row_has_shape(rows[1], &m->in[1]);
 }
 
-/* The columns that are copied. Of two inputs at least one row is not the pusher's: texts are kept. */
-QUICK struct row *copy_one(const struct select_plan *p, struct select_shared *shared, const struct frame *f,
-                           enum quick_row *how)
+/* As quick_copy from two inputs. */
+QUICK struct row *copy_pair(const struct select_plan *p, struct select_shared *shared, const struct frame *f,
+                            enum quick_row *how)
 {
     const struct select_mold *m = p->mold;
-    if (LIKELY(m->sides == 1))
-        return quick_copy(p, shared, f->rows[0], f->at_ms, how);
+    const struct row *first = f->rows[0], *second = f->rows[1];
     struct row *out = quick_row(p, shared, f->at_ms);
-    quick_keep_texts(out, f->rows[0], &m->side[0]);
-    quick_columns(out, f->rows[0], &m->side[0]);
-    *how = quick_keep_texts(out, f->rows[1], &m->side[1]);
-    quick_columns(out, f->rows[1], &m->side[1]);
+    *how = QUICK_LENT;
+    if (UNLIKELY(!quick_lend_texts(out, first, &m->side[0]) || !quick_lend_texts(out, second, &m->side[1]))) {
+        quick_keep_texts(out, first, &m->side[0]);
+        quick_keep_texts(out, second, &m->side[1]);
+        *how = QUICK_OWN;
+    }
+    quick_columns(out, first, &m->side[0]);
+    quick_columns(out, second, &m->side[1]);
     return out;
 }
 
-/* The row of f's event, a current one; NULL when it failed. */
-QUICK struct row *make_one(struct select *s, const struct select_plan *p, struct frame *f,
+/* The row of f's event, a current one, of one input or two (sides); NULL when it failed. */
+QUICK struct row *make_one(struct select *s, const struct select_plan *p, struct frame *f, const int sides,
                            enum quick_row *how)
 {
     const struct row *from = f->rows[0];
-    if (UNLIKELY(!mold_fits(p->mold, f->rows))) {
+    if (UNLIKELY(!mold_fits(p->mold, f->rows, sides))) {
         *how = QUICK_ANY;
         return make_any(p, f);
     }
-    struct row *out = copy_one(p, quick_shared(s, p), f, how);
+    struct select_shared *shared = quick_shared(s, p);
+    struct row *out = sides == 1 ? quick_copy(p, shared, from, f->at_ms, how) : copy_pair(p, shared, f, how);
     bool regular = true;
     for (const struct select_step *step = p->mold->made, *end = p->mold->made_end; step < end; step++) {
         if (step->how == HOW_SPOT) {
@@ -657,7 +659,7 @@ static int slide_groups(struct select *s, const struct select_plan *p, struct ro
     group_use(s->groups, group);
     f->agg = group->agg;
     enum quick_row how;
-    struct row *row = make_one(s, p, f, &how);
+    struct row *row = make_one(s, p, f, 1, &how);
     if (UNLIKELY(!row))
         return ERR_EVENT;
     uint32_t number = group->number;
@@ -686,8 +688,29 @@ static int select_slide(struct op *op, struct row *const *left, uint32_t count, 
     f.at_ms = e->at_ms;
     f.kind = EVENT_CURRENT;
     enum quick_row how;
-    struct row *row = make_one(s, p, &f, &how);
+    struct row *row = make_one(s, p, &f, 1, &how);
     return LIKELY(row != NULL) ? quick_emit(s, p, quick_shared(s, p), row, how, e->at_ms, 0) : ERR_EVENT;
+}
+
+/* Of a pair one row is not its pusher's: who reads the output may take it out of where it stands, so both are
+ * held. Their counts are touched behind the look at their tags: those lie in the same word, and a word that
+ * was just written in part is slow to read. */
+static __attribute__((noinline)) int pair_one(struct select *s, const struct select_plan *p,
+                                              const struct event *e)
+{
+    struct frame f = {
+        .env = s->op.env, .rows = e->rows, .at_ms = e->at_ms, .kind = EVENT_CURRENT, .user = &s->op};
+    enum quick_row how;
+    struct row *row = make_one(s, p, &f, 2, &how);
+    if (UNLIKELY(!row))
+        return ERR_EVENT;
+    if (UNLIKELY(how != QUICK_LENT))
+        return quick_emit(s, p, quick_shared(s, p), row, how, e->at_ms, 0);
+    struct row *first = row_ref(e->rows[0]), *second = row_ref(e->rows[1]);
+    int rc = quick_emit(s, p, quick_shared(s, p), row, QUICK_LENT, e->at_ms, 0);
+    row_unref(first);
+    row_unref(second);
+    return rc;
 }
 
 static int select_one(struct op *op, const struct event *e)
@@ -696,11 +719,12 @@ static int select_one(struct op *op, const struct event *e)
     const struct select_plan *p = (const struct select_plan *)op->plan;
     if (UNLIKELY(!p->is_plain || s->collect))
         return select_slide(op, NULL, 0, 0, e);
-    struct frame f = {.env = op->env, .at_ms = e->at_ms, .kind = EVENT_CURRENT, .user = op};
-    frame_event(&f, p, e);
     s->last_removed = false;
+    if (!p->is_single)
+        return pair_one(s, p, e);
+    struct frame f = {.env = op->env, .rows = &e->row, .at_ms = e->at_ms, .kind = EVENT_CURRENT, .user = op};
     enum quick_row how;
-    struct row *row = make_one(s, p, &f, &how);
+    struct row *row = make_one(s, p, &f, 1, &how);
     return LIKELY(row != NULL) ? quick_emit(s, p, quick_shared(s, p), row, how, e->at_ms, 0) : ERR_EVENT;
 }
 
