@@ -161,8 +161,7 @@ static inline union cell *cell_in(struct row *row, uint32_t at)
 
 /* The values of model in a row of their own, short ones without a call: the harness must cost little beside
  * what it measures. What they point at is the ring's until somebody keeps the row (end_row). The model's refs
- * is 1 too and comes along: written once more alone, it would keep the engine waiting, which reads it in one
- * word with the tags. */
+ * comes along: it is 1 too. */
 static inline __attribute__((always_inline)) struct row *copy_row(const struct row *model, struct feed *f,
                                                                   int64_t at_ms)
 {

@@ -693,8 +693,7 @@ static int select_slide(struct op *op, struct row *const *left, uint32_t count, 
 }
 
 /* Of a pair one row is not its pusher's: who reads the output may take it out of where it stands, so both are
- * held. Their counts are touched behind the look at their tags: those lie in the same word, and a word that
- * was just written in part is slow to read. */
+ * held. */
 static __attribute__((noinline)) int pair_one(struct select *s, const struct select_plan *p,
                                               const struct event *e)
 {

@@ -184,10 +184,7 @@ void select_see(struct select_plan *s, struct kept_plan *kept, struct arena *a)
     bool is_one_total = s->slides_end - s->slides == 1 && !s->slides->counts;
     kept->slide_one = s->key_count ? slide_grouped : is_one_total ? slide_total : slide_alone;
     kept->slide = kept->shape;
-    for (int i = 0; i < 3; i++) {
-        kept->slide.want[i] |= s->mold->in[0].want[i];
-        kept->slide.mask[i] |= s->mold->in[0].mask[i];
-    }
+    row_shape_join(&kept->slide, &s->mold->in[0]);
     if (s->key_count) {
         kept->token_at = s->key_kept;
         kept->token_text = group_token_text;
