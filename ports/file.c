@@ -4,7 +4,8 @@
  * Laws: (1) what is done with a file after it was read (delete, move) is done when every message of it is
  * settled, so a crash before that reads it again; (2) a partial last line waits while tailing, and is a line
  * when the file is read to its end once; (3) a file that is renamed away while it is tailed is read to its
- * end before the one that took its name.
+ * end before the one that took its name; (4) a file that can't be deleted or moved is not read again: that is
+ * tried again with each look, as long as nothing was added to it.
  *
  * Who writes a file that is read once should write it under another name and rename it: it ends where it ends
  * when it is read, though an empty one is waited for.
@@ -358,6 +359,7 @@ static void source_configure(struct file_port *p, const struct options *o)
     p->poll_ms = option_long(o, dir ? "dir.polling.interval" : "file.polling.interval", 1000);
     p->has_pattern = pattern && pattern_compile(pattern, &p->pattern) == 0;
     map_init(&p->seen);
+    map_init(&p->left);
 }
 
 static int file_open(struct port *port, struct err *e)
@@ -448,6 +450,7 @@ static void file_close(struct port *port)
     if (p->has_pattern)
         regfree(&p->pattern);
     map_fini(&p->seen);
+    map_fini(&p->left);
     mem_free(p->bytes);
 }
 
