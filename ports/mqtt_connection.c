@@ -395,7 +395,7 @@ static void pending_add(struct mqtt_port *p, const struct mosquitto_message *mes
     m->qos = message->qos;
     m->mid = message->mid;
     m->len = len;
-    if (len)
+    if (message->payload)
         memcpy(m->bytes, message->payload, len);
     m->topic = memcpy(m->bytes + len, message->topic, topic_len);
     if (!p->pending)
