@@ -53,7 +53,7 @@ static const struct option options[] = {
     {"max.size", OPTION_LONG, OPTION_SINK, NULL, "bytes; a file that would grow beyond is renamed to NAME.1, the older ones count up"},
     {"max.files", OPTION_INT, OPTION_SINK, "5", "renamed files that are kept; with max.size"},
     {"fsync", OPTION_BOOL, OPTION_SINK, "false", "a message counts as written when it is on the disk"},
-    {"file.system.options", OPTION_TEXT, OPTION_SOURCE | OPTION_SINK, NULL, "not implemented"},
+    {"file.system.options", OPTION_TEXT, OPTION_SOURCE | OPTION_SINK, NULL, "not implemented yet"},
 };
 /* clang-format on */
 
@@ -74,6 +74,12 @@ static int refuse(struct err *e, const char **which, int code, const char *optio
 {
     *which = option;
     return err_set(e, code, "%s", words);
+}
+
+static int refuse_unbuilt(struct err *e, const char **which, const char *option)
+{
+    *which = option;
+    return err_set(e, ERR_UNSUPPORTED, "%s is not implemented yet", option);
 }
 
 static int uri_check(const struct options *o, const char *option, struct err *e, const char **which)
@@ -159,10 +165,10 @@ static int source_check(const struct options *o, struct err *e, const char **whi
         return refuse(e, which, ERR_INVALID, "tailing", "a file that is read whole cannot be tailed");
     for (size_t i = 0; i < sizeof unbuilt / sizeof *unbuilt; i++)
         if (option_bool(o, unbuilt[i]))
-            return refuse(e, which, ERR_UNSUPPORTED, unbuilt[i], "this is not implemented yet");
+            return refuse_unbuilt(e, which, unbuilt[i]);
     for (size_t i = 0; i < sizeof unbuilt_texts / sizeof *unbuilt_texts; i++)
         if (option_text(o, unbuilt_texts[i]))
-            return refuse(e, which, ERR_UNSUPPORTED, unbuilt_texts[i], "this is not implemented yet");
+            return refuse_unbuilt(e, which, unbuilt_texts[i]);
     const char *pattern = option_text(o, "file.name.pattern");
     regex_t compiled;
     if (pattern && pattern_compile(pattern, &compiled) < 0)
@@ -178,7 +184,7 @@ static int source_check(const struct options *o, struct err *e, const char **whi
 static int file_check(const struct options *o, bool is_sink, struct err *e, const char **which)
 {
     if (option_text(o, "file.system.options"))
-        return refuse(e, which, ERR_UNSUPPORTED, "file.system.options", "this is not implemented");
+        return refuse_unbuilt(e, which, "file.system.options");
     int rc = uri_check(o, "file.uri", e, which);
     if (rc < 0)
         return rc;
