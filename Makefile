@@ -46,7 +46,7 @@ HEADERS := $(wildcard agent/*.h engine/*.h engine/*/*.h ports/*.h)
 UNITS   := $(wildcard tests/unit/test_*.c tests/ports/test_*.c)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 UNIT_PROGRAMS := $(UNITS:%.c=build/asan/%)
-BENCH_PROGRAMS := build/bench/inputs build/bench/mqttload build/bench/floor build/bench/tablerows build/bench/storedrows
+BENCH_PROGRAMS := build/bench/inputs build/bench/mqttload build/bench/floor build/bench/bare build/bench/tablerows build/bench/storedrows
 
 .DEFAULT_GOAL := all
 .PHONY: crash all test asan tsan tidy fuzz bench static install clean help deps run units FORCE
@@ -202,6 +202,8 @@ bench: build/weir $(BENCH_PROGRAMS)
 	$(Q)build/bench/storedrows
 	$(Q)tests/bench/memory.sh
 	$(Q)tests/bench/mqtt.sh
+	$(Q)DURABLE=1 QOS=1 tests/bench/mqtt.sh
+	$(Q)tests/bench/drain.sh
 
 # ---- the rest ---------------------------------------------------------------------------------------------------------------------
 
