@@ -183,7 +183,7 @@ static bool json_parts(const struct tokenize_plan *p, struct frame *f, const str
     bool is_empty = !one || (one->kind == NODE_LIST && one->count == 0);
     if (is_empty && !p->flag)
         fine = part_add(p, f, e, out, VALUE_NULL, VALUE_NULL);
-    return !f->env->failed;
+    return fine && !f->env->failed;
 }
 
 static int tokenize_push(struct op *op, const struct batch *in)
