@@ -311,6 +311,7 @@ int aggregator_bind(struct expr_ctx *c, struct expr *e, const struct ast_expr *c
         e->left = e->arg_count ? e->args[0] : NULL;
         bool plain = r->eval_attr && e->left && e->left->eval == eval_attr;
         e->eval = plain ? r->eval_attr : r->eval;
+        KNOWN(r->returns != TYPE_NULL || e->left); /* of its argument's type: it has one */
         e->type = r->returns != TYPE_NULL ? r->returns : e->left->type;
         e->agg = r->state;
         e->flags |= EXPR_AGGREGATE;
