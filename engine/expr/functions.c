@@ -5,7 +5,7 @@
 #include <strings.h>
 
 static const struct function *const tables[] = {
-    fn_core, fn_str, fn_math, fn_time, fn_json, fn_list, fn_map, fn_regex,
+    fn_core, fn_str, fn_math, fn_time, fn_json, fn_list, fn_map, fn_regex, fn_geo,
 };
 static const struct aggregator *const aggregator_tables[] = {
     agg_numbers,
