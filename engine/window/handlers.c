@@ -17,6 +17,12 @@ static const struct handler_type *const handlers[] = {
     &handler_geo_proximity,
     &handler_geo_closest_points,
     &handler_geo_location_approximate,
+    &handler_file_create,
+    &handler_file_delete,
+    &handler_file_rename,
+    &handler_file_move,
+    &handler_file_copy,
+    &handler_file_search,
 };
 
 const struct handler_type *handler_find(const char *space, const char *name)
