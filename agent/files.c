@@ -199,7 +199,8 @@ static bool read_names(int fd, struct walk *w, struct names *n)
     }
     int error = errno;
     closedir(dir);
-    qsort(n->items, n->count, sizeof *n->items, by_bytes);
+    if (n->count)
+        qsort(n->items, n->count, sizeof *n->items, by_bytes);
     errno = error;
     return error == 0;
 }
@@ -249,8 +250,9 @@ static bool visit(int folder, const char *name, int what, bool is_deep, const ch
         buf_add_char(w->out, '\0');
     }
     if (S_ISDIR(s.st_mode) && is_deep && (what != WALK_LIST || utf8_valid(name, strlen(name)))) {
-        char *below = mem_alloc(strlen(prefix) + strlen(name) + 2);
-        sprintf(below, "%s%s/", prefix, name);
+        size_t room = strlen(prefix) + strlen(name) + 2;
+        char *below = mem_alloc(room);
+        snprintf(below, room, "%s%s/", prefix, name);
         int fd = step(folder, name, false);
         bool good = fd >= 0 && walk(fd, what, true, below, depth + 1, w);
         int error = errno;

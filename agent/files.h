@@ -11,7 +11,7 @@
 
 #include "engine/expr/world.h"
 
-enum { FILES_MOST = 100 * 1000, FILES_DEEP = 32, FILES_COPY_BYTES = 256 * 1024 * 1024 };
+enum { FILES_MOST = 100 * 1000, FILES_DEEP = 32, FILES_COPY_BYTES = 64 * 1024 * 1024 };
 
 /* folders: as the setting has them, ':' between; "" for none. Else as struct world's ask. */
 enum world_answer files_ask(const char *folders, enum world_verb verb, const char *a, const char *b,
