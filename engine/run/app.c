@@ -94,6 +94,7 @@ struct app *app_new(struct plan *plan, const struct app_host *host)
     app->env.scratch = &app->scratch;
     app->env.app_name = app->name;
     app->env.random_state = host->seed;
+    app->env.world = host->world;
     app->env.now_ms = INT64_MIN;
     app->timers = timers_new(app);
     app->shared = mem_array((size_t)plan->op_count + 1, sizeof(void *));
