@@ -94,16 +94,17 @@ const char *plan_bound(const struct plan_query *q, const struct op_plan *op)
             return windows[i].words;
     }
     if (op->type == &op_filter)
-        return ((const struct filter_plan *)op)->aggs->count ? "aggregators" : NULL;
+        return ((const struct filter_plan *)op)->aggs->slot_count ? "aggregators" : NULL;
     if (op->type == &op_select) {
         const struct select_plan *s = (const struct select_plan *)op;
-        if (s->aggs.count + s->having_aggs.count == 0)
+        if (s->aggs.slot_count + s->having_aggs.slot_count == 0)
             return s->keep_groups && s->key_count ? "a number for every group ever seen" : NULL;
         if (s->key_count == 0)
             return "one group";
         if (!keys_are_free(s))
             return "the groups there can be";
-        return q && has_window(q) && !s->keep_groups ? "the groups that have rows" : "every group ever seen";
+        return q && has_window(q) && !s->keep_groups && !s->aggs.lasts ? "the groups that have rows"
+                                                                       : "every group ever seen";
     }
     return op->type->save ? "" : NULL;
 }
@@ -132,14 +133,16 @@ static void warn_select(struct planner *p, const struct plan_query *q)
     const struct select_plan *s = selector(q);
     const struct ast_expr *by = q->ast->select.group_by;
     bool windowless = !has_window(q);
-    if (by && keys_are_free(s) &&
-        (windowless ? s->aggs.count + s->having_aggs.count > 0 || s->keep_groups : s->keep_groups)) {
+    bool numbers = s->keep_groups, states = s->aggs.slot_count + s->having_aggs.slot_count > 0;
+    if (by && keys_are_free(s) && (numbers || s->aggs.lasts || (windowless && states))) {
         const struct ast_expr *last = by;
         while (last->next)
             last = last->next;
         struct span all = {by->span.at, last->span.at + last->span.len - by->span.at};
         diag_warn(p->diags, all, "every group ever seen is remembered: %s",
-                  windowless ? "the query has no window" : "the rate limit numbers them");
+                  windowless ? "the query has no window"
+                  : numbers  ? "the rate limit numbers them"
+                             : "a function goes on from event to event in each");
         diag_hint(p->diags, windowless
                                 ? "fine when there are few groups; else a window, or a partition with @purge"
                                 : "fine when there are few groups; else a partition with @purge");
