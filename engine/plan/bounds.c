@@ -39,6 +39,14 @@ static const struct {
     {"window.unique:firstTimeBatch", "the rows of two batches"},
     {"window.unique:timeLengthBatch", "at most two batches"},
     {"window.unique:externalTimeBatch", "the rows of two batches"},
+    {"window.extrema:minByLength", "at most that many rows"},
+    {"window.extrema:maxByLength", "at most that many rows"},
+    {"window.extrema:minbytime", "the rows of that time that may become the least"},
+    {"window.extrema:maxbytime", "the rows of that time that may become the greatest"},
+    {"window.extrema:minByLengthBatch", "two rows"},
+    {"window.extrema:maxByLengthBatch", "two rows"},
+    {"window.extrema:minbytimebatch", "two rows"},
+    {"window.extrema:maxbytimebatch", "two rows"},
     {"output all", "what one interval holds"},
     {"output first", "a moment or a row, of every group with 'group by'"},
     {"output last", "a row, of every group with 'group by'"},
@@ -46,6 +54,12 @@ static const struct {
     {"states", "partial matches"},
     {"unique:deduplicate", "the values of that time"},
     {"reorder:kslack", "the rows of the largest delay seen"},
+    {"extrema:topK", "a counter for every value in the window before it"},
+    {"extrema:bottomK", "a counter for every value in the window before it"},
+    {"extrema:topKLengthBatch", "a counter for every value of a batch"},
+    {"extrema:bottomKLengthBatch", "a counter for every value of a batch"},
+    {"extrema:topKTimeBatch", "a counter for every value of that time"},
+    {"extrema:bottomKTimeBatch", "a counter for every value of that time"},
 };
 
 /* Aggregators that keep what they were given until it leaves the window. */
@@ -153,6 +167,11 @@ static void warn_select(struct planner *p, const struct plan_query *q)
         warn_collectors(p, s->having);
     for (int i = 0; i < q->op_count; i++) {
         const char *name = q->ops[i]->type->name;
+        if (windowless && (strcmp(name, "extrema:topK") == 0 || strcmp(name, "extrema:bottomK") == 0)) {
+            diag_warn(p->diags, q->ops[i]->span,
+                      "every value ever seen keeps a counter: the query has no window");
+            diag_hint(p->diags, "a window before it lets old values go, '#window.time(1 hour)'");
+        }
         if (strcmp(name, "window.unique:ever") == 0 || strcmp(name, "window.unique:first") == 0) {
             diag_warn(p->diags, q->ops[i]->span, "every value ever seen keeps a row in this window");
             diag_hint(p->diags, "fine when there are few values; else '#unique:time'");

@@ -3,9 +3,11 @@
 #include "engine/window/handler.h"
 
 static const struct handler_type *const handlers[] = {
-    &handler_log,          &handler_pol2cart,      &handler_deduplicate,
-    &handler_kslack,       &handler_str_tokenize,  &handler_list_tokenize,
-    &handler_map_tokenize, &handler_json_tokenize, &handler_json_tokenize_object,
+    &handler_log,           &handler_pol2cart,      &handler_deduplicate,
+    &handler_kslack,        &handler_str_tokenize,  &handler_list_tokenize,
+    &handler_map_tokenize,  &handler_json_tokenize, &handler_json_tokenize_object,
+    &handler_top,           &handler_bottom,        &handler_top_length,
+    &handler_bottom_length, &handler_top_time,      &handler_bottom_time,
 };
 
 const struct handler_type *handler_find(const char *space, const char *name)
