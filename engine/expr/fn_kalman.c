@@ -16,13 +16,16 @@
 
 static const double FIRST_VARIANCE = 1000, DEFAULT_NOISE = 0.001, SINGULAR = 1e-11;
 
+struct matrix {
+    double m[2][2];
+};
 struct fixed {
     double estimate, variance, noise;
     int64_t begun;
 };
 struct moving {
     double position, rate;
-    double p[2][2]; /* covariance */
+    struct matrix p; /* covariance */
     int64_t ts;
     int64_t begun;
 };
@@ -57,27 +60,28 @@ static struct value eval_fixed(const struct expr *e, struct frame *f)
     return value_double(s->estimate);
 }
 
-/* a = b c */
-static void multiply(double a[2][2], double b[2][2], double c[2][2])
+static struct matrix product(const struct matrix *a, const struct matrix *b)
 {
+    struct matrix c;
     for (int i = 0; i < 2; i++)
         for (int j = 0; j < 2; j++)
-            a[i][j] = b[i][0] * c[0][j] + b[i][1] * c[1][j];
+            c.m[i][j] = a->m[i][0] * b->m[0][j] + a->m[i][1] * b->m[1][j];
+    return c;
 }
 
-/* By elimination, the larger pivot first. False: m is singular. */
-static bool invert(double out[2][2], double m[2][2])
+/* By elimination, the larger pivot first. False: a is singular. */
+static bool invert(const struct matrix *a, struct matrix *out)
 {
-    int top = fabs(m[1][0]) > fabs(m[0][0]), low = 1 - top;
-    if (fabs(m[top][0]) < SINGULAR)
+    int top = fabs(a->m[1][0]) > fabs(a->m[0][0]), low = 1 - top;
+    if (fabs(a->m[top][0]) < SINGULAR)
         return false;
-    double factor = m[low][0] / m[top][0], pivot = m[low][1] - factor * m[top][1];
+    double factor = a->m[low][0] / a->m[top][0], pivot = a->m[low][1] - factor * a->m[top][1];
     if (fabs(pivot) < SINGULAR)
         return false;
     for (int j = 0; j < 2; j++) {
         double x = j == top, y = ((j == low) - x * factor) / pivot;
-        out[1][j] = y;
-        out[0][j] = (x - y * m[top][1]) / m[top][0];
+        out->m[1][j] = y;
+        out->m[0][j] = (x - y * a->m[top][1]) / a->m[top][0];
     }
     return true;
 }
@@ -85,10 +89,10 @@ static bool invert(double out[2][2], double m[2][2])
 /* Where it must be now, before the measurement is looked at. */
 static void predict(struct moving *s, double passed)
 {
-    double step[2][2] = {{1, passed}, {0, 1}}, back[2][2] = {{1, 0}, {passed, 1}}, half[2][2];
+    struct matrix step = {{{1, passed}, {0, 1}}}, back = {{{1, 0}, {passed, 1}}};
+    struct matrix half = product(&step, &s->p);
     s->position += passed * s->rate;
-    multiply(half, step, s->p);
-    multiply(s->p, half, back);
+    s->p = product(&half, &back);
 }
 
 static struct value eval_moving(const struct expr *e, struct frame *f)
@@ -100,22 +104,22 @@ static struct value eval_moving(const struct expr *e, struct frame *f)
         return VALUE_NULL;
     double passed = (double)(int64_t)((uint64_t)ts.as.l - (uint64_t)s->ts);
     if (!s->begun) {
-        *s = (struct moving){v.as.d, rate.as.d, {{FIRST_VARIANCE, 0}, {0, FIRST_VARIANCE}}, 0, 1};
+        *s = (struct moving){v.as.d, rate.as.d, {{{FIRST_VARIANCE, 0}, {0, FIRST_VARIANCE}}}, 0, 1};
         passed = 1;
     }
     predict(s, passed);
-    double sum[2][2] = {{s->p[0][0] + noise.as.d, s->p[0][1]}, {s->p[1][0], s->p[1][1] + noise.as.d}};
-    double inverse[2][2], gain[2][2], less[2][2];
-    if (!invert(inverse, sum))
+    struct matrix sum = s->p, inverse;
+    sum.m[0][0] += noise.as.d;
+    sum.m[1][1] += noise.as.d;
+    if (!invert(&sum, &inverse))
         return expr_fail(f->env, "%s: without noise and uncertainty there is nothing to estimate", e->name);
-    multiply(gain, s->p, inverse);
+    struct matrix gain = product(&s->p, &inverse), less = product(&gain, &s->p);
     double off = v.as.d - s->position, off_rate = rate.as.d - s->rate;
-    s->position += gain[0][0] * off + gain[0][1] * off_rate;
-    s->rate += gain[1][0] * off + gain[1][1] * off_rate;
-    multiply(less, gain, s->p);
+    s->position += gain.m[0][0] * off + gain.m[0][1] * off_rate;
+    s->rate += gain.m[1][0] * off + gain.m[1][1] * off_rate;
     for (int i = 0; i < 2; i++)
         for (int j = 0; j < 2; j++)
-            s->p[i][j] -= less[i][j];
+            s->p.m[i][j] -= less.m[i][j];
     s->ts = ts.as.l;
     return value_double(s->position);
 }

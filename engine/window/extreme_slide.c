@@ -68,6 +68,8 @@ static void drop_first(struct slide *w)
 
 static void drop_range(struct slide *w, uint32_t from, uint32_t to)
 {
+    if (from == to)
+        return;
     struct candidate *list = w->list + w->head;
     for (uint32_t i = from; i < to; i++)
         candidate_end(&list[i]);
