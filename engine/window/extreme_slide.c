@@ -251,6 +251,7 @@ static void slide_save(const struct op *op, struct writer *w)
 {
     const struct slide *s = (const struct slide *)op;
     write_tag(w, op->type->name);
+    write_held(w, s->cap * sizeof *s->list);
     write_count(w, s->count);
     for (uint32_t i = 0; i < s->count; i++) {
         const struct candidate *c = &s->list[s->head + i];

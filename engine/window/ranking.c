@@ -99,7 +99,8 @@ static void level_end(struct ranking *t, uint32_t place)
     t->level_free = place;
 }
 
-static void counter_enter(struct ranking *t, uint32_t place, uint32_t level)
+/* The newest of the level from now on. */
+static void counter_link(struct ranking *t, uint32_t place, uint32_t level)
 {
     struct ranking_counter *c = &t->counters[place];
     struct ranking_level *l = &t->levels[level];
@@ -108,6 +109,13 @@ static void counter_enter(struct ranking *t, uint32_t place, uint32_t level)
     c->older = l->newest;
     *(l->newest ? &t->counters[l->newest].newer : &l->oldest) = place;
     l->newest = place;
+}
+
+static void counter_enter(struct ranking *t, uint32_t place, uint32_t level)
+{
+    t->counters[place].stamp = ++t->steps;
+    segments_touch(t->saved, place - 1);
+    counter_link(t, place, level);
 }
 
 static void counter_leave(struct ranking *t, uint32_t place)
@@ -170,6 +178,8 @@ void ranking_remove(struct ranking *t, struct value value)
     slot_empty(t, slot_of(t, value, hash));
     counter_leave(t, place);
     value_drop(c->value);
+    segments_touch(t->saved, place - 1);
+    c->level = RANKING_NONE;
     c->older = t->counter_free;
     t->counter_free = place;
     t->count--;
@@ -188,6 +198,7 @@ void ranking_clear(struct ranking *t)
 void ranking_fini(struct ranking *t)
 {
     ranking_clear(t);
+    segments_end(&t->saved);
     mem_free(t->counters);
     mem_free(t->levels);
     mem_free(t->slots);
@@ -210,34 +221,141 @@ uint32_t ranking_next(const struct ranking *t, uint32_t place, bool most)
     return level ? t->levels[level].newest : RANKING_NONE;
 }
 
-/* ---- state: from the most frequent down, of equals the oldest first ---- */
+/* ---- state: a counter's frequency, stamp and value; of a free one the frequency 0 ---- */
 
-void ranking_save(const struct ranking *t, struct writer *w)
+static void write_counter(void *user, struct writer *w, uint32_t place)
 {
-    write_count(w, t->count);
-    for (uint32_t level = t->highest; level; level = t->levels[level].lower)
-        for (uint32_t c = t->levels[level].oldest; c; c = t->counters[c].newer) {
-            write_value(w, t->counters[c].value);
-            write_i64(w, t->levels[level].frequency);
+    const struct ranking *t = user;
+    const struct ranking_counter *c = &t->counters[place + 1];
+    write_varint(w, c->level ? (uint64_t)t->levels[c->level].frequency : 0);
+    if (!c->level)
+        return;
+    write_varint(w, c->stamp);
+    write_value(w, c->value);
+}
+
+void ranking_save(struct ranking *t, struct writer *w)
+{
+    const struct segments_owner owner = {.user = t, .write = write_counter};
+    write_held(w, t->counter_cap * sizeof *t->counters + t->level_cap * sizeof *t->levels +
+                      t->slot_count * sizeof *t->slots);
+    write_varint(w, t->steps);
+    segments_save(&t->saved, w, t->counter_top, &owner);
+}
+
+struct loading {
+    struct ranking *t;
+    int64_t *frequencies; /* by place; 0: it is free */
+    uint32_t *order;      /* of places */
+};
+
+static bool begin_counters(void *user, uint32_t count)
+{
+    struct loading *l = user;
+    struct ranking *t = l->t;
+    if (count >= UINT32_MAX / 4)
+        return false;
+    t->counter_top = count;
+    t->counter_cap = count + 2;
+    t->counters = mem_array(t->counter_cap, sizeof *t->counters);
+    l->frequencies = mem_array((size_t)count + 1, sizeof *l->frequencies);
+    l->order = mem_array((size_t)count + 1, sizeof *l->order);
+    return true;
+}
+
+static bool read_counter(void *user, struct reader *r, uint32_t place)
+{
+    struct loading *l = user;
+    struct ranking_counter *c = &l->t->counters[place + 1];
+    uint64_t frequency = read_varint(r);
+    if (frequency == 0 || frequency > INT64_MAX)
+        return frequency == 0;
+    c->stamp = read_varint(r);
+    c->value = read_value(r);
+    c->hash = value_hash(c->value);
+    l->frequencies[place + 1] = (int64_t)frequency;
+    return !r->failed;
+}
+
+/* The places that are not free, by frequency, of equals the oldest first: heap sort. */
+static void sift(const struct loading *l, uint32_t at, uint32_t count)
+{
+    const struct ranking_counter *counters = l->t->counters;
+    for (uint32_t child; (child = at * 2 + 1) < count; at = child) {
+        uint32_t a = l->order[child], b = child + 1 < count ? l->order[child + 1] : a, up = l->order[at];
+        int64_t fa = l->frequencies[a], fb = l->frequencies[b];
+        if (fb > fa || (fb == fa && counters[b].stamp > counters[a].stamp)) {
+            a = b;
+            fa = fb;
+            child++;
         }
+        if (l->frequencies[up] > fa || (l->frequencies[up] == fa && counters[up].stamp >= counters[a].stamp))
+            return;
+        l->order[child] = up;
+        l->order[at] = a;
+    }
+}
+
+static void order_places(const struct loading *l, uint32_t count)
+{
+    for (uint32_t i = count / 2; i-- > 0;)
+        sift(l, i, count);
+    for (uint32_t end = count; end > 1;) {
+        uint32_t largest = l->order[0];
+        l->order[0] = l->order[--end];
+        l->order[end] = largest;
+        sift(l, 0, end);
+    }
+}
+
+/* Chain and slots of what was read. False: a value stands there twice. */
+static bool link_counters(const struct loading *l)
+{
+    struct ranking *t = l->t;
+    uint32_t count = 0;
+    for (uint32_t place = t->counter_top; place > 0; place--) {
+        if (l->frequencies[place] > 0) {
+            l->order[count++] = place;
+        } else {
+            t->counters[place].older = t->counter_free;
+            t->counter_free = place;
+        }
+    }
+    order_places(l, count);
+    for (t->slot_count = 16; t->slot_count < count * 2;)
+        t->slot_count *= 2;
+    t->slots = mem_array(t->slot_count, sizeof *t->slots);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t place = l->order[i];
+        const struct ranking_counter *c = &t->counters[place];
+        uint32_t slot = slot_of(t, c->value, c->hash);
+        if (t->slots[slot])
+            return false;
+        t->slots[slot] = place;
+        bool is_there = t->highest && t->levels[t->highest].frequency == l->frequencies[place];
+        counter_link(t, place,
+                     is_there ? t->highest
+                              : level_between(t, l->frequencies[place], t->highest, RANKING_NONE));
+    }
+    t->count = count;
+    return true;
 }
 
 int ranking_load(struct ranking *t, struct reader *r)
 {
-    size_t count = read_count(r, UINT32_MAX / 4);
-    for (size_t i = 0; i < count && !r->failed; i++) {
-        struct value value = read_value(r);
-        int64_t frequency = read_i64(r);
-        uint32_t hash = value_hash(value);
-        bool is_there = t->lowest && t->levels[t->lowest].frequency == frequency;
-        if (r->failed || frequency < 1 || (t->lowest && t->levels[t->lowest].frequency < frequency) ||
-            find(t, value, hash)) {
-            value_drop(value);
-            return ERR_STATE;
-        }
-        uint32_t place = counter_add(t, value, hash);
-        value_drop(value);
-        counter_enter(t, place, is_there ? t->lowest : level_between(t, frequency, RANKING_NONE, t->lowest));
+    struct loading l = {.t = t};
+    const struct segments_owner owner = {.user = &l, .read = read_counter, .begin = begin_counters};
+    t->steps = read_varint(r);
+    int rc = segments_load(&t->saved, r, &owner);
+    bool fits = rc == 0 && !r->failed && (!l.order || link_counters(&l));
+    if (!fits) {
+        for (uint32_t place = 1; place <= t->counter_top; place++)
+            value_drop(t->counters[place].value);
+        t->counter_top = 0;
+        t->highest = t->lowest = RANKING_NONE;
+        rc = ERR_STATE;
     }
-    return r->failed ? ERR_STATE : 0;
+    mem_free(l.frequencies);
+    mem_free(l.order);
+    return rc;
 }

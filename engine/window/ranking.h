@@ -3,18 +3,20 @@
  *
  * Every step is of one, so it costs a constant: counters of one frequency form a level, levels a chain. A
  * value that came as often as it left is forgotten. Zeroed memory is an empty ranking. Values are kept; null is
- * one too. Values are equal when value_same says so. */
+ * one too. Values are equal when value_same says so. In a checkpoint only counters that changed are written. */
 #ifndef WEIR_WINDOW_RANKING_H
 #define WEIR_WINDOW_RANKING_H
 
 #include "engine/data/codec.h"
+#include "engine/data/segments.h"
 
 enum { RANKING_NONE = 0 }; /* places count from 1 */
 
 struct ranking_counter {
     struct value value;
+    uint64_t stamp; /* the step that brought it to its level */
     uint32_t hash;
-    uint32_t level;
+    uint32_t level;        /* RANKING_NONE: it is free */
     uint32_t newer, older; /* on its level; older: the next free one, while it is free */
 };
 struct ranking_level {
@@ -31,6 +33,8 @@ struct ranking {
     uint32_t level_cap, level_top, level_free;
     uint32_t slot_count; /* a power of two, or 0 */
     uint32_t highest, lowest;
+    uint64_t steps;
+    struct segments *saved; /* counters by place - 1 */
 };
 
 void ranking_add(struct ranking *t, struct value value);
@@ -50,7 +54,7 @@ static inline int64_t ranking_frequency(const struct ranking *t, uint32_t place)
 {
     return t->levels[t->counters[place].level].frequency;
 }
-void ranking_save(const struct ranking *t, struct writer *w);
+void ranking_save(struct ranking *t, struct writer *w);
 /* Into an empty one. ERR_STATE. */
 int ranking_load(struct ranking *t, struct reader *r);
 
