@@ -13,6 +13,10 @@ struct handler_type {
                             const struct schema **out);
 };
 const struct handler_type *handler_find(const char *space, const char *name);
+/* The one of space that is like name, for "did you mean"; or NULL. */
+const char *handler_near(const char *space, const char *name);
+/* One that Siddhi has and weir doesn't? */
+bool handler_is_left_out(const char *space, const char *name);
 
 extern const struct handler_type handler_log, handler_pol2cart, handler_deduplicate, handler_kslack,
     handler_str_tokenize, handler_list_tokenize, handler_map_tokenize, handler_json_tokenize,

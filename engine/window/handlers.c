@@ -20,3 +20,22 @@ const struct handler_type *handler_find(const char *space, const char *name)
     }
     return NULL;
 }
+
+const char *handler_near(const char *space, const char *name)
+{
+    const char *names[sizeof handlers / sizeof *handlers];
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
+        if (handlers[i]->space && strcmp(handlers[i]->space, space) == 0)
+            names[count++] = handlers[i]->name;
+    return diag_near(name, names, count);
+}
+
+bool handler_is_left_out(const char *space, const char *name)
+{
+    static const char *const left_out[] = {"minMax", "kalmanMinMax", "kernelMinMax"};
+    for (size_t i = 0; space && strcmp(space, "extrema") == 0 && i < sizeof left_out / sizeof *left_out; i++)
+        if (strcmp(name, left_out[i]) == 0)
+            return true;
+    return false;
+}
