@@ -347,6 +347,9 @@ static struct op_plan *slide_plan(struct window_ctx *c, const struct ast_expr *c
     struct slide_plan *plan = window_plan_new(c, call, type, sizeof *plan);
     p.op = plan->op;
     p.op.most_rows = (uint64_t)p.n;
+    p.op.held_bytes = (uint32_t)(row_bytes(c->in->count) + sizeof(struct candidate));
+    for (uint32_t i = 0; i < c->in->count; i++)
+        p.op.holds_texts |= type_is_counted(c->in->attributes[i].type);
     *plan = p;
     return &plan->op;
 }

@@ -29,6 +29,11 @@ static const char text[] =
     "from S delete T on T.v == v - 4l;\n"
     "@info(name='batch') from S#window.lengthBatch(4) select str:concat(k, '-', k) as k, max(v) as m insert "
     "into E;\n"
+    "from S#window.extrema:maxbytime(v, 3 sec)[v > 0l] select k, v insert all events into G;\n"
+    "from S#window.extrema:minByLengthBatch(k, 3) select k, v insert all events into H;\n"
+    "from S#window.length(4)#extrema:topK(k, 2) select Top1Element as k, Top1Frequency as n insert into I;\n"
+    "from S#extrema:bottomKTimeBatch(k, 2 sec, 1) select * insert into J;\n"
+    "from S select k, kf:kalmanFilter(convert(v, 'double')) as x group by k insert into L;\n"
     "partition with (k of S) begin @info(name='each') from S#window.length(2) select k, avg(v) as a insert "
     "into F; end;\n";
 
