@@ -4,8 +4,6 @@
 #include "engine/lang/print.h"
 #include <math.h>
 
-enum { KEY_TEXT_BYTES = 200 };
-
 bool extreme_key_plan(struct window_ctx *c, const struct ast_expr *call, bool greatest,
                       struct extreme_key *out)
 {
@@ -15,10 +13,9 @@ bool extreme_key_plan(struct window_ctx *c, const struct ast_expr *call, bool gr
     if (!type_is_numeric(expr->type) && expr->type != TYPE_STRING)
         return window_arg_wrong(c, call, 0, "must be a number or a string");
     struct buf text;
-    buf_init(&text, KEY_TEXT_BYTES);
+    buf_init(&text, SIZE_MAX);
     print_expr(window_arg(call, 0), &text);
-    *out = (struct extreme_key){
-        expr, text.overflow ? "..." : arena_printf(c->arena, "%.*s", (int)text.len, text.bytes), greatest};
+    *out = (struct extreme_key){expr, arena_printf(c->arena, "%.*s", (int)text.len, text.bytes), greatest};
     buf_fini(&text);
     return true;
 }

@@ -7,7 +7,7 @@
 
 struct extreme_key {
     const struct expr *expr;
-    const char *text; /* as its author wrote it */
+    const char *text; /* of the expression; whole, for states are told apart by it */
     bool greatest;
 };
 /* From the first argument of the call. False after reporting. */
