@@ -13,10 +13,9 @@
  *
  * The original compares what went out by identity, so that equal texts count as changed there, keeps what
  * went out for all keys of a partition together, and loses the order by frequency when a value leaves. */
+#include "engine/base/limits.h"
 #include "engine/window/handler.h"
 #include "engine/window/ranking.h"
-
-enum { TOP_MOST = 1000 }; /* k */
 
 struct top_plan {
     struct op_plan op;
@@ -386,8 +385,8 @@ static struct op_plan *top_plan(struct window_ctx *c, const struct ast_expr *cal
         !window_arg_attr(c, call, 0, TYPE_NULL, &p.attribute) ||
         (has_batch && !batch_args(c, call, is_timed, &p)) || !count_arg(c, call, k_at, &p.k))
         return NULL;
-    if (p.k > TOP_MOST) {
-        window_arg_wrong(c, call, k_at, arena_printf(c->arena, "must be at most %d", TOP_MOST));
+    if (p.k > LIMIT_TOP_PLACES) {
+        window_arg_wrong(c, call, k_at, arena_printf(c->arena, "must be at most %d", LIMIT_TOP_PLACES));
         return NULL;
     }
     const struct schema *schema = schema_behind(c, call, &p);
