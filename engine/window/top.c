@@ -14,6 +14,7 @@
  * The original compares what went out by identity, so that equal texts count as changed there, keeps what
  * went out for all keys of a partition together, and loses the order by frequency when a value leaves. */
 #include "engine/base/limits.h"
+#include "engine/run/app.h"
 #include "engine/window/handler.h"
 #include "engine/window/ranking.h"
 
@@ -28,6 +29,10 @@ struct top_plan {
     int64_t span_ms; /* of a slice; 0: no slices */
     int64_t start_ms;
 };
+struct top_shared {
+    bool is_started;
+    int64_t start_ms;
+};
 struct top {
     struct op op;
     struct ranking ranking;
@@ -35,8 +40,7 @@ struct top {
     struct row *shown; /* that went out; counted, may be NULL */
     bool waits;        /* shown did not expire yet */
     uint32_t count;    /* events of the batch */
-    bool is_started, is_set;
-    int64_t start_ms; /* by the clock */
+    bool is_set;       /* slices have begun */
     int64_t next_ms;
     struct dues dues;
 };
@@ -46,13 +50,21 @@ static const struct top_plan *plan_of(const struct op *op)
     return (const struct top_plan *)(const void *)op->plan;
 }
 
+/* By the clock, and for good: of all copies in a partition. In playback the clock stood at 0 when the app
+ * began. */
+static int64_t start_of(const struct op *op)
+{
+    struct top_shared *s = op_shared(op);
+    if (!s->is_started)
+        s->start_ms = time_add(op_app(op)->playback ? 0 : op_app(op)->began_ms, plan_of(op)->start_ms);
+    s->is_started = true;
+    return s->start_ms;
+}
+
 static int top_start(struct op *op, struct err *e)
 {
-    struct top *t = (struct top *)op;
     (void)e;
-    if (!t->is_started)
-        t->start_ms = time_add(op_now(op), plan_of(op)->start_ms);
-    t->is_started = true;
+    start_of(op);
     return 0;
 }
 
@@ -201,12 +213,11 @@ static bool tick(struct top *t)
 {
     const struct top_plan *p = plan_of(&t->op);
     int64_t now_ms = op_now(&t->op);
-    top_start(&t->op, NULL); /* when nobody did */
     if (!t->is_set) {
         t->is_set = true;
         t->next_ms = time_add(now_ms, p->span_ms);
         if (p->has_start)
-            t->next_ms = time_sub(t->next_ms, time_sub(now_ms, t->start_ms) % p->span_ms);
+            t->next_ms = time_sub(t->next_ms, time_sub(now_ms, start_of(&t->op)) % p->span_ms);
         dues_request(&t->dues, &t->op, t->next_ms);
     }
     if (now_ms < t->next_ms)
@@ -220,7 +231,7 @@ static int turn(struct top *t, const struct batch *in)
 {
     struct chunks chunks = {NULL, NULL};
     bool is_over = tick(t);
-    bool counts = !plan_of(&t->op)->has_start || op_now(&t->op) >= t->start_ms;
+    bool counts = !plan_of(&t->op)->has_start || op_now(&t->op) >= start_of(&t->op);
     for (uint32_t i = 0; in && counts && i < in->count; i++)
         if (in->events[i].kind == EVENT_CURRENT) {
             take_last(t, &in->events[i]);
@@ -245,6 +256,23 @@ static int time_due(struct op *op, int64_t due_ms)
 
 /* ---- state ---- */
 
+static void top_save_shared(const struct op_plan *plan, const void *shared, struct writer *w)
+{
+    const struct top_shared *s = shared;
+    (void)plan;
+    write_u8(w, s->is_started);
+    write_i64(w, s->start_ms);
+}
+
+static int top_load_shared(const struct op_plan *plan, void *shared, struct reader *r)
+{
+    struct top_shared *s = shared;
+    (void)plan;
+    s->is_started = read_u8(r) != 0;
+    s->start_ms = read_i64(r);
+    return window_loaded(r);
+}
+
 static void top_save(const struct op *op, struct writer *w)
 {
     struct top *t = (struct top *)(uintptr_t)op; /* how it is saved is no part of what it holds */
@@ -254,10 +282,9 @@ static void top_save(const struct op *op, struct writer *w)
     write_row(w, t->shown);
     write_u8(w, t->waits);
     write_u32(w, t->count);
-    write_u8(w, t->is_started);
     write_u8(w, t->is_set);
-    write_i64(w, t->start_ms);
     write_i64(w, t->next_ms);
+    top_save_shared(op->plan, op_shared(op), w);
     dues_save(&t->dues, w);
 }
 
@@ -277,10 +304,9 @@ static int top_load(struct op *op, struct reader *r)
     t->shown = read_row(r);
     t->waits = read_u8(r) != 0;
     t->count = read_u32(r);
-    t->is_started = read_u8(r) != 0;
     t->is_set = read_u8(r) != 0;
-    t->start_ms = read_i64(r);
     t->next_ms = read_i64(r);
+    top_load_shared(op->plan, op_shared(op), r); /* the same in every copy */
     timer_cancel(op);
     dues_load(&t->dues, op, r);
     if (is_foreign(op, t->last, false) || is_foreign(op, t->shown, true) || (t->waits && !t->shown))
@@ -313,10 +339,11 @@ static void top_explain(const struct op_plan *plan, struct buf *out)
     buf_add_char(out, ')');
 }
 
-#define TYPE(shown, pushes, starts, fires)                                                                   \
-    {                                                                                                        \
-        .name = "extrema:" shown, .size = sizeof(struct top), .start = starts, .push = pushes, .due = fires, \
-        .save = top_save, .load = top_load, .close = top_close, .explain = top_explain,                      \
+#define TYPE(shown, pushes, starts, fires)                                                               \
+    {                                                                                                    \
+        .name = "extrema:" shown, .size = sizeof(struct top), .shared_size = sizeof(struct top_shared),  \
+        .save_shared = top_save_shared, .load_shared = top_load_shared, .start = starts, .push = pushes, \
+        .due = fires, .save = top_save, .load = top_load, .close = top_close, .explain = top_explain,    \
     }
 static const struct op_type top_k = TYPE("topK", window_push, NULL, NULL),
                             bottom_k = TYPE("bottomK", window_push, NULL, NULL),
