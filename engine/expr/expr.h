@@ -24,6 +24,7 @@ struct expr;
 struct expr_env {
     struct arena *scratch; /* results of functions; ends with the push */
     int64_t now_ms;        /* the app's clock */
+    int64_t began_ms;      /* what it showed when the app started, this time; in playback 0 */
     uint64_t
         random_state; /* seeds UUID() and random functions; comes from the journal, so that a replay agrees */
     bool failed;      /* an event failed; words in failure */

@@ -47,7 +47,6 @@ struct app {
     struct arena_mark scratch_mark; /* what app_leave resets to: the first block stays */
     char *name;
     bool playback, started;
-    int64_t began_ms;        /* the clock when it started, this time */
     int depth;               /* of pushes under way */
     struct stream **streams; /* by number; NULL for inner streams */
     struct op **windows;     /* named windows, by number; their output op publishes to window_streams */

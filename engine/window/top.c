@@ -1,12 +1,12 @@
-/* top.c - #extrema:topK(a, k) topKLengthBatch(a, n, k) topKTimeBatch(a, span, k [, start]) and bottomK...: the
- * k most, or least, frequent values of an attribute (spec 20 section 10). Adds Top1Element Top1Frequency ...
- * or Bottom1Element ... to the last event that came.
+/* top.c - #extrema:topK(a, k) topKLengthBatch(a, n, k) topKTimeBatch(a, span, k [, start]) and bottomK...:
+ * the k most, or least, frequent values of an attribute (spec 20 section 10). Adds Top1Element Top1Frequency
+ * ... or Bottom1Element ... to the last event that came.
  *
  * Laws: (1) by frequency, of equals the one that came to it last first (ranking.h); places that nobody fills
  * are null. (2) An event goes out when one of the places that are filled is another than it was when the last
  * one went out; that places were left empty is no change. (3) topK counts what stands in the window before
  * it: current events add, expired ones take away, a RESET begins anew. Every chunk gives: what went out last,
- * as expired, once; a RESET with the last event; the new event. (4) The others count a batch of n events, or a
+ * as expired, once; a RESET with the last event; the new event. (4) The others count a batch of n events or a
  * slice of time from the first event, or from start after the app began; at its end: what went out last, as
  * expired; a RESET, if something ever did; the new event; then they begin anew. A slice takes the event that
  * finds it over. Before start nothing is counted.
@@ -14,7 +14,6 @@
  * The original compares what went out by identity, so that equal texts count as changed there, keeps what
  * went out for all keys of a partition together, and loses the order by frequency when a value leaves. */
 #include "engine/base/limits.h"
-#include "engine/run/app.h"
 #include "engine/window/handler.h"
 #include "engine/window/ranking.h"
 
@@ -50,13 +49,12 @@ static const struct top_plan *plan_of(const struct op *op)
     return (const struct top_plan *)(const void *)op->plan;
 }
 
-/* By the clock, and for good: of all copies in a partition. In playback the clock stood at 0 when the app
- * began. */
+/* By the clock, and for good: of all copies in a partition. */
 static int64_t start_of(const struct op *op)
 {
     struct top_shared *s = op_shared(op);
     if (!s->is_started)
-        s->start_ms = time_add(op_app(op)->playback ? 0 : op_app(op)->began_ms, plan_of(op)->start_ms);
+        s->start_ms = time_add(op->env->began_ms, plan_of(op)->start_ms);
     s->is_started = true;
     return s->start_ms;
 }
