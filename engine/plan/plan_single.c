@@ -34,16 +34,21 @@ static void unknown_handler(struct planner *p, const struct ast_expr *call)
         return;
     diag_error(p->diags, call->op_span, "there is no stream function '%s%s%s'", space ? space : "",
                space ? ":" : "", call->name.text);
+    const char *near = space ? handler_near(space, call->name.text) : NULL;
     if (!space && window_find(NULL, call->name.text))
         diag_hint(p->diags, "windows are written '#window.%s(...)'", call->name.text);
+    else if (near)
+        diag_hint(p->diags, "did you mean '%s:%s'?", space, near);
 }
 
 static void unknown_window(struct planner *p, const struct ast_expr *call)
 {
     if (absent_report(p->diags, call))
         return;
-    diag_error(p->diags, call->op_span, "there is no window '%s'", call->name.text);
-    const char *near = window_near(call->name.text);
+    const char *space = call->space.text;
+    const char *name = space ? arena_printf(p->arena, "%s:%s", space, call->name.text) : call->name.text;
+    diag_error(p->diags, call->op_span, "there is no window '%s'", name);
+    const char *near = window_near(name);
     if (near)
         diag_hint(p->diags, "did you mean '%s'? Names of windows are case-sensitive", near);
 }

@@ -223,6 +223,7 @@ static int ops_start(struct app *app, struct err *e)
 int app_start(struct app *app, int64_t now_ms, bool resume, struct err *e)
 {
     app->env.now_ms = now_ms;
+    app->env.began_ms = app->playback ? 0 : now_ms;
     app->started = true;
     int rc = tables_start(app, e);
     if (rc == 0 && !resume)

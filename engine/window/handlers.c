@@ -23,6 +23,12 @@ static const struct handler_type *const handlers[] = {
     &handler_file_move,
     &handler_file_copy,
     &handler_file_search,
+    &handler_top,
+    &handler_bottom,
+    &handler_top_length,
+    &handler_bottom_length,
+    &handler_top_time,
+    &handler_bottom_time,
 };
 
 const struct handler_type *handler_find(const char *space, const char *name)
@@ -34,4 +40,14 @@ const struct handler_type *handler_find(const char *space, const char *name)
             return h;
     }
     return NULL;
+}
+
+const char *handler_near(const char *space, const char *name)
+{
+    const char *names[sizeof handlers / sizeof *handlers];
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
+        if (handlers[i]->space && strcmp(handlers[i]->space, space) == 0)
+            names[count++] = handlers[i]->name;
+    return diag_near(name, names, count);
 }

@@ -38,6 +38,11 @@ static const char text[] =
     "select k, isCrossed as c insert into H;\n"
     "@info(name='mean') from S#geo:locationApproximate(k, convert(v, 'double'), 1.0, 'ENTER', k, 1.0, v) "
     "select k, averagedLatitude as a insert into I;\n"
+    "from S#window.extrema:maxbytime(v, 3 sec)[v > 0l] select k, v insert all events into P;\n"
+    "from S#window.extrema:minByLengthBatch(k, 3) select k, v insert all events into Q;\n"
+    "from S#window.length(4)#extrema:topK(k, 2) select Top1Element as k, Top1Frequency as n insert into R;\n"
+    "from S#extrema:bottomKTimeBatch(k, 2 sec, 1) select * insert into U;\n"
+    "from S select k, kf:kalmanFilter(convert(v, 'double')) as x group by k insert into W;\n"
     "partition with (k of S) begin @info(name='each') from S#window.length(2) select k, avg(v) as a insert "
     "into F; end;\n";
 
