@@ -4,6 +4,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/num.h"
 #include "engine/base/utf8.h"
+#include <math.h>
 #include <strings.h>
 
 struct json_reader {
@@ -38,6 +39,15 @@ struct json_node *json_node_get(const struct json_node *object, const char *key,
     return found;
 }
 
+void json_node_replace(struct json_node *old, const struct json_node *with)
+{
+    struct json_node *next = old->next;
+    struct text *key = old->key;
+    *old = *with;
+    old->next = next;
+    old->key = key;
+}
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -69,7 +79,7 @@ static uint32_t read_unicode(struct json_reader *r)
     uint32_t code = r->end - r->at >= 4 ? hex4(r->at) : UINT32_MAX;
     if (code == UINT32_MAX) {
         r->failed = true;
-        return 0xfffd;
+        return '?';
     }
     r->at += 4;
     if (code >= 0xd800 && code < 0xdc00 && r->end - r->at >= 6 && r->at[0] == '\\' && r->at[1] == 'u') {
@@ -79,7 +89,22 @@ static uint32_t read_unicode(struct json_reader *r)
             return 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
         }
     }
-    return code >= 0xd800 && code < 0xe000 ? 0xfffd : code;
+    return code >= 0xd800 && code < 0xe000 ? '?' : code; /* what text can't hold */
+}
+
+/* behind "\x", two digits; how many bytes the character takes */
+static uint32_t read_hex_escape(struct json_reader *r, char *out)
+{
+    char digits[4] = "00";
+    if (r->end - r->at >= 2)
+        memcpy(digits + 2, r->at, 2);
+    uint32_t code = r->end - r->at >= 2 ? hex4(digits) : UINT32_MAX;
+    if (code == UINT32_MAX) {
+        r->failed = true;
+        return 0;
+    }
+    r->at += 2;
+    return (uint32_t)utf8_encode(out, code);
 }
 
 /* at a quote, of either kind */
@@ -111,8 +136,15 @@ static struct text *read_quoted(struct json_reader *r)
             len += (uint32_t)n;
             continue;
         }
-        const char *from = "bfnrt", *to = "\b\f\n\r\t", *at = strchr(from, c);
-        s->bytes[len++] = at && c ? to[at - from] : c;
+        if (c == 'x') {
+            len += read_hex_escape(r, s->bytes + len);
+            if (r->failed)
+                return NULL;
+            continue;
+        }
+        const char *from = "bfnrt'\"\\/", *to = "\b\f\n\r\t'\"\\/", *at = strchr(from, c);
+        if (at && c) /* others vanish */
+            s->bytes[len++] = to[at - from];
     }
     r->at = close + 1;
     s->len = len;
@@ -120,12 +152,14 @@ static struct text *read_quoted(struct json_reader *r)
     return s;
 }
 
-/* [-+]?digits: 1; with a fraction or exponent: 2; no number: 0 */
+/* -?digits: 1; with a fraction or exponent: 2; no number: 0 */
 static int number_form(const char *s, size_t len)
 {
     size_t i = 0, digits = 0;
     int form = 1;
-    if (i < len && (s[i] == '-' || s[i] == '+'))
+    if (len && (s[0] == '+' || s[0] == '.'))
+        return 0;
+    if (i < len && s[i] == '-')
         i++;
     for (; i < len && s[i] >= '0' && s[i] <= '9'; i++)
         digits++;
@@ -147,10 +181,18 @@ static int number_form(const char *s, size_t len)
     return digits && i == len ? form : 0;
 }
 
+/* Is a number with a fraction kept as it is written? One of more than 18 characters is, if plain. */
+static bool is_long_fraction(const char *s, size_t len)
+{
+    size_t zeros = strspn(s, "-0.");
+    return len > 18 && zeros < 8 && !memchr(s, 'e', len) && !memchr(s, 'E', len);
+}
 /* A bare word: a number, true, false, null, or a string. */
 static struct json_node *word(struct json_reader *r, const char *s, size_t len)
 {
     struct json_node *n = json_node_new(r->arena, NODE_NUMBER);
+    if (len == 1 && *s == '-')
+        s = "0";
     int form = number_form(s, len);
     int32_t i;
     int64_t l;
@@ -163,13 +205,15 @@ static struct json_node *word(struct json_reader *r, const char *s, size_t len)
         n->v = value_long(l);
     } else if (form) {
         n->v = value_double(d);
-        if (form == 1 && !r->doubles) {
+        if (!r->doubles && (form == 1 || is_long_fraction(s, len))) {
             n->raw = s;
             n->raw_len = (uint32_t)len;
         }
     } else if ((len == 4 && memcmp(s, "true", 4) == 0) || (len == 5 && memcmp(s, "false", 5) == 0)) {
         n->kind = NODE_BOOL;
         n->v = value_bool(len == 4);
+    } else if (len == 3 && memcmp(s, "NaN", 3) == 0) {
+        n->v = value_float(NAN);
     } else if (len == 4 && memcmp(s, "null", 4) == 0) {
         n->kind = NODE_NULL;
     } else {
@@ -230,7 +274,11 @@ static struct json_node *read_container(struct json_reader *r)
         if (!child)
             break;
         child->key = key;
-        json_node_add(n, child);
+        struct json_node *old = key ? json_node_get(n, key->bytes, key->len) : NULL;
+        if (old) /* the last of a name holds, at the first's place */
+            json_node_replace(old, child);
+        else
+            json_node_add(n, child);
         skip_blanks(r);
         if (r->at < r->end && *r->at != ',' && *r->at != close)
             break;
@@ -273,6 +321,9 @@ static struct json_node *read_node(struct json_reader *r, const char *stops)
 struct json_node *json_tree_read(struct arena *a, const char *s, size_t len)
 {
     struct json_reader r = {.arena = a, .at = s, .end = s + len};
+    skip_blanks(&r);
+    if (len && r.at == r.end) /* blanks alone are the empty text */
+        return word(&r, s, 0);
     struct json_node *n = read_node(&r, "");
     return r.failed ? NULL : n;
 }
@@ -299,6 +350,16 @@ static struct text *key_text(struct arena *a, struct value key)
     struct text *s = text_scratch(a, b.bytes ? b.bytes : "", b.len);
     buf_fini(&b);
     return s;
+}
+
+bool json_tree_is_finite(const struct json_node *n)
+{
+    if (n->kind == NODE_NUMBER && !n->raw)
+        return isfinite(value_to_double(n->v));
+    for (const struct json_node *child = n->first; child; child = child->next)
+        if (!json_tree_is_finite(child))
+            return false;
+    return true;
 }
 
 struct json_node *json_tree_of(struct arena *a, struct value v)

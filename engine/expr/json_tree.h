@@ -30,6 +30,10 @@ struct json_node *json_tree_of(struct arena *a, struct value v);
 struct json_node *json_node_new(struct arena *a, enum node_kind kind);
 void json_node_add(struct json_node *parent, struct json_node *child);
 struct json_node *json_node_get(const struct json_node *object, const char *key, size_t len);
+/* Puts another in its place; it keeps its key. */
+void json_node_replace(struct json_node *old, const struct json_node *with);
+/* No NaN, no infinity in it. */
+bool json_tree_is_finite(const struct json_node *n);
 /* Lists and maps, scalars as they are; loose. */
 struct value json_tree_value(struct expr_env *env, const struct json_node *n);
 
@@ -49,9 +53,15 @@ bool json_path_is_definite(const struct json_path *p);
 struct json_found {
     struct json_node **nodes; /* scratch */
     size_t count, cap;
+    bool missing; /* the path leads nowhere: null, not an empty list */
+    bool wrong;   /* it can't be asked of this JSON */
 };
 /* All that the path leads to, in order. */
 void json_path_find(struct arena *a, const struct json_path *p, struct json_node *root,
                     struct json_found *out);
+/* What a path leads to as one node, an indefinite path's a list of all; NULL: nothing, or (*wrong) it can't be asked of
+ * this JSON. */
+struct json_node *json_path_value(struct arena *a, const struct json_path *p, struct json_node *root,
+                                  bool *wrong);
 
 #endif
