@@ -9,7 +9,8 @@ struct json_node *arg_json(const struct expr *e, struct frame *f, int n)
     if (f->env->failed)
         return NULL;
     if (v.type == TYPE_STRING) {
-        struct json_node *node = json_tree_read(f->env->scratch, v.as.s->bytes, v.as.s->len);
+        struct json_node *node =
+            v.as.s->len ? json_tree_read(f->env->scratch, v.as.s->bytes, v.as.s->len) : NULL;
         if (node && node->kind != NODE_NULL)
             return node;
         expr_fail(f->env, "%s: '%.60s' is no JSON to look into", e->name, v.as.s->bytes);
@@ -222,6 +223,8 @@ static struct value eval_set_element(const struct expr *e, struct frame *f)
     struct json_node *target = found.count && !found.missing ? found.nodes[0] : NULL;
     bool is_list = json_path_is_definite(p) ? target && target->kind == NODE_LIST : !found.missing;
     struct json_node *put = (is_list || key) && !f->env->failed ? element_to_put(e, f, v) : NULL;
+    if (key && !is_list && !key->len)
+        return expr_fail(f->env, "%s: a member's key must not be empty", e->name);
     if (f->env->failed)
         return VALUE_NULL;
     if (is_list)

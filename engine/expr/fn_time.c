@@ -301,6 +301,10 @@ static struct value eval_diff_text(const struct expr *e, struct frame *f)
 {
     int64_t a, b;
     struct chars pattern;
+    struct text *s;
+    for (int i = 0; i < e->arg_count; i++) /* a null before a text that is wrong */
+        if (arg_text_or_null(e, f, i, &s) <= 0)
+            return VALUE_NULL;
     if (arg_moment(e, f, 0, 2, &pattern, &a) <= 0 || arg_moment(e, f, 1, 3, &pattern, &b) <= 0)
         return VALUE_NULL;
     return value_long((a - b) / DAY_MS);

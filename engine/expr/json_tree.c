@@ -322,7 +322,7 @@ struct json_node *json_tree_read(struct arena *a, const char *s, size_t len)
 {
     struct json_reader r = {.arena = a, .at = s, .end = s + len};
     skip_blanks(&r);
-    if (len && r.at == r.end) /* blanks alone are the empty text */
+    if (r.at == r.end) /* blanks alone are the empty text */
         return word(&r, s, 0);
     struct json_node *n = read_node(&r, "");
     return r.failed ? NULL : n;
