@@ -11,7 +11,7 @@ struct json_reader {
     struct arena *arena;
     const char *at, *end;
     int depth;
-    bool failed, doubles;
+    bool failed, doubles, plain; /* plain: quotes are \", words are numbers, true, false, null */
 };
 
 struct json_node *json_node_new(struct arena *a, enum node_kind kind)
@@ -111,10 +111,11 @@ static uint32_t read_hex_escape(struct json_reader *r, char *out)
 static struct text *read_quoted(struct json_reader *r)
 {
     char quote = *r->at++;
+    r->failed |= r->plain && quote == '\'';
     const char *close = r->at;
     while (close < r->end && *close != quote)
         close += *close == '\\' ? 2 : 1;
-    if (close >= r->end) {
+    if (close >= r->end || r->failed) {
         r->failed = true;
         return NULL;
     }
@@ -220,6 +221,10 @@ static struct json_node *word(struct json_reader *r, const char *s, size_t len)
         n->kind = NODE_STRING;
         n->v = value_text(text_scratch(r->arena, s, len));
     }
+    size_t sign = len && *s == '-';
+    r->failed |=
+        r->plain && (n->kind == NODE_STRING || n->v.type == TYPE_FLOAT ||
+                     (form && len > sign + 1 && s[sign] == '0' && s[sign + 1] >= '0' && s[sign + 1] <= '9'));
     return n;
 }
 
@@ -235,7 +240,7 @@ static struct text *read_key(struct json_reader *r)
     const char *to = r->at;
     while (to > from && is_blank(to[-1]))
         to--;
-    if (to == from || r->at >= r->end || *r->at != ':') {
+    if (to == from || r->plain || r->at >= r->end || *r->at != ':') {
         r->failed = true;
         return NULL;
     }
@@ -324,6 +329,12 @@ struct json_node *json_tree_read(struct arena *a, const char *s, size_t len)
     skip_blanks(&r);
     if (r.at == r.end) /* blanks alone are the empty text */
         return word(&r, s, 0);
+    struct json_node *n = read_node(&r, "");
+    return r.failed ? NULL : n;
+}
+struct json_node *json_tree_read_plain(struct arena *a, const char *s, size_t len)
+{
+    struct json_reader r = {.arena = a, .at = s, .end = s + len, .plain = true};
     struct json_node *n = read_node(&r, "");
     return r.failed ? NULL : n;
 }
@@ -431,6 +442,8 @@ static bool quote_special(struct buf *out, unsigned char c, const char *next, en
     const char *from = "\"\\\b\f\n\r\t", *to = "\"\\bfnrt", *at = c ? strchr(from, c) : NULL;
     if (at)
         buf_printf(out, "\\%c", to[at - from]);
+    else if (style == JSON_SMART && c < 0x20)
+        buf_printf(out, "\\u%04X", c);
     else if (c < 0x20 || (style == JSON_GSON && c < 0x80 && strchr("<>&='", c)))
         buf_printf(out, "\\u%04x", c);
     else if (c == '/' && (style == JSON_SMART || (style == JSON_ORG && behind_less)))
@@ -451,7 +464,7 @@ void json_tree_quote(const char *s, size_t len, enum json_style style, struct bu
             code == 0x2028 || code == 0x2029 ||
             (style != JSON_GSON && ((code >= 0x7f && code < 0xa0) || (code >= 0x2000 && code < 0x2100)));
         if (hidden && !(style == JSON_ORG && code == 0x7f))
-            buf_printf(out, "\\u%04x", code);
+            buf_printf(out, style == JSON_SMART ? "\\u%04X" : "\\u%04x", code);
         else if (taken > 1)
             buf_add(out, s + i, taken);
         else if (!quote_special(out, c, s + i + 1, style, i && s[i - 1] == '<'))

@@ -14,15 +14,17 @@ enum node_kind { NODE_NULL, NODE_BOOL, NODE_NUMBER, NODE_STRING, NODE_LIST, NODE
 struct json_node {
     enum node_kind kind;
     struct value v;  /* bool, number, string */
-    const char *raw; /* a whole number too long for a long: its digits (v is a double) */
+    const char *raw; /* a number longer than a long or double: its digits (v is a double) */
     uint32_t raw_len;
     uint32_t count;
     struct text *key; /* in an object */
     struct json_node *first, *last, *next;
 };
 
-/* Text without any JSON is one string. NULL: something is left open, or it is empty. */
+/* Text without any JSON is one string. NULL: something is left open. */
 struct json_node *json_tree_read(struct arena *a, const char *s, size_t len);
+/* Only JSON by the letter, but for commas too many and what follows the value. NULL otherwise. */
+struct json_node *json_tree_read_plain(struct arena *a, const char *s, size_t len);
 /* An object or array must begin the text and nothing stand behind it; whole numbers become doubles. NULL
  * otherwise. */
 struct json_node *json_tree_read_strict(struct arena *a, const char *s, size_t len);
