@@ -386,7 +386,14 @@ static struct value eval_convert_zone(const struct expr *e, struct frame *f)
     if (date_parse_strict(args[0]->bytes, args[0]->len, args[1]->bytes, args[1]->len, &local, error,
                           sizeof(error)) < 0)
         return expr_fail(f->env, "%s: %s", e->name, error);
-    return print(e, f, (struct chars){args[1]->bytes, args[1]->len}, zone_to_utc(from, local, true), to);
+    struct buf out;
+    buf_init(&out, LIMIT_RESULT_BYTES);
+    if (date_print_strict(&out, args[1]->bytes, args[1]->len, zone_to_utc(from, local, true), to, error,
+                          sizeof(error)) < 0) {
+        buf_fini(&out);
+        return expr_fail(f->env, "%s: %s", e->name, error);
+    }
+    return result_buf(f, &out);
 }
 
 /* Rows: takes is explained in fn.h. */
