@@ -5,13 +5,17 @@
 #include "engine/base/num.h"
 #include "engine/base/utf8.h"
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
 
 struct json_reader {
     struct arena *arena;
     const char *at, *end;
     int depth;
-    bool failed, doubles, plain; /* plain: quotes are \", words are numbers, true, false, null */
+    bool failed, doubles;
+    bool plain; /* quotes are ", words are numbers, true, false, null */
+    bool wide;  /* ; = => too, words of any case, +1 .5 0x1f 1d, [1,,2] has a null; no name twice */
 };
 
 struct json_node *json_node_new(struct arena *a, enum node_kind kind)
@@ -115,6 +119,7 @@ static struct text *read_quoted(struct json_reader *r)
     const char *close = r->at;
     while (close < r->end && *close != quote)
         close += *close == '\\' ? 2 : 1;
+    r->failed |= r->wide && memchr(r->at, '\n', (size_t)((close < r->end ? close : r->end) - r->at));
     if (close >= r->end || r->failed) {
         r->failed = true;
         return NULL;
@@ -144,8 +149,8 @@ static struct text *read_quoted(struct json_reader *r)
             continue;
         }
         const char *from = "bfnrt'\"\\/", *to = "\b\f\n\r\t'\"\\/", *at = strchr(from, c);
-        if (at && c) /* others vanish */
-            s->bytes[len++] = to[at - from];
+        if ((at && c) || r->wide) /* others vanish */
+            s->bytes[len++] = at && c ? to[at - from] : c;
     }
     r->at = close + 1;
     s->len = len;
@@ -188,10 +193,46 @@ static bool is_long_fraction(const char *s, size_t len)
     size_t zeros = strspn(s, "-0.");
     return len > 18 && zeros < 8 && !memchr(s, 'e', len) && !memchr(s, 'E', len);
 }
+/* The words that only a wide reader knows. */
+static bool wide_word(struct json_reader *r, struct json_node *n, const char *s, size_t len)
+{
+    char number[64];
+    bool is_signed = len > 1 && (*s == '+' || *s == '.');
+    size_t kept = len > 1 && strchr("fFdD", s[len - 1]) ? len - 1 : len;
+    if ((len == 4 && strncasecmp(s, "true", 4) == 0) || (len == 5 && strncasecmp(s, "false", 5) == 0)) {
+        n->kind = NODE_BOOL;
+        n->v = value_bool(len == 4);
+    } else if (len == 4 && strncasecmp(s, "null", 4) == 0) {
+        n->kind = NODE_NULL;
+    } else if (len > 2 && len < 10 && s[0] == '0' && (s[1] | 32) == 'x' &&
+               strspn(s + 2, "0123456789abcdefABCDEF") >= len - 2) {
+        n->v = value_int((int32_t)strtol(s, NULL, 16));
+    } else if ((len == 1 && *s == '-') || (len == 3 && memcmp(s, "NaN", 3) == 0)) {
+        n->kind = NODE_STRING;
+        n->v = value_text(text_scratch(r->arena, s, len));
+    } else if ((is_signed || kept < len) && len < sizeof(number) - 1) {
+        snprintf(number, sizeof(number), "%s%.*s", *s == '.' ? "0" : "", (int)(kept - (*s == '+')),
+                 s + (*s == '+'));
+        int form = number_form(number, strlen(number));
+        double d;
+        int64_t l;
+        if (form == 1 && kept == len && num_parse_long(number, strlen(number), &l))
+            n->v = l == (int32_t)l ? value_int((int32_t)l) : value_long(l);
+        else if (form && num_parse_double(number, strlen(number), &d))
+            n->v = value_double(d);
+        else
+            return false;
+    } else {
+        return false;
+    }
+    return true;
+}
 /* A bare word: a number, true, false, null, or a string. */
 static struct json_node *word(struct json_reader *r, const char *s, size_t len)
 {
     struct json_node *n = json_node_new(r->arena, NODE_NUMBER);
+    if (r->wide && wide_word(r, n, s, len))
+        return n;
     if (len == 1 && *s == '-')
         s = "0";
     int form = number_form(s, len);
@@ -221,6 +262,7 @@ static struct json_node *word(struct json_reader *r, const char *s, size_t len)
         n->kind = NODE_STRING;
         n->v = value_text(text_scratch(r->arena, s, len));
     }
+    r->failed |= r->wide && form && isinf(d);
     size_t sign = len && *s == '-';
     r->failed |=
         r->plain && (n->kind == NODE_STRING || n->v.type == TYPE_FLOAT ||
@@ -235,12 +277,12 @@ static struct text *read_key(struct json_reader *r)
     if (*r->at == '"' || *r->at == '\'')
         return read_quoted(r);
     const char *from = r->at;
-    while (r->at < r->end && !strchr(":,{}[]", *r->at))
+    while (r->at < r->end && !strchr(r->wide ? ":,{}[]=;" : ":,{}[]", *r->at))
         r->at++;
     const char *to = r->at;
     while (to > from && is_blank(to[-1]))
         to--;
-    if (to == from || r->plain || r->at >= r->end || *r->at != ':') {
+    if (to == from || r->plain || r->at >= r->end || (*r->at != ':' && !(r->wide && *r->at == '='))) {
         r->failed = true;
         return NULL;
     }
@@ -253,6 +295,7 @@ static struct json_node *read_container(struct json_reader *r)
     bool is_object = *r->at++ == '{';
     char close = is_object ? '}' : ']';
     struct json_node *n = json_node_new(r->arena, is_object ? NODE_OBJECT : NODE_LIST);
+    bool is_open = true; /* no value since the last comma */
     if (++r->depth > LIMIT_PARSE_DEPTH)
         r->failed = true;
     while (!r->failed) {
@@ -265,27 +308,34 @@ static struct json_node *read_container(struct json_reader *r)
             r->depth--;
             return n;
         }
-        if (*r->at == ',') {
+        if (*r->at == ',' || (r->wide && *r->at == ';')) {
+            if (r->wide && is_open && !is_object)
+                json_node_add(n, json_node_new(r->arena, NODE_NULL));
+            r->failed |= r->wide && is_open && is_object;
+            is_open = true;
             r->at++;
             continue;
         }
+        is_open = false;
         if (is_object) {
             key = read_key(r);
             skip_blanks(r);
-            if (r->failed || r->at >= r->end || *r->at++ != ':')
+            if (r->failed || r->at >= r->end || (*r->at != ':' && !(r->wide && *r->at == '=')))
                 break;
+            r->at += r->wide && *r->at == '=' && r->at + 1 < r->end && r->at[1] == '>' ? 2 : 1;
         }
-        struct json_node *child = read_node(r, is_object ? ",}" : ",]");
+        struct json_node *child = read_node(r, r->wide ? ",;:=]}/\\[{#" : is_object ? ",}" : ",]");
         if (!child)
             break;
         child->key = key;
         struct json_node *old = key ? json_node_get(n, key->bytes, key->len) : NULL;
+        r->failed |= old && r->wide;
         if (old) /* the last of a name holds, at the first's place */
             json_node_replace(old, child);
         else
             json_node_add(n, child);
         skip_blanks(r);
-        if (r->at < r->end && *r->at != ',' && *r->at != close)
+        if (r->at < r->end && *r->at != ',' && *r->at != close && !(r->wide && *r->at == ';'))
             break;
     }
     r->failed = true;
@@ -330,6 +380,13 @@ struct json_node *json_tree_read(struct arena *a, const char *s, size_t len)
     if (r.at == r.end) /* blanks alone are the empty text */
         return word(&r, s, 0);
     struct json_node *n = read_node(&r, "");
+    return r.failed ? NULL : n;
+}
+struct json_node *json_tree_read_wide(struct arena *a, const char *s, size_t len)
+{
+    struct json_reader r = {.arena = a, .at = s, .end = s + len, .wide = true};
+    skip_blanks(&r);
+    struct json_node *n = r.at < r.end && *r.at == '{' ? read_node(&r, "") : NULL;
     return r.failed ? NULL : n;
 }
 struct json_node *json_tree_read_plain(struct arena *a, const char *s, size_t len)

@@ -23,6 +23,9 @@ struct json_node {
 
 /* Text without any JSON is one string. NULL: something is left open. */
 struct json_node *json_tree_read(struct arena *a, const char *s, size_t len);
+/* An object, as map:createFromJSON reads it: besides what json_tree_read takes, '=', '=>' and ';', words of any
+ * case, +1 .5 0x1f 1d, [1,,2] with a null; but no name twice, no line break in quotes, no infinity. */
+struct json_node *json_tree_read_wide(struct arena *a, const char *s, size_t len);
 /* Only JSON by the letter, but for commas too many and what follows the value. NULL otherwise. */
 struct json_node *json_tree_read_plain(struct arena *a, const char *s, size_t len);
 /* An object or array must begin the text and nothing stand behind it; whole numbers become doubles. NULL
