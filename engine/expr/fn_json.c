@@ -13,7 +13,7 @@ struct json_node *arg_json(const struct expr *e, struct frame *f, int n)
             v.as.s->len ? json_tree_read(f->env->scratch, v.as.s->bytes, v.as.s->len) : NULL;
         if (node && node->kind != NODE_NULL)
             return node;
-        expr_fail(f->env, "%s: '%.60s' is no JSON to look into", e->name, v.as.s->bytes);
+        expr_fail(f->env, "%s: '%.60s' is no JSON", e->name, v.as.s->bytes);
         return NULL;
     }
     if (is_null(v)) {
