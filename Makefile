@@ -33,7 +33,7 @@ ifneq ($(filter true 1,$(CI) $(WERROR)),)
 WARNINGS += -Werror
 endif
 BASE_CFLAGS := -std=c11 -D_GNU_SOURCE -I. -pthread $(WARNINGS) -MMD -MP
-LIBS := -lmosquitto -lcjson -lpcre2-8 -llmdb $(if $(SCRIPT_OUT),,-lduktape) -lm -pthread
+LIBS := -lmosquitto -lcjson -lpcre2-8 -llmdb -llz4 $(if $(SCRIPT_OUT),,-lduktape) -lm -pthread
 
 # The flags of each variant come behind the caller's, so that they win.
 FLAGS_release :=

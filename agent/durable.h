@@ -9,8 +9,10 @@
  * (2) Notes, outputs, marks of one turn are one transaction; receipts are settled behind it and not
  *     before.
  * (3) A checkpoint and the end of the notes before it are one transaction. It is due when the notes since
- *     the last one are more bytes than that one had written, and more than the setting
- *     "checkpoint.bytes": so checkpoints at most double what is written, however big the state is.
+ *     the last one are more bytes (before they are packed) than the setting "checkpoint.bytes", and than that
+ *     one had written, unless it had written little more than its own notes were, when waiting would make
+ *     the next one bigger and save nothing. So checkpoints write about as much as came at most, however big
+ *     the state is.
  * (4) In a replay nothing leaves: outputs that were recorded are counted only, log and inMemory sinks are
  *     quiet.
  *
@@ -35,9 +37,11 @@ struct durable {
     int64_t last_ms;                          /* of the record's last note */
     size_t last_texts, last_texts_len;        /* where its last properties stand in notes; 0: none yet */
     uint64_t journal_bytes, checkpoint_bytes; /* since the last checkpoint; that one's */
+    uint64_t covered_bytes;                   /* of notes that the last checkpoint ended; 0: not known */
     uint64_t checkpoint_most;                 /* the setting */
     bool has_checkpoint;
     bool wants_checkpoint;
+    bool is_old;     /* the checkpoint and the journal are of an earlier format */
     int64_t now_ms;  /* at the checkpoint, for the start of the resumed app */
     struct buf mark; /* the checkpoint's, as read */
     struct buf text; /* of the app that the checkpoint and the journal are of */

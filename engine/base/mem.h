@@ -135,10 +135,10 @@ char *arena_printf(struct arena *a, const char *format, ...) __attribute__((form
 char *arena_vprintf(struct arena *a, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 struct arena_mark arena_mark(const struct arena *a);
 void arena_reset_slow(struct arena *a, struct arena_mark mark);
-/* Frees all since mark; debug builds poison it. */
+/* Frees all since mark; debug builds poison it. No place lies in two blocks, nor does the end of one in another. */
 static inline void arena_reset(struct arena *a, struct arena_mark mark)
 {
-    if (a->block != mark.block || a->at != mark.at)
+    if (a->at != mark.at)
         arena_reset_slow(a, mark);
 }
 
