@@ -164,6 +164,7 @@ struct agg_layout {
     } * slots;
     int count;
     bool removable; /* sliding window, or expired events wanted: min/max really remove (spec 03 section 6) */
+    bool is_keyed;  /* one state a group or partition key: an empty one is forgotten with all it remembers */
 };
 char *agg_block_new(const struct agg_layout *l);
 void agg_block_free(const struct agg_layout *l, char *block);  /* NULL is fine */

@@ -103,6 +103,7 @@ static void select_having(struct select_build *b, const struct ast_select *ast, 
         return;
     struct scope scope = output_scope(b, out);
     b->s->having_aggs.removable = b->s->aggs.removable;
+    b->s->having_aggs.is_keyed = b->p->partition != NULL;
     struct expr_ctx c = plan_expr_ctx(b->p, &scope, &b->s->having_aggs);
     if (ast->having->kind == AST_ATTR || ast->having->kind == AST_LITERAL) {
         diag_error(b->p->diags, ast->having->span, "'having' needs a comparison, not a value alone");
@@ -157,6 +158,7 @@ struct op_plan *plan_select(struct planner *p, const struct ast_query *ast, stru
     struct select_build b = {.p = p, .from = from, .s = s};
     const struct ast_select *sel = &ast->select;
     s->aggs.removable = from->sliding;
+    s->aggs.is_keyed = sel->group_by || p->partition;
     if (!sel->given || sel->all)
         select_all(&b, sel->given ? sel->span : ast->input_span);
     else
