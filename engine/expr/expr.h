@@ -141,7 +141,9 @@ struct scope {
     const struct scope_source *sources;
     int count;
     const struct schema *output; /* having, order by: names of the output, else NULL */
-    bool output_only;            /* single-stream query: inputs are not visible then (spec 03 section 3) */
+    bool output_only; /* single-stream query: inputs are not visible then (spec 03 section 3), and a qualified
+                         name has the id of output, with output_mark before it */
+    char output_mark;
     bool qualified_only_last; /* 'in Table': the last source's attributes need the qualifier (spec 02 section
                                  5) */
     struct expr *(*resolve)(struct expr_ctx *c, const struct ast_expr *ref, bool *reported);
