@@ -32,8 +32,9 @@ struct expr_env {
     uint32_t loose_count, loose_cap;
     struct expr_sequence *sequences; /* of functions that go on from call to call: expr_sequence() */
     uint32_t sequence_count, sequence_cap;
-    const char *app_name;    /* for log() */
-    struct scripts *scripts; /* script functions at work (script.h), or NULL */
+    const char *app_name;      /* for log() */
+    struct scripts *scripts;   /* script functions at work (script.h), or NULL */
+    const struct world *world; /* what may be asked of the outside (world.h), or NULL */
 };
 
 /* Fails the event being processed: "ClassCastException: ..." style words are not copied; ours say what was

@@ -1,11 +1,12 @@
 /* functions.c - calls: finding the function or aggregator of a name, and checking what it is given.
  * A new function is a row in the table of its file; a new file is a line in tables[]. */
+#include "engine/expr/absent.h"
 #include "engine/expr/agg.h"
 #include <stdarg.h>
 #include <strings.h>
 
 static const struct function *const tables[] = {
-    fn_core, fn_str, fn_math, fn_time, fn_json, fn_list, fn_map, fn_regex,
+    fn_core, fn_str, fn_math, fn_time, fn_json, fn_list, fn_map, fn_regex, fn_geo, fn_file,
 };
 static const struct aggregator *const aggregator_tables[] = {
     agg_numbers,
@@ -311,6 +312,7 @@ int aggregator_bind(struct expr_ctx *c, struct expr *e, const struct ast_expr *c
         e->left = e->arg_count ? e->args[0] : NULL;
         bool plain = r->eval_attr && e->left && e->left->eval == eval_attr;
         e->eval = plain ? r->eval_attr : r->eval;
+        KNOWN(r->returns != TYPE_NULL || e->left); /* of its argument's type: it has one */
         e->type = r->returns != TYPE_NULL ? r->returns : e->left->type;
         e->agg = r->state;
         e->flags |= EXPR_AGGREGATE;
@@ -335,6 +337,8 @@ static void report_unknown(struct expr_ctx *c, const struct ast_expr *call)
     const char *space = call->space.text, *name = call->name.text, *names[512];
     size_t n = 0;
     bool has_space = false;
+    if (absent_report(c->diags, call))
+        return;
     for (int t = 0; t < TABLE_COUNT; t++)
         for (const struct function *f = tables[t]; f->name && n < 500; f++)
             if (same(f->space, space)) {
@@ -352,7 +356,7 @@ static void report_unknown(struct expr_ctx *c, const struct ast_expr *call)
         }
     if (!has_space) {
         diag_error(c->diags, call->op_span, "there are no functions '%s:'", space);
-        diag_hint(c->diags, "namespaces: str, math, time, json, list, map, regex");
+        diag_hint(c->diags, "namespaces: str, math, time, json, list, map, regex, geo, env, file");
         return;
     }
     diag_error(c->diags, call->op_span, "there is no function '%s'", full_name(c->arena, call));

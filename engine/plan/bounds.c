@@ -46,6 +46,10 @@ static const struct {
     {"states", "partial matches"},
     {"unique:deduplicate", "the values of that time"},
     {"reorder:kslack", "the rows of the largest delay seen"},
+    {"geo:crosses", "the names of those inside"},
+    {"geo:stationary", "a place for every object ever seen"},
+    {"geo:proximity", "a place for every object ever seen, and the pairs that are near"},
+    {"geo:locationApproximate", "the beacons last seen, of every recorder"},
 };
 
 /* Aggregators that keep what they were given until it leaves the window. */
@@ -153,6 +157,9 @@ static void warn_select(struct planner *p, const struct plan_query *q)
         if (strcmp(name, "window.unique:ever") == 0 || strcmp(name, "window.unique:first") == 0) {
             diag_warn(p->diags, q->ops[i]->span, "every value ever seen keeps a row in this window");
             diag_hint(p->diags, "fine when there are few values; else '#unique:time'");
+        } else if (strcmp(name, "geo:stationary") == 0 || strcmp(name, "geo:proximity") == 0) {
+            diag_warn(p->diags, q->ops[i]->span, "the place of every object ever seen is kept");
+            diag_hint(p->diags, "fine when there are few objects; else a partition with @purge");
         }
     }
 }

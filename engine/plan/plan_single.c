@@ -1,5 +1,6 @@
 /* plan_single.c - 'from S[filter]#function()#window.name()': the chain of one source (spec 03 section 1, 04
  * section 1). */
+#include "engine/expr/absent.h"
 #include "engine/plan/plan.h"
 #include "engine/run/filter.h"
 #include "engine/window/handler.h"
@@ -29,6 +30,8 @@ static struct op_plan *plan_filter(struct planner *p, const struct ast_handler *
 static void unknown_handler(struct planner *p, const struct ast_expr *call)
 {
     const char *space = call->space.text;
+    if (absent_report(p->diags, call))
+        return;
     diag_error(p->diags, call->op_span, "there is no stream function '%s%s%s'", space ? space : "",
                space ? ":" : "", call->name.text);
     if (!space && window_find(NULL, call->name.text))
@@ -37,6 +40,8 @@ static void unknown_handler(struct planner *p, const struct ast_expr *call)
 
 static void unknown_window(struct planner *p, const struct ast_expr *call)
 {
+    if (absent_report(p->diags, call))
+        return;
     diag_error(p->diags, call->op_span, "there is no window '%s'", call->name.text);
     const char *near = window_near(call->name.text);
     if (near)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # mqtt.sh - MQTT in, filter, MQTT out: weir beside the floor (mqtt/floor.c), both fed by mqtt/mqttload.c, which is the broker itself and
 # counts what comes out. One JSON object a line: messages per CPU-second unthrottled, latency at a fixed rate, each at QoS 0 and 1, and
-# weir's share of the floor. QOS, COUNT, RATE, RATE_S, RUNS and WEIR change what is run. Exit 1 when a message was lost.
+# weir's share of the floor. QOS, COUNT, RATE, RATE_S, RUNS and WEIR change what is run; with DURABLE=1 weir acknowledges what is on
+# disk and sends what is on disk. Exit 1 when a message was lost.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
 weir=${WEIR:-build/weir} count=${COUNT:-400000} rate=${RATE:-2000} rate_s=${RATE_S:-10} runs=${RUNS:-3}
@@ -77,7 +78,13 @@ define stream S (k string, v double, p int, ts long);
 define stream Out (k string, v double, p int, ts long);
 from S[v > 50.0] select k, v, p, ts insert into Out;
 EOA
-        "${agent_pin[@]}" "$weir" run "$dir/bench.siddhi" >"$dir/agent" 2>&1 4>&- &
+        local durable=()
+        if [[ -n ${DURABLE:-} ]]; then
+            mkdir "$dir/state"
+            echo "{\"durable\":\"yes\",\"state\":\"$dir/state\",\"control.socket\":\"$dir/control\"}" >"$dir/config.json"
+            durable=(-c "$dir/config.json")
+        fi
+        "${agent_pin[@]}" "$weir" run "${durable[@]}" "$dir/bench.siddhi" >"$dir/agent" 2>&1 4>&- &
     fi
     local pid=$!
     pids=("$load" "$pid")
@@ -110,10 +117,10 @@ EOA
 line() { # name agent qos messages
     local lost=$(($(number expect "$report") - $(number uniq "$report")))
     [[ $lost == 0 || $2 == floor ]] || wrong=1
-    awk -v name="$1" -v agent="$2" -v qos="$3" -v n="$4" -v cpu="$cpu_s" -v rss="$rss_kb" -v lost="$lost" \
+    awk -v name="$1" -v durable="${DURABLE:+-durable}" -v agent="$2" -v qos="$3" -v n="$4" -v cpu="$cpu_s" -v rss="$rss_kb" -v lost="$lost" \
         -v out="$(number uniq "$report")" -v p50="$(number p50 "$report")" -v p99="$(number p99 "$report")" 'BEGIN {
-        printf "{\"bench\":\"%s\",\"agent\":\"%s\",\"qos\":%d,\"events\":%d,\"cpu_s\":%.2f,\"events_per_cpu_s\":%.0f,\"rss_kb\":%d,",
-            name, agent, qos, n, cpu, (cpu > 0 ? n / cpu : 0), rss
+        printf "{\"bench\":\"%s%s\",\"agent\":\"%s\",\"qos\":%d,\"events\":%d,\"cpu_s\":%.2f,\"events_per_cpu_s\":%.0f,\"rss_kb\":%d,",
+            name, durable, agent, qos, n, cpu, (cpu > 0 ? n / cpu : 0), rss
         printf "\"output_events\":%d,\"lost\":%d,\"p50_us\":%d,\"p99_us\":%d}\n", out, lost, p50, p99 }'
 }
 
@@ -132,7 +139,7 @@ for qos in ${QOS:-0 1}; do
     line mqtt-paced floor "$qos" $((rate * rate_s))
     measure weir "$qos" $((rate * rate_s)) "$rate" || exit 1
     line mqtt-paced weir "$qos" $((rate * rate_s))
-    awk -v q="$qos" -v s="$best_share" -v f="$floor_p99" -v w="$(number p99 "$report")" \
-        'BEGIN { printf "{\"bench\":\"mqtt-share\",\"qos\":%d,\"share_of_floor\":%.2f,\"p99_above_floor_us\":%d}\n", q, s, w - f }'
+    awk -v q="$qos" -v s="$best_share" -v f="$floor_p99" -v w="$(number p99 "$report")" -v durable="${DURABLE:+-durable}" \
+        'BEGIN { printf "{\"bench\":\"mqtt%s-share\",\"qos\":%d,\"share_of_floor\":%.2f,\"p99_above_floor_us\":%d}\n", durable, q, s, w - f }'
 done
 exit "$wrong"

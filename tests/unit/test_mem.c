@@ -29,6 +29,15 @@ static const char text[] =
     "from S delete T on T.v == v - 4l;\n"
     "@info(name='batch') from S#window.lengthBatch(4) select str:concat(k, '-', k) as k, max(v) as m insert "
     "into E;\n"
+    "@info(name='near') from S#geo:proximity(k, convert(v, 'double'), 0.5, 200000.0) select k, proximityWith "
+    "as p "
+    "insert into G;\n"
+    "@info(name='still') from S#geo:stationary(k, str:concat(\"{'type':'Point','coordinates':[\", v, "
+    "',1]}'), 150000.0)"
+    "#geo:crosses(k, convert(v, 'double'), 0.5, \"{'type':'Circle','radius':300000,'coordinates':[2,0]}\") "
+    "select k, isCrossed as c insert into H;\n"
+    "@info(name='mean') from S#geo:locationApproximate(k, convert(v, 'double'), 1.0, 'ENTER', k, 1.0, v) "
+    "select k, averagedLatitude as a insert into I;\n"
     "partition with (k of S) begin @info(name='each') from S#window.length(2) select k, avg(v) as a insert "
     "into F; end;\n";
 
