@@ -384,7 +384,7 @@ static void write_mark(struct durable *d, struct store_batch *batch)
     buf_init(&w.out, SIZE_MAX);
     write_u32(&w, MARK_FORMAT);
     write_i64(&w, (int64_t)d->next);
-    write_i64(&w, app_now(h->app));
+    write_i64(&w, app_task_now(h->app));
     write_i64(&w, (int64_t)d->checkpoint_bytes);
     write_count(&w, (size_t)h->bind->sink_count);
     for (int i = 0; i < h->bind->sink_count; i++)

@@ -38,7 +38,7 @@ struct durable {
     uint64_t checkpoint_most;                 /* the setting */
     bool has_checkpoint;
     bool wants_checkpoint;
-    int64_t now_ms;  /* at the checkpoint, for the start of the resumed app */
+    int64_t now_ms;  /* the host's time at the checkpoint, for the start of the resumed app */
     struct buf mark; /* the checkpoint's, as read */
     struct buf text; /* of the app that the checkpoint and the journal are of */
     bool has_text;   /* text is this app's, and in the store */

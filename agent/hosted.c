@@ -514,6 +514,7 @@ static int begin(struct hosted *h, struct err *e)
     if (rc < 0)
         return rc;
     if (!h->durable || !h->durable->has_checkpoint) {
+        app_await_clock(h->app);
         rc = app_start(h->app, clock_wall_ms(), false, e);
         if (rc == 0 && is_mended && !h->durable)
             rc = mend_tables_done(h->worker->commit.store, h->app, number, e);
@@ -635,7 +636,7 @@ void hosted_work_advance(struct hosted *h, int64_t now_ms)
 {
     struct mem_account *account = mem_account;
     mem_account = &h->account;
-    app_advance(h->app, now_ms);
+    app_tick(h->app, now_ms);
     mem_account = account;
 }
 
@@ -676,8 +677,8 @@ void hosted_work_message(struct hosted *h, int source, const struct arrival *a, 
     struct payload p = {.kind = PAYLOAD_TEXT, .bytes = arrival_bytes(a), .len = a->len};
     h->current = h->sources[source];
     mem_account = &h->account;
-    if (!h->is_playback && time_ms > app_now(h->app))
-        app_advance(h->app, time_ms);
+    if (time_ms > app_task_now(h->app))
+        app_tick(h->app, time_ms);
     work(h, source, &p, properties, (int)a->property_count);
     mem_account = account;
     h->current = NULL;
@@ -690,8 +691,8 @@ int hosted_work_query(struct hosted *h, const char *text, size_t len, int64_t ti
 {
     struct mem_account *account = mem_account;
     mem_account = &h->account;
-    if (!h->is_playback && time_ms > app_now(h->app))
-        app_advance(h->app, time_ms);
+    if (time_ms > app_task_now(h->app))
+        app_tick(h->app, time_ms);
     int rc = app_query(h->app, text, len, result, e);
     mem_account = account;
     return rc;
