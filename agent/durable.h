@@ -71,7 +71,7 @@ int durable_restore(struct durable *d, struct err *e);
 void durable_note_message(struct durable *d, int source, const struct arrival *a,
                           const struct port_origin *origin, int64_t time_ms);
 void durable_note_advance(struct durable *d, int64_t time_ms);
-void durable_note_topic(struct durable *d, int source, const struct payload *p);
+void durable_note_topic(struct durable *d, int source, const struct payload *p, int64_t time_ms);
 void durable_note_query(struct durable *d, const char *text, size_t len, int64_t time_ms);
 void durable_owe(struct durable *d, struct source *s, uint64_t receipt, enum outcome outcome);
 /* Identity of a message for repeats.h. */

@@ -55,15 +55,24 @@ static void on_rejected(void *user, const char *where, const char *why)
     hush_log(hush, LOG_WARN, h->log_name, "%s: rejected: %s", where, why);
 }
 
-/* Another app's sink speaks to one of ours. */
+/* Another app's sink speaks to one of ours. In playback its time is for idle.time; inside a push of the app
+ * itself no time passes. */
 static void on_arriving(void *user, const struct bind_source *source, const struct payload *p)
 {
     struct hosted *h = user;
-    if (h->replays || (!h->durable && !h->has_tables))
+    if (h->replays)
         return;
+    int64_t time_ms = app_task_now(h->app);
+    if (h->is_playback && !app_is_inside(h->app)) {
+        int64_t now_ms = clock_wall_ms();
+        time_ms = now_ms > time_ms ? now_ms : time_ms;
+    }
     if (h->durable)
-        durable_note_topic(h->durable, source->number, p);
-    commit_note(&h->worker->commit, 1);
+        durable_note_topic(h->durable, source->number, p, time_ms);
+    if (h->durable || h->has_tables)
+        commit_note(&h->worker->commit, 1);
+    if (h->is_playback)
+        hosted_work_advance(h, time_ms);
 }
 
 /* ---- making ---- */
@@ -658,10 +667,12 @@ static void work(struct hosted *h, int source, const struct payload *p, const st
         metrics_add(&metrics.rejected, 1);
 }
 
-void hosted_work_topic(struct hosted *h, int source, const struct payload *p)
+void hosted_work_topic(struct hosted *h, int source, const struct payload *p, int64_t time_ms)
 {
     struct mem_account *account = mem_account;
     mem_account = &h->account;
+    if (h->is_playback)
+        app_tick(h->app, time_ms);
     work(h, source, p, NULL, 0);
     mem_account = account;
 }

@@ -68,7 +68,7 @@ static void read_only(struct query *q, struct hosted *h, int64_t now_ms)
     if (!h->is_playback && now_ms > was_ms)
         env->now_ms = now_ms;
     env->random_state ^= (uint64_t)clock_steady_us() * 0x9E3779B97F4A7C15u;
-    int rc = hosted_work_query(h, q->text, q->len, env->now_ms, &result, &q->err);
+    int rc = hosted_work_query(h, q->text, q->len, app_task_now(h->app), &result, &q->err);
     env->now_ms = was_ms;
     env->random_state = chance;
     if (settle(q, rc))

@@ -108,12 +108,14 @@ void app_advance(struct app *app, int64_t now_ms);
  *                    begins at now_ms;
  *   app_tick         when its time passes, before every event too. Not inside a callback (then it does
  *                    nothing). A heartbeat that comes late comes once;
- *   app_move         with each event's time, before app_send. An earlier one does nothing. Live: nothing.
+ *   app_move         with each event's time, before app_send. An earlier one does nothing; inside a callback the
+ *                    clock stays, but the app is not idle. Live: nothing.
  * In an app that runs live app_tick is app_advance. */
 void app_await_clock(struct app *app);
 void app_tick(struct app *app, int64_t now_ms);
 void app_move(struct app *app, int64_t at_ms);
 int64_t app_task_now(const struct app *app); /* the host's time as the app knows it; live: app_now */
+bool app_is_inside(const struct app *app);    /* of a push or a timer: a callback asks */
 
 /* The due time of the earliest timer, or INT64_MAX; in playback, of those that go by the host's time. */
 int64_t app_next_due(const struct app *app);

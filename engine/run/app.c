@@ -250,6 +250,11 @@ int64_t app_task_now(const struct app *app)
     return app->playback ? app->task_ms : app->env.now_ms;
 }
 
+bool app_is_inside(const struct app *app)
+{
+    return app->depth > 0;
+}
+
 void app_keep_tables(struct app *app, struct store *store, uint32_t number)
 {
     if (!app->overlay)

@@ -53,6 +53,7 @@ struct timers {
     struct heap aside;
     uint32_t round; /* counts the turns of schedulers of keys */
     bool is_in_round;
+    bool serves; /* schedulers have their turns now */
 };
 
 struct timers *timers_new(struct app *app)
@@ -393,6 +394,7 @@ static void advance_keys(struct app *app, struct heap *h)
 static void advance_schedulers(struct app *app)
 {
     struct timers *t = app->timers;
+    t->serves = true;
     for (uint32_t i = 0; i < t->scheduler_count; i++) {
         struct heap *h = &t->schedulers[i];
         if (h->count && is_of_key(h->list[0]->op))
@@ -400,6 +402,7 @@ static void advance_schedulers(struct app *app)
         while (h->count && !is_of_key(h->list[0]->op) && h->list[0]->at_ms <= app->env.now_ms)
             run(app, h, h->list[0]);
     }
+    t->serves = false;
 }
 
 void timers_move(struct app *app, int64_t at_ms)
@@ -435,15 +438,19 @@ static __attribute__((noinline)) void advance_tasks(struct app *app, int64_t unt
 
 void app_move(struct app *app, int64_t at_ms)
 {
-    if (app->playback && app->started)
+    if (!app->playback || !app->started)
+        return;
+    if (!app->timers->serves)
         timers_move(app, at_ms);
+    else if (at_ms >= app->env.now_ms) /* time passes between pushes only */
+        heartbeat_stir(app);
 }
 
 void app_tick(struct app *app, int64_t now_ms)
 {
     if (!app->playback)
         app_advance(app, now_ms);
-    else if (app->started && app->depth == 0) /* time passes between pushes only */
+    else if (app->started && app->depth == 0)
         advance_tasks(app, now_ms, false);
 }
 
