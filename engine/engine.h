@@ -115,7 +115,7 @@ void app_await_clock(struct app *app);
 void app_tick(struct app *app, int64_t now_ms);
 void app_move(struct app *app, int64_t at_ms);
 int64_t app_task_now(const struct app *app); /* the host's time as the app knows it; live: app_now */
-bool app_is_inside(const struct app *app);    /* of a push or a timer: a callback asks */
+bool app_is_inside(const struct app *app);   /* of a push or a timer: a callback asks */
 
 /* The due time of the earliest timer, or INT64_MAX; in playback, of those that go by the host's time. */
 int64_t app_next_due(const struct app *app);

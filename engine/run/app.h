@@ -47,10 +47,10 @@ struct app {
     struct arena_mark scratch_mark; /* what app_leave resets to: the first block stays */
     char *name;
     bool playback, started;
-    bool awaits_clock;    /* app_await_clock */
-    int64_t task_ms;      /* playback: the task clock (timer.c) */
-    int64_t until_ms;     /* where it goes right now */
-    struct op *heartbeat; /* of idle.time, or NULL */
+    bool awaits_clock;       /* app_await_clock */
+    int64_t task_ms;         /* playback: the task clock (timer.c) */
+    int64_t until_ms;        /* where it goes right now */
+    struct op *heartbeat;    /* of idle.time, or NULL */
     int depth;               /* of pushes under way */
     struct stream **streams; /* by number; NULL for inner streams */
     struct op **windows;     /* named windows, by number; their output op publishes to window_streams */

@@ -1,12 +1,8 @@
 #!/usr/bin/env bash
 # playback.sh - @app:playback in the running agent: its clock is its events', what goes by the host's time goes on without them.
 . "$(dirname "$0")/lib.bash"
+port=1
 state=$dir/state
-# A row of (string k, int v) at a time, as the binary map has it: event AT K V, K one letter.
-event() {
-    # shellcheck disable=SC2059
-    printf "\\0\\0\\0\\1$(printf '%016x' "$1" | sed 's/../\\x&/g')\\0\\0\\0\\1$2$(printf '%08x' "$3" | sed 's/../\\x&/g')"
-}
 outs() { # what O was told: "AT values", a line each
     sed -nE 's/.*app : O : Event\{timestamp=([0-9]+), data=\[(.*)\], isExpired=false\}.*/\1 \2/p' "$dir/log"
 }
@@ -19,44 +15,33 @@ begins_out() {
 
 cat >"$dir/trigger.siddhi" <<APP
 @app:name('Trigger') @app:playback
-@source(type='file', dir.uri='file:$dir/times', action.after.process='keep', mode='binary.full', @map(type='binary'))
-define stream S (k string, v int);
+@source(type='inMemory', topic='old', @map(type='passThrough')) define stream S (k string, v int);
 define trigger B at 'start';
 define trigger T at every 20 millisecond;
 define trigger C at '* * * * * ?';
-@sink(type='log', prefix='app : O') define stream O (k string, t long);
-from B select 'start' as k, triggered_time as t insert into O;
-from T select 'every' as k, triggered_time as t output last every 3 events insert into O;
-from C select 'cron' as k, triggered_time as t insert into O;
-APP
-triggers_fire() {
-    mkdir "$dir/times"
-    start_agent "$dir/trigger.siddhi"
-    until_true logged 'data=\[every, 0\]' 3 && until_true logged 'data=\[cron, 0\]' 2 && begins_out '0 start, 0' || return 1
-}
-events_set_their_time() {
-    event 5000 a 1 >"$dir/made" && mv "$dir/made" "$dir/times/1.bin"
-    until_true logged 'timestamp=5000, data=\[every, 5000\]' 2 && until_true logged 'data=\[cron, 5000\]' && stop_agent
-}
-
-# Between 1970 and now: what Siddhi does with them.
-cat >"$dir/old.siddhi" <<APP
-@app:name('Old') @app:playback
-@source(type='file', dir.uri='file:$dir/old', action.after.process='keep', mode='binary.full', @map(type='binary'))
-define stream S (k string, v int);
 @sink(type='log', prefix='app : O') define stream O (k string, v int, t long);
+from B select 'start' as k, 0 as v, triggered_time as t insert into O;
+from T select 'every' as k, 0 as v, triggered_time as t output last every 3 events insert into O;
+from C select 'cron' as k, 0 as v, triggered_time as t insert into O;
 from S#window.time(2 sec) select k, v, currentTimeMillis() as t insert all events into O;
 APP
-old_times() {
-    mkdir "$dir/old"
-    start_agent "$dir/old.siddhi"
-    local i=0 at
-    for at in 1000 1500 900 5000; do
-        i=$((i + 1))
-        event $at a $i >"$dir/made" && mv "$dir/made" "$dir/old/$i.bin"
-        until_true logged "data=\\[a, $i" || return 1
-    done
-    until_true is_out '1000 a, 1, 1000' '1500 a, 2, 1500' '900 a, 3, 1500' '5000 a, 1, 5000' '5000 a, 2, 5000' '5000 a, 3, 5000' '5000 a, 4, 5000' && stop_agent
+# What is sent in 1970: an event at 0, and another at 3000, when the first leaves the window.
+cat >"$dir/old.siddhi" <<APP
+@app:name('Old') @app:playback(idle.time='200 millisecond', increment='1 sec')
+@source(type='file', file.uri='file:$dir/old.txt', mode='line', tailing='true', @map(type='json'))
+define stream S (k string, v int);
+@sink(type='inMemory', topic='old', @map(type='passThrough')) define stream P (k string, v int);
+from S#window.time(2500 millisecond) select k, v insert all events into P;
+APP
+triggers_fire() {
+    : >"$dir/old.txt"
+    start_agent "$dir/trigger.siddhi" "$dir/old.siddhi"
+    until_true logged 'data=\[every, 0, 0\]' 3 && until_true logged 'data=\[cron, 0, 0\]' 2 && begins_out '0 start, 0, 0'
+}
+times_of_long_ago() {
+    echo '{"event":{"k":"a","v":1}}' >>"$dir/old.txt"
+    until_true logged 'data=\[a, 1, 3000\]' 2 && [[ $(outs | grep a,) == $'0 a, 1, 0\n3000 a, 1, 3000\n3000 a, 1, 3000' ]] || return 1
+    until_true logged 'timestamp=3000, data=\[every, 0, 3000\]' 2 && until_true logged 'data=\[cron, 0, 3000\]' && stop_agent
 }
 
 # Nobody sends: idle.time moves the clock, from the first event on.
@@ -102,7 +87,7 @@ clock_survives() { # SIGNAL
     until_true logged 'data=\[a, 1' && until_true is_past $((${2:-0} + 20000)) || return 1
     was=$(latest)
     kill "-$1" "$agent"
-    wait "$agent" 2>/dev/null
+    wait "$agent" 2>>"$dir/waits"
     agent=
     start_agent --state "$state" "$dir/durable.siddhi"
     until_true logged 'data=\[tick' 3 || return 1
@@ -115,8 +100,7 @@ clock_survives() { # SIGNAL
 }
 
 ok triggers_fire triggers_fire
-ok events_set_their_time events_set_their_time
-ok old_times old_times
+ok times_of_long_ago times_of_long_ago
 ok idle_time idle_time
 ok killed clock_survives KILL
 ok stopped clock_survives TERM "$stands"
