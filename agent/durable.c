@@ -12,8 +12,13 @@
  *   STATE NUMBER 'C', NUMBER 'N'
  *                    copies of marks (mend.h)
  *   JOURNAL NUMBER RECORD
- *                    eight bytes of checksum, the state of chance when the record begins, notes. A note: its
- *                    kind, source, time, then what came. */
+ *                    eight bytes of checksum over what follows when it isn't packed; a varint: 0, or how many
+ *                    bytes that is, and it is packed (engine/base/pack.h): the state of chance when the record
+ *                    begins, notes. A note: its kind, source, time, then what came.
+ *
+ * Notes of a commit stand in one record, mostly: packed together they are a third or less, and a record that
+ * has pages of its own costs one node of a page that others share. LMDB writes whole pages, at least three a
+ * commit besides. */
 #include "agent/durable.h"
 #include "agent/errors_app.h"
 #include "agent/hosted.h"
@@ -22,11 +27,21 @@
 #include "engine/base/fault.h"
 #include "engine/base/hash.h"
 #include "engine/base/limits.h"
+#include "engine/base/pack.h"
 #include "engine/data/object.h"
 #include <inttypes.h>
 #include <string.h>
 
-enum { MARK_FORMAT = 1, MESSAGE_HEAD_MOST = 40 };
+/* The first format had records of up to 2000 bytes, not packed: checksum, state of chance, notes. */
+enum { MARK_FORMAT_FIRST = 1, MARK_FORMAT = 2 };
+enum {
+    RECORD_BYTES = 32 * 1024,
+    NOTES_MOST = INT32_MAX, /* of a record with one long message */
+    MESSAGE_HEAD_MOST = 40,
+    SUM_BYTES = 8,
+    CHANCE_BYTES = 8,
+    GAIN_LEAST = 8 /* packed, a record is at least an eighth less */
+};
 /* A SAME_MESSAGE has the properties of the message before it in the record. Times are differences to the note
  * before. */
 enum note_kind {
@@ -35,7 +50,8 @@ enum note_kind {
     NOTE_ADVANCE = 'a',
     NOTE_TOPIC = 't',
     NOTE_QUERY = 'q',
-    NOTE_ENTRY = 'e'
+    NOTE_ENTRY = 'e',
+    NOTE_ANSWER = 'w'
 };
 
 bool durable_wanted(const struct plan *plan, bool standard)
@@ -168,9 +184,10 @@ static int read_mark_head(struct durable *d, struct reader *r, struct err *e)
     *r = (struct reader){.at = (const uint8_t *)d->mark.bytes,
                          .end = (const uint8_t *)d->mark.bytes + d->mark.len};
     uint32_t format = read_u32(r);
-    if (format != MARK_FORMAT)
+    if (format < MARK_FORMAT_FIRST || format > MARK_FORMAT)
         return err_set(e, ERR_STATE, "the saved state has format %" PRIu32 "; this program reads %d", format,
                        MARK_FORMAT);
+    d->is_old |= format < MARK_FORMAT;
     d->next = (uint64_t)read_i64(r);
     d->now_ms = read_i64(r);
     d->checkpoint_bytes = (uint64_t)read_i64(r);
@@ -235,19 +252,38 @@ void durable_close(struct durable *d)
 
 /* ---- notes ---- */
 
+/* Notes as they are, or in fewer bytes when that is worth it. */
+static void add_notes(struct buf *out, const struct buf *notes)
+{
+    struct writer w = {0};
+    struct buf packed;
+    buf_init(&packed, SIZE_MAX);
+    buf_init(&w.out, SIZE_MAX);
+    pack_bytes(&packed, notes->bytes, notes->len);
+    bool is_less = packed.len < notes->len - notes->len / GAIN_LEAST;
+    write_varint(&w, is_less ? notes->len : 0);
+    buf_add(out, w.out.bytes, w.out.len);
+    buf_add(out, is_less ? packed.bytes : notes->bytes, is_less ? packed.len : notes->len);
+    buf_fini(&w.out);
+    buf_fini(&packed);
+}
+
 static void cut(struct durable *d)
 {
+    struct buf *notes = &d->notes.out, record;
     struct key k;
-    uint64_t hash;
     if (!d->note_count)
         return;
     record_key(d, d->next, &k);
-    hash = hash_bytes(d->notes.out.bytes + sizeof hash, d->notes.out.len - sizeof hash, d->next);
-    memcpy(d->notes.out.bytes, &hash, sizeof hash);
-    batch_put(&d->closed, STORE_JOURNAL, k.bytes, k.len, d->notes.out.bytes, d->notes.out.len);
-    d->journal_bytes += d->notes.out.len;
+    uint64_t sum = hash_bytes(notes->bytes, notes->len, d->next);
+    buf_init(&record, SIZE_MAX);
+    buf_add(&record, &sum, SUM_BYTES);
+    add_notes(&record, notes);
+    batch_put(&d->closed, STORE_JOURNAL, k.bytes, k.len, record.bytes, record.len);
+    buf_fini(&record);
+    d->journal_bytes += notes->len;
     d->next++;
-    buf_clear(&d->notes.out);
+    buf_clear(notes);
     d->note_count = 0;
     d->last_ms = 0;
     d->last_texts = 0;
@@ -256,11 +292,10 @@ static void cut(struct durable *d)
 /* bytes: about what the note will take. */
 static void begin(struct durable *d, size_t bytes)
 {
-    if (d->notes.out.len + bytes > STORE_SMALL_BYTES)
+    if (d->notes.out.len + bytes > RECORD_BYTES)
         cut(d);
     if (d->note_count++)
         return;
-    write_i64(&d->notes, 0);
     write_i64(&d->notes, (int64_t)app_env(d->hosted->app)->random_state);
 }
 
@@ -360,6 +395,39 @@ void durable_note_entry(struct durable *d, const void *bytes, size_t len, int64_
     write_bytes(&d->notes, bytes, len);
 }
 
+/* In the record of the note that it is an answer to, however long that becomes. */
+void durable_note_answer(struct durable *d, enum world_answer rc, const struct buf *bytes)
+{
+    if (!d->note_count)
+        begin(d, bytes->len + MESSAGE_HEAD_MOST);
+    write_u8(&d->notes, NOTE_ANSWER);
+    write_count(&d->notes, 0);
+    write_time(d, d->last_ms);
+    write_u8(&d->notes, (uint8_t)(rc - WORLD_REFUSED));
+    write_bytes(&d->notes, bytes->bytes, bytes->len);
+}
+
+static void read_answer(struct reader *r, enum world_answer *rc, struct buf *out)
+{
+    size_t len;
+    *rc = (enum world_answer)(read_u8(r) + WORLD_REFUSED);
+    const void *bytes = read_bytes(r, &len);
+    if (bytes)
+        buf_add(out, bytes, len);
+}
+
+bool durable_answered(struct durable *d, enum world_answer *rc, struct buf *out)
+{
+    struct reader *r = d->replayed;
+    if (!r || r->at == r->end || *r->at != NOTE_ANSWER)
+        return false;
+    read_u8(r);
+    read_varint(r);
+    read_varint(r);
+    read_answer(r, rc, out);
+    return !r->failed;
+}
+
 void durable_owe(struct durable *d, struct source *s, uint64_t receipt, enum outcome outcome)
 {
     if (d->receipt_count == d->receipt_cap) {
@@ -435,17 +503,25 @@ static void checkpoint(struct durable *d, struct store_batch *batch)
     record_key(d, 0, &from);
     record_key(d, d->next, &to);
     batch_drop_range(batch, STORE_JOURNAL, from.bytes, from.len, to.bytes, to.len);
+    d->covered_bytes = d->journal_bytes;
     d->journal_bytes = 0;
     d->has_checkpoint = true;
-    d->wants_checkpoint = false;
+    d->wants_checkpoint = d->is_old = false;
     (void)FAULT("durable.checkpoint");
+}
+
+/* Law 3. */
+static bool notes_are_enough(const struct durable *d)
+{
+    return d->journal_bytes >= d->checkpoint_most &&
+           (d->journal_bytes >= d->checkpoint_bytes ||
+            d->checkpoint_bytes <= d->covered_bytes + d->covered_bytes / 5);
 }
 
 void durable_collect(struct durable *d, struct store_batch *batch)
 {
-    uint64_t most = d->checkpoint_most > d->checkpoint_bytes ? d->checkpoint_most : d->checkpoint_bytes;
     cut(d);
-    bool is_due = d->wants_checkpoint || d->journal_bytes >= most ||
+    bool is_due = d->wants_checkpoint || notes_are_enough(d) ||
                   app_tables_waiting(d->hosted->app) >= LIMIT_TABLES_WAITING;
     if (!is_due && d->closed.count) /* else the checkpoint has it */
         batch_join(batch, &d->closed);
@@ -560,7 +636,6 @@ static int replay_record(struct durable *d, struct reader *r, struct buf *scratc
     struct hosted *h = d->hosted;
     struct texts texts = {0};
     int64_t time_ms = 0;
-    read_i64(r);
     app_env(h->app)->random_state = (uint64_t)read_i64(r);
     while (r->at < r->end && !r->failed) {
         uint8_t kind = read_u8(r);
@@ -569,8 +644,9 @@ static int replay_record(struct durable *d, struct reader *r, struct buf *scratc
         struct port_origin origin;
         time_ms = (int64_t)((uint64_t)time_ms + (zigzag >> 1 ^ (0 - (zigzag & 1))));
         if (r->failed || (kind != NOTE_ADVANCE && kind != NOTE_QUERY && kind != NOTE_ENTRY &&
-                          source >= h->bind->source_count))
+                          kind != NOTE_ANSWER && source >= h->bind->source_count))
             return ERR_STATE;
+        d->replayed = r;
         if (kind == NOTE_ADVANCE) {
             hosted_work_advance(h, time_ms);
         } else if (kind == NOTE_TOPIC) {
@@ -582,6 +658,11 @@ static int replay_record(struct durable *d, struct reader *r, struct buf *scratc
                 return ERR_STATE;
         } else if (kind == NOTE_QUERY) {
             replay_query(d, time_ms, r);
+        } else if (kind == NOTE_ANSWER) {
+            /* to a query that changed nothing, and so was not noted */
+            enum world_answer rc;
+            buf_clear(scratch);
+            read_answer(r, &rc, scratch);
         } else if (kind == NOTE_MESSAGE || kind == NOTE_SAME_MESSAGE) {
             struct arrival *a = read_arrival(r, scratch, kind == NOTE_SAME_MESSAGE, &texts, &origin);
             if (!a)
@@ -598,27 +679,36 @@ static int replay_record(struct durable *d, struct reader *r, struct buf *scratc
     return r->failed ? ERR_STATE : 0;
 }
 
+/* A record as it lies there, to notes as they were written. False: damaged. */
+static bool read_notes(const struct durable *d, uint64_t number, const struct store_item *i, struct buf *out)
+{
+    struct reader r = {.at = i->bytes, .end = (const uint8_t *)i->bytes + i->len};
+    uint64_t sum = (uint64_t)read_i64(&r), packed_from = d->is_old ? 0 : read_varint(&r);
+    size_t len = (size_t)(r.end - r.at);
+    if (r.failed || packed_from > NOTES_MOST)
+        return false;
+    if (!packed_from)
+        buf_add(out, r.at, len);
+    else if (!unpack_bytes(out, r.at, len, (size_t)packed_from))
+        return false;
+    return out->len >= CHANCE_BYTES && sum == hash_bytes(out->bytes, out->len, number);
+}
+
 static int read_record(struct durable *d, uint64_t number, struct buf *out)
 {
     struct store_item i;
     struct key k;
     struct err e;
-    uint64_t hash;
     int rc = store_look(d->keeper.store, &e);
     if (rc < 0)
         return rc;
     record_key(d, number, &k);
     rc = store_get(d->keeper.store, STORE_JOURNAL, k.bytes, k.len, &i);
     buf_clear(out);
-    if (rc == 0)
-        buf_add(out, i.bytes, i.len);
+    if (rc == 0 && !read_notes(d, number, &i, out))
+        rc = ERR_STATE;
     store_look_end(d->keeper.store);
-    if (rc < 0)
-        return rc;
-    if (out->len < 16)
-        return ERR_STATE;
-    memcpy(&hash, out->bytes, sizeof hash);
-    return hash == hash_bytes(out->bytes + sizeof hash, out->len - sizeof hash, number) ? 0 : ERR_STATE;
+    return rc;
 }
 
 /* No record has the number d->next: the end, or a gap that a salvage left; then what comes behind it is
@@ -658,6 +748,7 @@ static int replay(struct durable *d, struct err *e)
         struct reader r = {.at = (const uint8_t *)record.bytes,
                            .end = (const uint8_t *)record.bytes + record.len};
         rc = replay_record(d, &r, &scratch);
+        d->replayed = NULL;
         if (rc < 0)
             break;
         d->journal_bytes += record.len;
@@ -744,6 +835,7 @@ int durable_restore(struct durable *d, struct err *e)
     if (rc == 0)
         rc = replay(d, e);
     h->replays = h->bind->is_quiet = false;
+    d->wants_checkpoint |= d->is_old; /* no record of now stands behind a mark of then */
     for (int i = 0; i < h->bind->sink_count; i++)
         if (h->outboxes[i] && h->outboxes[i]->replays && !outbox_replayed(h->outboxes[i]) && rc == 0)
             log_write(LOG_ERROR, h->log_name, "sink %s: the journal gave other outputs than before the stop",

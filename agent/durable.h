@@ -9,8 +9,10 @@
  * (2) Notes, outputs, marks of one turn are one transaction; receipts are settled behind it and not
  *     before.
  * (3) A checkpoint and the end of the notes before it are one transaction. It is due when the notes since
- *     the last one are more bytes than that one had written, and more than the setting
- *     "checkpoint.bytes": so checkpoints at most double what is written, however big the state is.
+ *     the last one are more bytes (before they are packed) than the setting "checkpoint.bytes", and than that
+ *     one had written, unless it had written little more than its own notes were, when waiting would make
+ *     the next one bigger and save nothing. So checkpoints write about as much as came at most, however big
+ *     the state is.
  * (4) In a replay nothing leaves: outputs that were recorded are counted only, log and inMemory sinks are
  *     quiet.
  *
@@ -20,6 +22,7 @@
 
 #include "agent/inbox.h"
 #include "agent/keeper.h"
+#include "engine/expr/world.h"
 #include "ports/bind.h"
 
 struct hosted;
@@ -32,12 +35,15 @@ struct durable {
     struct writer notes;       /* the record being filled */
     struct store_batch closed; /* records that are full */
     uint32_t note_count;
+    struct reader *replayed;                  /* the record that is being worked off; NULL: none */
     int64_t last_ms;                          /* of the record's last note */
     size_t last_texts, last_texts_len;        /* where its last properties stand in notes; 0: none yet */
     uint64_t journal_bytes, checkpoint_bytes; /* since the last checkpoint; that one's */
+    uint64_t covered_bytes;                   /* of notes that the last checkpoint ended; 0: not known */
     uint64_t checkpoint_most;                 /* the setting */
     bool has_checkpoint;
     bool wants_checkpoint;
+    bool is_old;     /* the checkpoint and the journal are of an earlier format */
     int64_t now_ms;  /* the host's time at the checkpoint, for the start of the resumed app */
     struct buf mark; /* the checkpoint's, as read */
     struct buf text; /* of the app that the checkpoint and the journal are of */
@@ -79,6 +85,10 @@ uint64_t durable_hash(const struct arrival *a);
 
 /* An entry of the error store goes through the app again: errors_app.h. */
 void durable_note_entry(struct durable *d, const void *bytes, size_t len, int64_t time_ms);
+/* What the app was answered by the world outside (engine/expr/world.h), behind the note of what made it ask. In a
+ * replay durable_answered gives it again, and nothing is asked or done; false: there is none. */
+void durable_note_answer(struct durable *d, enum world_answer rc, const struct buf *bytes);
+bool durable_answered(struct durable *d, enum world_answer *rc, struct buf *bytes);
 bool durable_is_dirty(const struct durable *d);
 void durable_collect(struct durable *d, struct store_batch *batch);
 void durable_committed(struct durable *d);

@@ -61,6 +61,9 @@ pcre2_flags := -I$(OUT)/pcre2 -I$(SRC)/pcre2/src -DHAVE_CONFIG_H -DPCRE2_CODE_UN
 lmdb_files := $(SRC)/lmdb/libraries/liblmdb/mdb.c $(SRC)/lmdb/libraries/liblmdb/midl.c
 lmdb_flags := -Wno-implicit-fallthrough
 
+lz4_files := $(SRC)/lz4/lib/lz4.c
+lz4_flags :=
+
 duktape_files := $(SRC)/duktape/src/duktape.c
 duktape_flags :=
 
@@ -68,7 +71,7 @@ duktape_flags :=
 SCRIPT     ?= 1
 SCRIPT_OUT := $(filter 0,$(SCRIPT))
 NOT_BUILT  := $(if $(SCRIPT_OUT),engine/expr/script_js.c engine/expr/script_steps.c,engine/expr/script_none.c)
-LIBRARIES  := mosquitto cjson pcre2 lmdb $(if $(SCRIPT_OUT),,duktape)
+LIBRARIES  := mosquitto cjson pcre2 lmdb lz4 $(if $(SCRIPT_OUT),,duktape)
 
 # pcre2 and cJSON have their headers under names that only an installation gives them.
 $(OUT)/headers.ok: $(SRC)/pcre2/.version $(SRC)/cjson/.version
@@ -76,7 +79,7 @@ $(OUT)/headers.ok: $(SRC)/pcre2/.version $(SRC)/cjson/.version
 	$(Q)cp $(SRC)/pcre2/src/config.h.generic $(OUT)/pcre2/config.h
 	$(Q)cp $(SRC)/pcre2/src/pcre2.h.generic $(OUT)/pcre2/pcre2.h
 	$(Q)cp $(SRC)/pcre2/src/pcre2_chartables.c.dist $(OUT)/pcre2/pcre2_chartables.c
-	$(Q)cp $(OUT)/pcre2/pcre2.h $(SRC)/lmdb/libraries/liblmdb/lmdb.h $(SRC)/mosquitto/include/mosquitto.h \
+	$(Q)cp $(OUT)/pcre2/pcre2.h $(SRC)/lmdb/libraries/liblmdb/lmdb.h $(SRC)/lz4/lib/lz4.h $(SRC)/mosquitto/include/mosquitto.h \
 	    $(wildcard $(SRC)/mosquitto/include/mqtt_protocol.h) \
 	    $(SRC)/duktape/src/duktape.h $(SRC)/duktape/src/duk_config.h $(OUT)/include/
 	$(Q)cp $(SRC)/cjson/cJSON.h $(OUT)/include/cjson/

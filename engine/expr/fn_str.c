@@ -506,7 +506,9 @@ static struct value replace(const struct expr *e, struct frame *f, bool all)
     size_t done = 0, at = 0;
     int rc = 0;
     out_init(&out);
-    while (at != SIZE_MAX && (rc = match_or_fail(f, e, r, s, at, REGEX_FIND)) > 0) {
+    enum regex_how how = REGEX_FIND;
+    while (at != SIZE_MAX && (rc = match_or_fail(f, e, r, s, at, how)) > 0) {
+        how = REGEX_AGAIN;
         size_t from = r->places[0], to = r->places[1];
         buf_add(&out, s->bytes + done, from - done);
         if (!add_replacement(e, f, &out, r, s, with))
@@ -538,8 +540,8 @@ bool text_split(struct frame *f, const struct expr *e, struct regex *r, const st
     size_t cap = 8, done = 0, at = 0;
     int rc = 0;
     *out = (struct split){arena_array(f->env->scratch, cap, sizeof(struct text *)), 0};
-    for (;;) {
-        rc = at == SIZE_MAX ? 0 : match_or_fail(f, e, r, s, at, REGEX_FIND);
+    for (enum regex_how how = REGEX_FIND;; how = REGEX_AGAIN) {
+        rc = at == SIZE_MAX ? 0 : match_or_fail(f, e, r, s, at, how);
         if (rc < 0)
             return false;
         size_t from = rc ? r->places[0] : s->len, to = rc ? r->places[1] : s->len;

@@ -373,6 +373,7 @@ static struct value eval_convert_zone(const struct expr *e, struct frame *f)
     for (int i = 0; i < e->arg_count; i++)
         if (arg_text_or_null(e, f, i, &args[i]) <= 0)
             return VALUE_NULL;
+    KNOWN(args[2]);
     const struct zone *to = arg_zone(e, f, args[2]),
                       *from = args[3] ? arg_zone(e, f, args[3]) : zone_default();
     int64_t local;

@@ -462,7 +462,7 @@ static bool is_ordered(const struct json_node *a, const struct json_node *b, enu
         x = value_to_double(a->v);
         y = value_to_double(b->v);
     } else {
-        x = strcmp(a->v.as.s->bytes, b->v.as.s->bytes);
+        x = (double)strcmp(a->v.as.s->bytes, b->v.as.s->bytes);
     }
     return kind == FILTER_LT ? x < y : kind == FILTER_LE ? x <= y : kind == FILTER_GT ? x > y : x >= y;
 }
@@ -511,7 +511,7 @@ static struct json_node *element_at(const struct json_node *list, int64_t at)
     if (at < 0 || at >= list->count)
         return NULL;
     struct json_node *n = list->first;
-    while (at-- > 0)
+    for (; at > 0 && n; at--)
         n = n->next;
     return n;
 }

@@ -110,6 +110,7 @@ static struct expr *compile_qualified(struct expr_ctx *c, const struct ast_expr 
         return NULL;
     }
     const struct schema *schema = s->output_only && s->output ? s->output : source->schema;
+    KNOWN(schema);
     int at = schema_find(schema, ref->name.text);
     if (at < 0) {
         diag_error(c->diags, ref->name.span, "'%s' is not an attribute of %s", ref->name.text,

@@ -310,6 +310,7 @@ static void stop_absent(struct parser *p, const struct ast_state *chain)
         if (s->kind != STATE_NEXT)
             break;
     }
+    KNOWN(absent); /* that is why we are here */
     if (adjacent)
         parse_stop(p, absent->span, "an element behind 'not' cannot follow another one at once",
                    "join the two with 'and'");

@@ -582,6 +582,7 @@ static void plan_tables(struct aggregation_build *b)
     }
     if (b->failed)
         return;
+    KNOWN(b->plan->units[0].table);
     b->plan->layout.schema = b->plan->units[0].table->schema;
     enum column_kind *kinds = arena_array(b->p->arena, (size_t)b->column_count, sizeof(*kinds));
     for (int i = 0; i < b->column_count; i++)

@@ -19,6 +19,7 @@ static void add_output(struct select_build *b, struct expr *e, const char *name,
         return;
     }
     struct select_plan *s = b->s;
+    KNOWN(s->count < b->cap ? b->attributes : s->count == b->cap && (b->attributes || !b->cap));
     for (int i = 0; i < s->count; i++) {
         if (strcmp(b->attributes[i].name, name) == 0) {
             diag_error(b->p->diags, at, "the output has two attributes named '%s'", name);
@@ -166,6 +167,7 @@ struct op_plan *plan_select(struct planner *p, const struct ast_query *ast, stru
         return NULL;
     struct schema *out =
         schema_new(p->arena, ast->output.target.text ? ast->output.target.text : "", (uint32_t)s->count);
+    KNOWN(b.attributes); /* a select of nothing is no select */
     memcpy(out->attributes, b.attributes, (size_t)s->count * sizeof(*b.attributes));
     select_having(&b, sel, out);
     select_order(&b, sel, out);

@@ -10,7 +10,9 @@ enum {
     PLACE_BITS = 10,
     SPARSE = 3,
     CHANGED_KEPT = 8192,
-    DEAD_BYTES = RECORDS_PIECE / 8
+    DEAD_BYTES = RECORDS_PIECE / 8,
+    AHEAD =
+        8, /* records lie anywhere in memory: each of the three steps of near is so many before the next */
 };
 static const uint32_t CHANGED = UINT32_C(1) << 31, SLOTS_MOST = UINT32_C(1) << (31 - PLACE_BITS);
 
@@ -211,14 +213,24 @@ static void tend_lost(struct records *s)
     s->lost_count = kept;
 }
 
+static void bring_near(const struct records *s, const struct records_owner *owner, uint32_t i)
+{
+    for (uint32_t step = 0, at = i + 3 * AHEAD; step < 3; step++, at -= AHEAD)
+        if (at < s->changed_count)
+            owner->near(owner->user, s->changed[at], (int)step);
+}
+
 static void write_changed(struct records *s, const struct records_owner *owner)
 {
     struct writer w = {0};
     buf_init(&w.out, SIZE_MAX);
     for (uint32_t start = 0, i = 0; start < s->changed_count; start = i) {
         buf_clear(&w.out);
-        for (; i < s->changed_count && i - start < RECORDS_PIECE && w.out.len < PIECE_BYTES; i++)
+        for (; i < s->changed_count && i - start < RECORDS_PIECE && w.out.len < PIECE_BYTES; i++) {
+            if (owner->near)
+                bring_near(s, owner, i);
             owner->write(owner->user, &w, s->changed[i], i == start ? NULL : s->changed[i - 1]);
+        }
         state_put(s->state, s->group, s->next, w.out.bytes, w.out.len);
         piece_add(s, s->next++, s->changed + start, i - start);
     }

@@ -34,6 +34,8 @@ struct records_owner {
     void (*each)(void *user, void (*visit)(void *to, struct record *r), void *to);
     /* before: what was written just before it in the same piece, or NULL. */
     void (*write)(void *user, struct writer *w, const struct record *r, const struct record *before);
+    /* write comes soon: as segments.h has it. May be NULL. */
+    void (*near)(void *user, const struct record *r, int step);
     /* The next one, made new; NULL: what stands there is none, and nothing is left of it. */
     struct record *(*read)(void *user, struct reader *r, const struct record *before);
     /* It is held, under this name: names rise from call to call. */

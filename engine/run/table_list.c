@@ -6,6 +6,7 @@
  *
  * In a checkpoint a node is a record (records.h): how far its number is from that of the one before, and the
  * row. Records come back in no order; the numbers tell it. */
+#include "engine/data/segments.h"
 #include "engine/run/app.h"
 #include "engine/run/records.h"
 #include "engine/run/table.h"
@@ -191,6 +192,16 @@ static void write_node(void *user, struct writer *w, const struct record *r, con
     write_row_behind(w, n->row, before ? before->row : NULL);
 }
 
+static void near_node(void *user, const struct record *r, int step)
+{
+    const struct node *n = node_of(r);
+    (void)user;
+    if (step == 0)
+        __builtin_prefetch(n);
+    else
+        segments_near_row(n->row, step);
+}
+
 static struct record *read_node(void *user, struct reader *r, const struct record *last)
 {
     const struct node *before = last ? node_of(last) : NULL;
@@ -228,6 +239,7 @@ static struct records_owner owner_of(struct nodes *nodes)
     return (struct records_owner){.user = nodes,
                                   .each = each_node,
                                   .write = write_node,
+                                  .near = near_node,
                                   .read = read_node,
                                   .take = take_node,
                                   .drop = drop_node};

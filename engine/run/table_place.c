@@ -42,8 +42,7 @@ uint64_t place_index_key(struct value v)
     return value_hash(v);
 }
 
-/* Timestamp and values. */
-static uint64_t row_hash(const struct row *row)
+uint64_t place_row_hash(const struct row *row)
 {
     uint64_t h = (uint64_t)row->at_ms * UINT64_C(0x9E3779B97F4A7C15);
     for (uint32_t i = 0; i < row->count; i++)
@@ -154,7 +153,7 @@ static int index_add(struct keyed *k, int index, struct item *e)
     struct value v = index_value(k, index, e->row);
     if (key_check(k, index, v) < 0)
         return ERR_EVENT;
-    uint64_t key = place_index_key(v), hash = row_hash(e->row);
+    uint64_t key = place_index_key(v), hash = place_row_hash(e->row);
     void **slot = btree_slot(&k->indexes[index], key, hash);
     const struct place *first = slot ? *slot : NULL;
     for (const struct place *c = first; c; c = c->next) {
@@ -193,7 +192,7 @@ static void place_end(struct keyed *k, struct place *p, int index)
 /* Takes the item, or one that equals it, out of the set of v, if its hash leads there. */
 static void index_remove(struct keyed *k, int index, struct value v, const struct item *e)
 {
-    uint64_t key = place_index_key(v), hash = row_hash(e->row);
+    uint64_t key = place_index_key(v), hash = place_row_hash(e->row);
     void **slot = btree_slot(&k->indexes[index], key, hash);
     if (!slot)
         return;
@@ -313,7 +312,7 @@ static void equal_once(const struct keyed *k, struct items *items, uint32_t from
         return;
     struct hashed *order = arena_raw(items->scratch, count * sizeof(*order));
     for (uint32_t i = 0; i < count; i++)
-        order[i] = (struct hashed){row_hash(items->at[from + i]->row), from + i};
+        order[i] = (struct hashed){place_row_hash(items->at[from + i]->row), from + i};
     qsort(order, count, sizeof(*order), by_hash);
     for (uint32_t i = 1, first = 0; i < count; i++) {
         if (order[i].hash == order[first].hash &&

@@ -183,6 +183,8 @@ void buckets_widen(struct keyed *k, uint32_t wider);
 
 /* 64 bits that sort as Java compares the numbers; of text and bool the hash. */
 uint64_t place_index_key(struct value v);
+/* Of its time and values: what sets are ordered by. Saved: it may not change. */
+uint64_t place_row_hash(const struct row *row);
 int items_by_address(const void *a, const void *b);
 /* All there are, once each, in no order: what stands somewhere, and what links lead to. */
 void items_all(struct keyed *k, struct items *all);

@@ -8,6 +8,7 @@
  * A record: moment as the difference to the one before, enum under; the row; then what the bits tell of; for
  * each index enum place_how, and what it tells of. */
 #include "engine/base/limits.h"
+#include "engine/data/segments.h"
 #include "engine/run/app.h"
 #include "engine/run/table_place.h"
 #include <stdlib.h>
@@ -22,7 +23,8 @@ enum place_how {
     PLACE_IS = 1,    /* it stands in a set; the hash follows */
     PLACE_VALUE = 2, /* the set's value, which isn't the row's */
     PLACE_ORDER = 4, /* place.order, when it isn't 0 */
-    PLACE_ALL = 7
+    PLACE_OWN = 8,   /* no hash follows: it is the row's */
+    PLACE_ALL = 15
 };
 
 struct saving {
@@ -45,7 +47,8 @@ static struct value own_value(const struct keyed *k, const struct item *e, int i
     return row_get(e->row, place_plan(k)->indexes[index].columns[0]);
 }
 
-static void write_place(const struct keyed *k, struct item *e, int index, struct writer *w)
+/* hash: the row's. */
+static void write_place(const struct keyed *k, struct item *e, int index, uint64_t hash, struct writer *w)
 {
     const struct place *p = item_place(k, e, index);
     if (p->type == TYPE_NULL) {
@@ -53,8 +56,10 @@ static void write_place(const struct keyed *k, struct item *e, int index, struct
         return;
     }
     bool same = value_same(place_value(p), own_value(k, e, index));
-    write_u8(w, (uint8_t)(PLACE_IS | (same ? 0 : PLACE_VALUE) | (p->order ? PLACE_ORDER : 0)));
-    write_i64(w, (int64_t)p->hash);
+    write_u8(w, (uint8_t)(PLACE_IS | (same ? 0 : PLACE_VALUE) | (p->order ? PLACE_ORDER : 0) |
+                          (p->hash == hash ? PLACE_OWN : 0)));
+    if (p->hash != hash)
+        write_i64(w, (int64_t)p->hash);
     if (!same)
         write_value(w, place_value(p));
     if (p->order)
@@ -79,8 +84,26 @@ static void write_item(void *user, struct writer *w, const struct record *r, con
         write_row_behind(w, keyed, e->row);
     if (under & UNDER_NUMBER)
         write_i64(w, (int64_t)e->key);
+    uint64_t hash = place_plan(k)->index_count ? place_row_hash(e->row) : 0;
     for (int i = 0; i < place_plan(k)->index_count; i++)
-        write_place(k, e, i, w);
+        write_place(k, e, i, hash, w);
+}
+
+static void near_item(void *user, const struct record *r, int step)
+{
+    const struct keyed *k = ((const struct saving *)user)->k;
+    struct item *e = record_item(r);
+    if (step == 0) {
+        __builtin_prefetch(e);
+        __builtin_prefetch((const char *)e + k->places_at);
+        return;
+    }
+    segments_near_row(e->row, step);
+    for (int i = 0; step == 2 && i < place_plan(k)->index_count; i++) {
+        const struct place *p = item_place(k, e, i);
+        if (p->type == TYPE_STRING)
+            __builtin_prefetch(p->value.s);
+    }
 }
 
 static struct row *read_own_row(const struct keyed *k, struct reader *r, const struct row *before)
@@ -102,7 +125,7 @@ static void read_place(const struct keyed *k, struct item *e, int index, struct 
         r->failed = true;
     if (!how || r->failed)
         return;
-    p->hash = (uint64_t)read_i64(r);
+    p->hash = how & PLACE_OWN ? place_row_hash(e->row) : (uint64_t)read_i64(r);
     struct value v = how & PLACE_VALUE ? read_value(r) : value_keep(own_value(k, e, index));
     p->value = v.as;
     p->type = (uint8_t)v.type;
@@ -187,6 +210,7 @@ static struct records_owner owner_of(struct saving *s)
     return (struct records_owner){.user = s,
                                   .each = each_item,
                                   .write = write_item,
+                                  .near = near_item,
                                   .read = read_item,
                                   .take = take_item,
                                   .drop = drop_item};
