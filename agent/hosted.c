@@ -556,8 +556,8 @@ static int begin(struct hosted *h, struct err *e)
     int rc = begin_tables(h, &number, &is_mended, e);
     if (rc < 0)
         return rc;
+    app_await_clock(h->app);
     if (!h->durable || !h->durable->has_checkpoint) {
-        app_await_clock(h->app);
         rc = app_start(h->app, clock_wall_ms(), false, e);
         if (rc == 0 && is_mended && !h->durable)
             rc = mend_tables_done(h->worker->commit.store, h->app, number, e);
