@@ -391,9 +391,9 @@ static bool group_member(const struct expr *e, struct frame *f, struct value *v)
     if (f->env->failed || is_null(*v))
         return !f->env->failed;
     struct json_node *n = v->type == TYPE_STRING
-                              ? json_tree_read(f->env->scratch, v->as.s->bytes, v->as.s->len)
+                              ? json_tree_read_plain(f->env->scratch, v->as.s->bytes, v->as.s->len)
                               : json_tree_of(f->env->scratch, *v);
-    if (!n || n->kind != NODE_OBJECT) {
+    if (!n || (n->kind != NODE_OBJECT && n->kind != NODE_NULL)) {
         fail_operand(f, e, *v, "a JSON object");
         return false;
     }

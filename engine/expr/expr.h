@@ -143,7 +143,9 @@ struct scope {
     const struct scope_source *sources;
     int count;
     const struct schema *output; /* having, order by: names of the output, else NULL */
-    bool output_only;            /* single-stream query: inputs are not visible then (spec 03 section 3) */
+    bool output_only; /* single-stream query: inputs are not visible then (spec 03 section 3), and a qualified
+                         name has the id of output, with output_mark before it */
+    char output_mark;
     bool qualified_only_last; /* 'in Table': the last source's attributes need the qualifier (spec 02 section
                                  5) */
     struct expr *(*resolve)(struct expr_ctx *c, const struct ast_expr *ref, bool *reported);
@@ -168,6 +170,7 @@ struct agg_layout {
     int slot_count; /* they, and functions that go on from event to event (agg_type.lasts) */
     bool lasts;     /* there is one of those */
     bool removable; /* sliding window, or expired events wanted: min/max really remove (spec 03 section 6) */
+    bool is_keyed;  /* one state a group or partition key: an empty one is forgotten with all it remembers */
 };
 char *agg_block_new(const struct agg_layout *l);
 void agg_block_free(const struct agg_layout *l, char *block);  /* NULL is fine */

@@ -147,8 +147,8 @@ static inline bool having_passes(struct select *s, const struct select_plan *p, 
     return LIKELY(!p->having) || test_having(s, p, f, out);
 }
 
-/* RESET: all states begin again. The language evaluates the select list on it first, so a function around an
- * aggregator may fail there. */
+/* RESET: the states of the select list begin again, those of 'having' do not. The language evaluates the select
+ * list on it first, so a function around an aggregator may fail there. */
 static int reset(struct select *s, const struct select_plan *p, const struct event *e, bool keep_groups)
 {
     int rc = 0;
@@ -158,7 +158,6 @@ static int reset(struct select *s, const struct select_plan *p, const struct eve
         rc = touch(p, &f);
     }
     agg_block_reset(&p->aggs, s->agg);
-    agg_block_reset(&p->having_aggs, s->having_agg);
     if (s->groups)
         groups_reset(s->groups, &p->aggs, keep_groups);
     return rc;
