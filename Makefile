@@ -140,7 +140,7 @@ run: deps
 	$(Q)conf/demo/run.sh
 
 test: deps
-	$(Q)$(MAKE) all asan units build/crash/crash build/crash/powercut.so
+	$(Q)$(MAKE) all asan units build/crash/crash build/crash/powercut.so build/crash/baddisk.so
 	$(Q)tests/run.sh $(UNIT_PROGRAMS)
 
 tidy:
@@ -189,11 +189,11 @@ build/crash/%: tests/crash/%.c | build/deps.ok
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -std=gnu11 -pthread $(LDFLAGS) -o $@ $< -lmosquitto -ldl
 
-build/crash/powercut.so: tests/crash/powercut.c
+build/crash/%.so: tests/crash/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -std=gnu11 -shared -fPIC $(LDFLAGS) -o $@ $< -ldl -pthread
 
-crash: build/weir build/asan/weir build/crash/crash build/crash/powercut.so
+crash: build/weir build/asan/weir build/crash/crash build/crash/powercut.so build/crash/baddisk.so
 	$(Q)tests/crash/crash.sh $(or $(KILLS),500) $(SEED)
 
 bench: build/weir $(BENCH_PROGRAMS)

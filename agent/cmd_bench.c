@@ -13,7 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { INPUTS_MAX = 64, PREFETCH_ROWS = 8, CACHE_LINE = 64, HALF_BYTES = 32 };
+enum { INPUTS_MAX = 64, CACHE_LINE = 64, HALF_BYTES = 32 };
+enum { TEXT_AHEAD = 8, ROW_AHEAD = 16 }; /* rows */
 static const int64_t FIRST_MS = 1700000000000;
 
 struct bench {
@@ -23,15 +24,16 @@ struct bench {
     int64_t warmup, events;
     struct app *app;
     struct input inputs[INPUTS_MAX];
-    struct feed {    /* what the loop needs of an input */
-        int time_at; /* its ATTRIBUTE, or -1 */
-        enum type time_type;
-        int text_count; /* columns whose values are counted */
+    struct feed { /* what the loop needs of an input */
+        uint32_t stream;
+        uint32_t time_at; /* in a row: the cell of its ATTRIBUTE; without one the row's at_ms */
+        struct row **rows, **end, **next; /* the input's; ROW_AHEAD of the first stand again from end on */
+        struct row *spare;                /* refs 1, and what it points at is the ring's; or NULL */
+        uint32_t row_bytes;
+        uint32_t text_count; /* columns whose values are counted */
         struct text_column {
             uint32_t index, cell_at; /* cell_at: in a row */
         } * texts;
-        size_t row_bytes, cells_at;
-        struct row *spare; /* a row that nobody kept: refs 1, its texts let go; or NULL */
     } feeds[INPUTS_MAX];
     bool *is_output; /* by stream */
     uint64_t output_events;
@@ -82,11 +84,11 @@ static int parse_arguments(struct bench *b, int argc, char **argv)
     return CMD_OK;
 }
 
-static inline void push(struct app *app, const struct input *in, struct row *row, int64_t at_ms)
+static inline void push(struct app *app, uint32_t stream, struct row *row, int64_t at_ms)
 {
     const struct event e = {.row = row, .at_ms = at_ms, .kind = EVENT_CURRENT};
     app_advance(app, at_ms);
-    app_send(app, in->stream, &e, 1, false);
+    app_send(app, stream, &e, 1, false);
 }
 
 static int preload(struct bench *b, const char *spec, struct err *e)
@@ -95,11 +97,39 @@ static int preload(struct bench *b, const char *spec, struct err *e)
     int rc = input_open(&in, app_plan(b->app), spec, e);
     for (uint32_t i = 0; rc == 0 && i < in.count; i++) {
         in.rows[i]->at_ms = FIRST_MS;
-        push(b->app, &in, in.rows[i], FIRST_MS);
+        push(b->app, in.stream, in.rows[i], FIRST_MS);
     }
     if (rc == 0)
         input_close(&in);
     return rc;
+}
+
+static uint32_t cell_place(const struct schema *s, uint32_t index)
+{
+    return (uint32_t)(row_cells_at(s->count) + index * sizeof(union cell));
+}
+
+static int find_time(struct feed *f, const struct input *in, const char *name, struct err *e)
+{
+    const struct schema *s = in->schema;
+    int index = schema_find(s, name);
+    if (index < 0)
+        return err_set(e, ERR_NOT_FOUND, "stream '%s' has no attribute '%s'", s->id, name);
+    if (s->attributes[index].type != TYPE_LONG)
+        return err_set(e, ERR_INVALID, "attribute '%s' of '%s' is %s, and a time is long", name, s->id,
+                       type_name(s->attributes[index].type));
+    for (uint32_t i = 0; i < in->count; i++)
+        row_set_take(in->rows[i], (size_t)index, value_long(0));
+    f->time_at = cell_place(s, (uint32_t)index);
+    return 0;
+}
+
+static void find_texts(struct feed *f, const struct schema *s, struct arena *a)
+{
+    f->texts = arena_array(a, s->count + 1, sizeof *f->texts);
+    for (uint32_t i = 0; i < s->count; i++)
+        if (type_is_counted(s->attributes[i].type))
+            f->texts[f->text_count++] = (struct text_column){i, cell_place(s, i)};
 }
 
 static int open_feed(struct bench *b, int n, struct arena *a, struct err *e)
@@ -111,23 +141,16 @@ static int open_feed(struct bench *b, int n, struct arena *a, struct err *e)
         return rc;
     if (in->count == 0)
         return err_set(e, ERR_INVALID, "'%s' holds no event", b->input_specs[n]);
-    const struct schema *s = in->schema;
-    f->time_at = b->time ? schema_find(s, b->time) : -1;
-    if (b->time && f->time_at < 0)
-        return err_set(e, ERR_NOT_FOUND, "stream '%s' has no attribute '%s'", s->id, b->time);
-    f->time_type = f->time_at < 0 ? TYPE_NULL : s->attributes[f->time_at].type;
-    if (f->time_at >= 0 && f->time_type != TYPE_LONG)
-        return err_set(e, ERR_INVALID, "attribute '%s' of '%s' is %s, and a time is long", b->time, s->id,
-                       type_name(f->time_type));
-    f->row_bytes = row_bytes(s->count);
-    f->cells_at = row_cells_at(s->count);
-    f->texts = arena_array(a, s->count ? s->count : 1, sizeof *f->texts);
-    for (uint32_t i = 0; i < s->count; i++)
-        if (s->attributes[i].type == TYPE_STRING || s->attributes[i].type == TYPE_OBJECT)
-            f->texts[f->text_count++] =
-                (struct text_column){i, (uint32_t)(f->cells_at + i * sizeof(union cell))};
-    for (uint32_t i = 0; f->time_at >= 0 && i < in->count; i++)
-        row_set_take(in->rows[i], (size_t)f->time_at, value_long(0));
+    f->stream = in->stream;
+    f->row_bytes = (uint32_t)row_bytes(in->schema->count);
+    f->time_at = offsetof(struct row, at_ms);
+    if (b->time && (rc = find_time(f, in, b->time, e)) < 0)
+        return rc;
+    find_texts(f, in->schema, a);
+    f->rows = f->next = arena_array(a, in->count + ROW_AHEAD, sizeof(struct row *));
+    f->end = f->rows + in->count;
+    for (uint32_t i = 0; i < in->count + ROW_AHEAD; i++)
+        f->rows[i] = in->rows[i % in->count];
     return 0;
 }
 
@@ -137,15 +160,17 @@ static inline union cell *cell_in(struct row *row, uint32_t at)
 }
 
 /* The values of model in a row of their own, short ones without a call: the harness must cost little beside
- * what it measures. */
+ * what it measures. What they point at is the ring's until somebody keeps the row (end_row). The model's refs
+ * comes along: it is 1 too. */
 static inline __attribute__((always_inline)) struct row *copy_row(const struct row *model, struct feed *f,
                                                                   int64_t at_ms)
 {
     const size_t bytes = f->row_bytes;
-    char *to = f->spare ? (char *)f->spare : mem_pool_alloc(bytes);
+    struct row *row = f->spare;
+    if (UNLIKELY(!row))
+        row = f->spare = mem_pool_alloc(bytes);
+    char *to = (char *)row;
     const char *from = (const char *)model;
-    struct row *row = (struct row *)(void *)to;
-    f->spare = NULL;
     if (LIKELY(bytes >= HALF_BYTES && bytes <= 2 * HALF_BYTES)) { /* two halves that may overlap */
         memcpy(to, from, HALF_BYTES);
         memcpy(to + bytes - HALF_BYTES, from + bytes - HALF_BYTES, HALF_BYTES);
@@ -153,61 +178,51 @@ static inline __attribute__((always_inline)) struct row *copy_row(const struct r
         memcpy(to, from, bytes);
     }
     row->at_ms = at_ms;
-    row->refs = 1;
-    if (f->time_at >= 0)
-        ((union cell *)(void *)(to + f->cells_at))[f->time_at].l = at_ms;
+    cell_in(row, f->time_at)->l = at_ms;
+    return row;
+}
+
+/* Somebody kept the row, and with it what it points at. */
+static inline __attribute__((always_inline)) void end_row(struct row *row, struct feed *f)
+{
+    if (row->refs == 1)
+        return;
     for (const struct text_column *t = f->texts, *end = t + f->text_count; t < end; t++)
         if (LIKELY(row->types[t->index] == TYPE_STRING))
             cell_in(row, t->cell_at)->s->refs++; /* the ring's texts are counted ones */
         else
             value_keep(row_get(row, t->index));
-    return row;
-}
-
-/* The ring holds the row's texts too: none of them ends here. */
-static inline __attribute__((always_inline)) void end_row(struct row *row, struct feed *f)
-{
-    if (row->refs != 1) {
-        row_unref(row);
-        return;
-    }
-    for (const struct text_column *t = f->texts, *end = t + f->text_count; t < end; t++)
-        if (LIKELY(row->types[t->index] == TYPE_STRING))
-            cell_in(row, t->cell_at)->s->refs--;
-        else
-            value_drop(row_get(row, t->index));
-    f->spare = row;
+    row->refs--;
+    f->spare = NULL;
 }
 
 /* The ring is bigger than the near caches. What comes from outside was just written when the engine gets it,
  * so the rows that are next are brought near, and a little later their texts. */
 static inline __attribute__((always_inline)) void prefetch(struct row *const *next, const struct feed *f)
 {
-    const char *row = (const char *)next[2 * PREFETCH_ROWS];
+    const char *row = (const char *)next[ROW_AHEAD];
     __builtin_prefetch(row);
     __builtin_prefetch(row + CACHE_LINE);
     if (f->text_count)
-        __builtin_prefetch(cell_in(next[PREFETCH_ROWS], f->texts[0].cell_at)->s, 1);
+        __builtin_prefetch(cell_in(next[TEXT_AHEAD], f->texts[0].cell_at)->s, 1);
 }
 
-static inline __attribute__((always_inline)) void run_one(struct app *app, struct input *in, struct feed *f,
-                                                          int64_t at_ms)
+static inline __attribute__((always_inline)) void run_one(struct app *app, struct feed *f, int64_t at_ms)
 {
-    struct row *const *next = &in->rows[in->at];
-    if (LIKELY(in->at + 2 * PREFETCH_ROWS < in->count))
-        prefetch(next, f);
+    struct row **next = f->next;
+    prefetch(next, f);
     struct row *row = copy_row(*next, f, at_ms);
-    in->at = in->at + 1 == in->count ? 0 : in->at + 1;
-    push(app, in, row, at_ms);
+    f->next = next + 1 == f->end ? f->rows : next + 1;
+    push(app, f->stream, row, at_ms);
     end_row(row, f);
 }
 
 /* A row each event, as one that came from outside would be. */
-static __attribute__((noinline, noclone)) void run_one_input(struct app *app, struct input *in,
-                                                             struct feed *f, int64_t from, int64_t to)
+static __attribute__((noinline, noclone)) void run_one_input(struct app *app, struct feed *f, int64_t from,
+                                                             int64_t to)
 {
     for (int64_t i = from; i < to; i++)
-        run_one(app, in, f, FIRST_MS + i);
+        run_one(app, f, FIRST_MS + i);
 }
 
 /* The inputs take turns. */
@@ -215,11 +230,11 @@ static void run_events(struct bench *b, int64_t from, int64_t to)
 {
     int turn = (int)(from % b->input_count);
     if (b->input_count == 1) {
-        run_one_input(b->app, b->inputs, b->feeds, from, to);
+        run_one_input(b->app, b->feeds, from, to);
         return;
     }
     for (int64_t i = from; i < to; i++) {
-        run_one(b->app, &b->inputs[turn], &b->feeds[turn], FIRST_MS + i);
+        run_one(b->app, &b->feeds[turn], FIRST_MS + i);
         if (++turn == b->input_count)
             turn = 0;
     }

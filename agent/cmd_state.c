@@ -423,7 +423,7 @@ static int compact_locked(const char *folder, struct err *e)
         rc = check_copy(path, &before, &after, e);
     if (rc == 0)
         rc = quarantine_replace(folder, "compact", e);
-    if (rc < 0) {
+    if (rc != 0) {
         quarantine_scratch_end(folder, "compact");
         return rc;
     }
@@ -454,6 +454,7 @@ int cmd_state(int argc, char **argv)
     int code = read_options(&o, argc, argv);
     if (code != CMD_OK)
         return code;
+    KNOWN(o.what && o.state);
     if (!strcmp(o.what, "inspect"))
         return inspect(&o);
     return !strcmp(o.what, "salvage") ? salvage(&o) : compact(&o);

@@ -25,10 +25,9 @@ static void on_abort(int signal_number)
 {
     static const char died[] = "weir test: died in case ";
     const char *name = running;
-    ssize_t ignored = write(STDERR_FILENO, died, sizeof died - 1);
-    ignored = write(STDERR_FILENO, name, strlen(name));
-    ignored = write(STDERR_FILENO, "\n", 1);
-    (void)ignored;
+    (void)!write(STDERR_FILENO, died, sizeof died - 1);
+    (void)!write(STDERR_FILENO, name, strlen(name));
+    (void)!write(STDERR_FILENO, "\n", 1);
     signal(signal_number, SIG_DFL);
 }
 

@@ -157,6 +157,7 @@ static int compare(struct compile *made, struct bind *bind, const char *name, st
 
 static char *name_of(const struct plan *plan, const char *file)
 {
+    KNOWN(file);
     const char *base = strrchr(file, '/');
     char *name = mem_strdup(plan_name(plan) ? plan_name(plan) : base ? base + 1 : file);
     char *end = plan_name(plan) ? NULL : strstr(name, ".siddhi");
@@ -310,7 +311,7 @@ static int rollback(const struct upgrade_options *o)
         rc = statedir_open(o->state, &lock, &e);
     if (rc == ERR_BUSY)
         err_set(&e, ERR_BUSY, "%s: an agent uses it: stop it first", o->state);
-    if (rc < 0)
+    if (rc != 0)
         return bad(&e);
     rc = go_back(o, &e);
     close(lock);

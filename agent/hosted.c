@@ -2,6 +2,7 @@
 #include "agent/hosted.h"
 #include "agent/clock.h"
 #include "agent/errors_app.h"
+#include "agent/files.h"
 #include "agent/mend.h"
 #include "agent/metrics.h"
 #include "agent/previous.h"
@@ -9,6 +10,8 @@
 #include "engine/base/fault.h"
 #include "engine/base/limits.h"
 #include "engine/base/mem.h"
+#include "engine/base/utf8.h"
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- what the engine and the maps call ---- */
@@ -145,6 +148,31 @@ static bool open_state(struct hosted *h, const char *text, size_t len, const str
     return true;
 }
 
+/* A replay is answered what was answered then; a durable app's answers are noted for that. */
+static enum world_answer on_ask(void *user, enum world_verb verb, const char *a, const char *b,
+                                struct buf *out)
+{
+    struct hosted *h = user;
+    enum world_answer rc;
+    if (h->durable && durable_answered(h->durable, &rc, out))
+        return rc;
+    if (verb == WORLD_VARIABLE) {
+        const char *value = getenv(a);
+        value = value ? value : names_find(&h->variables, a);
+        rc = value && utf8_valid(value, strlen(value)) ? WORLD_DONE : WORLD_NONE;
+        if (rc == WORLD_DONE)
+            buf_add_str(out, value);
+    } else {
+        rc = files_ask(h->files, verb, a, b, out);
+    }
+    struct mem_account *account = mem_account;
+    mem_account = NULL; /* notes are not the queries' */
+    if (h->durable)
+        durable_note_answer(h->durable, rc, out);
+    mem_account = account;
+    return rc;
+}
+
 struct hosted *hosted_new(struct worker *worker, const char *file, const char *text, size_t len,
                           const struct config *config)
 {
@@ -191,7 +219,11 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
                             .has_sinks = on_has_sinks,
                             .failure = on_failure,
                             .store = errors_app_stream,
-                            .seed = (uint64_t)clock_wall_ms() * 2654435761u};
+                            .seed = (uint64_t)clock_wall_ms() * 2654435761u,
+                            .world = &h->world};
+    h->world = (struct world){h, on_ask};
+    h->files = mem_strdup(config->files);
+    names_copy(&h->variables, &config->variables);
     h->app = app_new(c.plan, &host);
     c.plan = NULL;
     compile_fini(&c);
@@ -472,6 +504,8 @@ static void gone(struct hosted *h, const struct hosted *heir, bool retires)
     mem_free(h->sources);
     mem_free(h->outboxes);
     mem_free(h->name);
+    mem_free(h->files);
+    names_fini(&h->variables);
     mem_free(h->log_name);
     mem_free(h);
 }

@@ -10,6 +10,7 @@
 #include "agent/outbox.h"
 #include "agent/source.h"
 #include "engine/engine.h"
+#include "engine/expr/world.h"
 
 struct errors_replay;
 struct hosted {
@@ -40,6 +41,9 @@ struct hosted {
     bool keeps_errors;           /* there is an error store */
     /* it takes messages that no map could read: of all streams; of those with @OnError(action='store') */
     bool keeps_unmapped, keeps_marked;
+    struct world world;     /* what the app may ask: world_ask */
+    char *files;            /* the setting; owned */
+    struct names variables; /* likewise */
     struct source *current; /* the source whose message is being worked on, or NULL */
 
     /* under the worker's lock */

@@ -163,7 +163,7 @@ static int make_fresh(const char *folder, struct err *e)
     int rc = quarantine_scratch(folder, "salvage", e);
     if (rc == 0)
         rc = store_open(&store, &(struct store_options){.folder = to}, e);
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     batch_open(&b);
     spool_put_begin(&b, spool_far_above());

@@ -86,7 +86,8 @@ struct app_host {
     /* Behind failure, for a stream with @OnError(action='store'): the events, which the host may keep. May be
      * NULL. */
     void (*store)(void *user, uint32_t stream, const struct batch *b, const char *words);
-    uint64_t seed; /* for UUID() and random functions */
+    uint64_t seed;             /* for UUID() and random functions */
+    const struct world *world; /* for env: and file: (engine/expr/world.h); NULL: none. Outlives the app */
 };
 struct app *app_new(struct plan *plan, const struct app_host *host); /* takes plan; host is copied */
 void app_free(struct app *app);

@@ -4,7 +4,8 @@
  * Laws: (1) what is done with a file after it was read (delete, move) is done when every message of it is
  * settled, so a crash before that reads it again; (2) a partial last line waits while tailing, and is a line
  * when the file is read to its end once; (3) a file that is renamed away while it is tailed is read to its
- * end before the one that took its name.
+ * end before the one that took its name; (4) a file that can't be deleted or moved is not read again: that is
+ * tried again with each look, as long as nothing was added to it.
  *
  * Who writes a file that is read once should write it under another name and rename it: it ends where it ends
  * when it is read, though an empty one is waited for.
@@ -52,7 +53,7 @@ static const struct option options[] = {
     {"max.size", OPTION_LONG, OPTION_SINK, NULL, "bytes; a file that would grow beyond is renamed to NAME.1, the older ones count up"},
     {"max.files", OPTION_INT, OPTION_SINK, "5", "renamed files that are kept; with max.size"},
     {"fsync", OPTION_BOOL, OPTION_SINK, "false", "a message counts as written when it is on the disk"},
-    {"file.system.options", OPTION_TEXT, OPTION_SOURCE | OPTION_SINK, NULL, "not implemented"},
+    {"file.system.options", OPTION_TEXT, OPTION_SOURCE | OPTION_SINK, NULL, "not implemented yet"},
 };
 /* clang-format on */
 
@@ -73,6 +74,12 @@ static int refuse(struct err *e, const char **which, int code, const char *optio
 {
     *which = option;
     return err_set(e, code, "%s", words);
+}
+
+static int refuse_unbuilt(struct err *e, const char **which, const char *option)
+{
+    *which = option;
+    return err_set(e, ERR_UNSUPPORTED, "%s is not implemented yet", option);
 }
 
 static int uri_check(const struct options *o, const char *option, struct err *e, const char **which)
@@ -158,10 +165,10 @@ static int source_check(const struct options *o, struct err *e, const char **whi
         return refuse(e, which, ERR_INVALID, "tailing", "a file that is read whole cannot be tailed");
     for (size_t i = 0; i < sizeof unbuilt / sizeof *unbuilt; i++)
         if (option_bool(o, unbuilt[i]))
-            return refuse(e, which, ERR_UNSUPPORTED, unbuilt[i], "this is not implemented yet");
+            return refuse_unbuilt(e, which, unbuilt[i]);
     for (size_t i = 0; i < sizeof unbuilt_texts / sizeof *unbuilt_texts; i++)
         if (option_text(o, unbuilt_texts[i]))
-            return refuse(e, which, ERR_UNSUPPORTED, unbuilt_texts[i], "this is not implemented yet");
+            return refuse_unbuilt(e, which, unbuilt_texts[i]);
     const char *pattern = option_text(o, "file.name.pattern");
     regex_t compiled;
     if (pattern && pattern_compile(pattern, &compiled) < 0)
@@ -177,7 +184,7 @@ static int source_check(const struct options *o, struct err *e, const char **whi
 static int file_check(const struct options *o, bool is_sink, struct err *e, const char **which)
 {
     if (option_text(o, "file.system.options"))
-        return refuse(e, which, ERR_UNSUPPORTED, "file.system.options", "this is not implemented");
+        return refuse_unbuilt(e, which, "file.system.options");
     int rc = uri_check(o, "file.uri", e, which);
     if (rc < 0)
         return rc;
@@ -358,6 +365,7 @@ static void source_configure(struct file_port *p, const struct options *o)
     p->poll_ms = option_long(o, dir ? "dir.polling.interval" : "file.polling.interval", 1000);
     p->has_pattern = pattern && pattern_compile(pattern, &p->pattern) == 0;
     map_init(&p->seen);
+    map_init(&p->left);
 }
 
 static int file_open(struct port *port, struct err *e)
@@ -448,6 +456,7 @@ static void file_close(struct port *port)
     if (p->has_pattern)
         regfree(&p->pattern);
     map_fini(&p->seen);
+    map_fini(&p->left);
     mem_free(p->bytes);
 }
 

@@ -32,7 +32,8 @@ struct file_port {
     int64_t poll_ms, at_ms; /* next look */
     bool has_pattern;
     regex_t pattern;
-    struct map seen; /* path -> inode + 1: files read to their end and kept */
+    struct map seen; /* path -> inode + 1: files read to their end that are still there */
+    struct map left; /* path -> size + 1: those of them that could not be deleted or moved */
     char current[PATH_MAX];
     int fd; /* -1: none */
     ino_t inode;
@@ -54,6 +55,10 @@ struct file_port {
     int64_t max_bytes;
     int max_files, attempt;
     char open_path[PATH_MAX]; /* of fd */
+    struct {                  /* part of a message that could not be taken back: bytes from .. to of inode */
+        ino_t inode;
+        off_t from, to; /* from == to: there is none */
+    } torn;
     struct buf out;
     uint64_t numbers[WRITE_MESSAGES];
     int number_count;

@@ -48,6 +48,12 @@ static int sink_open(struct file_port *p, const char *path, off_t *size)
             return -errno;
         snprintf(p->open_path, sizeof p->open_path, "%s", path);
     }
+    if (p->torn.from != p->torn.to && p->torn.inode == here.st_ino && p->torn.to == here.st_size) {
+        if (ftruncate(p->fd, p->torn.from) < 0)
+            return -errno;
+        here.st_size = p->torn.from;
+        p->torn.to = p->torn.from;
+    }
     *size = here.st_size;
     if (S_ISREG(here.st_mode) && !p->append && ftruncate(p->fd, 0) < 0)
         return -errno;
@@ -68,7 +74,7 @@ static int write_all(int fd, const char *bytes, size_t len)
     return 0;
 }
 
-/* p->out to path. 0 or a negative errno; then nothing of it stays. */
+/* p->out to path. 0 or a negative errno; then nothing of it stays, or p->torn tells what. */
 static int out_write(struct file_port *p, const char *path)
 {
     off_t size = 0;
@@ -83,8 +89,15 @@ static int out_write(struct file_port *p, const char *path)
     rc = write_all(p->fd, p->out.bytes, p->out.len);
     if (rc == 0 && p->sync && fdatasync(p->fd) < 0)
         rc = -errno;
-    if (rc < 0 && p->append && ftruncate(p->fd, size) < 0)
-        log_write(LOG_WARN, "file", "%s: part of a message stays in %s", p->port->name, path);
+    struct stat now;
+    if (rc < 0 && p->append && fstat(p->fd, &now) == 0 && S_ISREG(now.st_mode) && now.st_size > size &&
+        ftruncate(p->fd, size) < 0) {
+        p->torn.inode = now.st_ino;
+        p->torn.from = size;
+        p->torn.to = now.st_size;
+        log_write(LOG_WARN, "file", "%s: part of a message stays in %s until it can be taken back",
+                  p->port->name, path);
+    }
     return rc;
 }
 

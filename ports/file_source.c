@@ -15,8 +15,6 @@ enum {
     STEP_MESSAGES = LIMIT_TURN_MESSAGES /* of one source before the next one's turn */
 };
 
-/* ---- sources: finding the file ---- */
-
 static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -27,6 +25,75 @@ static bool was_seen(const struct file_port *p, const char *path, ino_t inode)
 {
     return (uintptr_t)map_get_str(&p->seen, path) == (uintptr_t)inode + 1;
 }
+
+void file_source_shut(struct file_port *p)
+{
+    close(p->fd);
+    p->fd = -1;
+}
+
+/* ---- sources: what is done with a file that was read and settled ---- */
+
+/* 0 or an errno. */
+static int file_move(const struct file_port *p, const char *path)
+{
+    char to[PATH_MAX];
+    const char *name = base_name(path);
+    struct stat st;
+    int len = snprintf(to, sizeof to, "%s/%s", p->move_to, name);
+    if (p->move_keeps && stat(to, &st) == 0) {
+        uint64_t random = 0;
+        ssize_t rc = getrandom(&random, sizeof random, 0);
+        (void)rc;
+        len = snprintf(to, sizeof to, "%s/%s-%016llx", p->move_to, name, (unsigned long long)random);
+    }
+    if (len >= (int)sizeof to)
+        return ENAMETOOLONG;
+    return rename(path, to) == 0 ? 0 : errno;
+}
+
+static int act(const struct file_port *p, const char *path)
+{
+    switch (p->after) {
+    case ACTION_KEEP:
+        return 0;
+    case ACTION_DELETE:
+        return unlink(path) == 0 ? 0 : errno;
+    case ACTION_MOVE:
+        return file_move(p, path);
+    }
+    return 0;
+}
+
+/* Law 4. st is of path, which was seen. True: it is gone now. */
+static bool act_again(struct file_port *p, const char *path, const struct stat *st)
+{
+    uintptr_t size = (uintptr_t)map_get_str(&p->left, path);
+    if (!size || size != (uintptr_t)st->st_size + 1 || act(p, path) != 0)
+        return false;
+    map_remove(&p->left, path, strlen(path));
+    log_write(LOG_INFO, "file", "%s: %s is %s now", p->port->name, path,
+              p->after == ACTION_MOVE ? "moved" : "deleted");
+    return true;
+}
+
+static void source_done(struct file_port *p)
+{
+    struct stat st;
+    int why = act(p, p->current);
+    if (p->after == ACTION_KEEP || why != 0)
+        map_put_str(&p->seen, p->current, (void *)((uintptr_t)p->inode + 1));
+    if (why != 0) {
+        log_write(LOG_ERROR, "file", "%s: %s %s: %s; it will be tried again", p->port->name,
+                  p->after == ACTION_MOVE ? "moving" : "deleting", p->current, strerror(why));
+        if (fstat(p->fd, &st) == 0)
+            map_put_str(&p->left, p->current, (void *)((uintptr_t)st.st_size + 1));
+    }
+    file_source_shut(p);
+    p->at_ms = 0; /* the next one of the directory at once */
+}
+
+/* ---- sources: finding the file ---- */
 
 /* The first file by name that matches and was not read. Forgets what is gone from the directory. */
 static bool dir_find(struct file_port *p, char *out)
@@ -48,14 +115,19 @@ static bool dir_find(struct file_port *p, char *out)
             (!p->tailing && st.st_size == 0) ||
             (p->has_pattern && regexec(&p->pattern, d->d_name, 0, NULL, 0) != 0))
             continue;
-        if (was_seen(p, path, st.st_ino))
+        bool seen = was_seen(p, path, st.st_ino);
+        if (seen && !act_again(p, path, &st))
             map_put_str(&still, path, (void *)((uintptr_t)st.st_ino + 1));
-        else if (!out[0] || strcmp(path, out) < 0)
+        else if (!seen && (!out[0] || strcmp(path, out) < 0))
             memcpy(out, path, (size_t)len + 1);
     }
     closedir(dir);
     map_fini(&p->seen);
     p->seen = still;
+    struct map_entry *e;
+    for (uint32_t i = 0; map_next(&p->left, &i, &e);)
+        if (!map_get(&still, e->key, e->len))
+            map_remove(&p->left, e->key, e->len);
     return out[0] != '\0';
 }
 
@@ -93,6 +165,7 @@ static bool source_open(struct file_port *p)
         return false;
     }
     if (!p->tailing && was_seen(p, p->current, st.st_ino)) {
+        (void)act_again(p, p->current, &st);
         close(p->fd);
         p->fd = -1;
         return false;
@@ -102,53 +175,6 @@ static bool source_open(struct file_port *p)
     if (p->broken || !p->told)
         file_tell(p, PORT_CONNECTED, NULL);
     return true;
-}
-
-void file_source_shut(struct file_port *p)
-{
-    close(p->fd);
-    p->fd = -1;
-}
-
-/* ---- sources: what is done with a file that was read and settled ---- */
-
-static void file_move(struct file_port *p)
-{
-    char to[PATH_MAX];
-    const char *name = base_name(p->current);
-    struct stat st;
-    int len = snprintf(to, sizeof to, "%s/%s", p->move_to, name);
-    if (p->move_keeps && stat(to, &st) == 0) {
-        uint64_t random = 0;
-        ssize_t rc = getrandom(&random, sizeof random, 0);
-        (void)rc;
-        len = snprintf(to, sizeof to, "%s/%s-%016llx", p->move_to, name, (unsigned long long)random);
-    }
-    if (len < (int)sizeof to && rename(p->current, to) == 0)
-        return;
-    log_write(LOG_ERROR, "file", "%s: moving %s: %s", p->port->name, p->current,
-              len < (int)sizeof to ? strerror(errno) : "name too long");
-    map_put_str(&p->seen, p->current, (void *)((uintptr_t)p->inode + 1));
-}
-
-static void source_done(struct file_port *p)
-{
-    switch (p->after) {
-    case ACTION_KEEP:
-        map_put_str(&p->seen, p->current, (void *)((uintptr_t)p->inode + 1));
-        break;
-    case ACTION_DELETE:
-        if (unlink(p->current) < 0) {
-            log_write(LOG_ERROR, "file", "%s: deleting %s: %s", p->port->name, p->current, strerror(errno));
-            map_put_str(&p->seen, p->current, (void *)((uintptr_t)p->inode + 1));
-        }
-        break;
-    case ACTION_MOVE:
-        file_move(p);
-        break;
-    }
-    file_source_shut(p);
-    p->at_ms = 0; /* the next one of the directory at once */
 }
 
 /* ---- sources: reading ---- */

@@ -28,19 +28,6 @@ const struct map_type *map_type_find(const char *name)
 
 /* ---- helpers of the mappers ---- */
 
-void map_rows_add(struct map_rows *list, struct row *row)
-{
-    if (list->count == list->cap) {
-        uint32_t cap = list->cap ? list->cap * 2 : ROWS_FIRST;
-        struct row **rows = arena_raw(&list->m->scratch, cap * sizeof(struct row *));
-        if (list->count > 0)
-            memcpy(rows, list->rows, list->count * sizeof(struct row *));
-        list->rows = rows;
-        list->cap = cap;
-    }
-    list->rows[list->count++] = row;
-}
-
 void map_rows_skip(struct map_rows *list)
 {
     struct map_failed *f = &list->m->failing;
@@ -58,6 +45,31 @@ void map_rows_drop(struct map_rows *list)
     for (uint32_t i = 0; i < list->count; i++)
         row_unref(list->rows[i]);
     list->count = 0;
+}
+
+/* A few bytes can be an event of many attributes: what was made is given back before it is too much. */
+static void rows_end(struct map_rows *list)
+{
+    list->m->took_over = true;
+    map_rows_drop(list);
+}
+
+void map_rows_add(struct map_rows *list, struct row *row)
+{
+    if (UNLIKELY(list->m->took_over || mem_took_over(list->m->began))) {
+        row_unref(row);
+        rows_end(list);
+        return;
+    }
+    if (list->count == list->cap) {
+        uint32_t cap = list->cap ? list->cap * 2 : ROWS_FIRST;
+        struct row **rows = arena_raw(&list->m->scratch, cap * sizeof(struct row *));
+        if (list->count > 0)
+            memcpy(rows, list->rows, list->count * sizeof(struct row *));
+        list->rows = rows;
+        list->cap = cap;
+    }
+    list->rows[list->count++] = row;
 }
 
 void map_rows_emit(struct map_rows *list, bool grouped, map_rows_fn emit, void *user)
@@ -435,6 +447,14 @@ static bool has_transport(const struct mapper *m)
     return false;
 }
 
+static int refuse_rows(struct mapper *m, struct err *e)
+{
+    if (mem_account)
+        mem_account->refused++;
+    m->failing.count = 0; /* the message as a whole */
+    return err_set(e, ERR_INVALID, "its events need more memory than the app's share of it allows");
+}
+
 int map_read(struct mapper *m, const struct payload *in, const struct property *properties,
              int property_count, int64_t now_ms, map_rows_fn emit, void *user, struct err *e)
 {
@@ -445,8 +465,12 @@ int map_read(struct mapper *m, const struct payload *in, const struct property *
     struct arena_mark mark = arena_mark(&m->scratch);
     struct value *outer = m->transport, *values = NULL;
     struct map_failed failing = m->failing; /* borrowed, as the values, by whoever is served now */
+    int64_t began = m->began;
+    bool took_over = m->took_over;
     int rc = 0;
     m->failing = (struct map_failed){0};
+    m->began = mem_held();
+    m->took_over = false;
     m->entered++;
     if (has_transport(m)) {
         values = arena_array(&m->scratch, m->schema->count, sizeof(*values));
@@ -455,6 +479,10 @@ int map_read(struct mapper *m, const struct payload *in, const struct property *
     m->transport = values;
     if (rc == 0)
         rc = m->type->read(m, in, properties, property_count, now_ms, emit, user, e);
+    if (UNLIKELY(m->took_over))
+        rc = refuse_rows(m, e);
+    m->began = began;
+    m->took_over = took_over;
     for (uint32_t i = 0; values && i < m->schema->count; i++)
         value_drop(values[i]);
     m->transport = outer;

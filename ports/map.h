@@ -69,6 +69,8 @@ struct mapper {
                                 NULL: none mapped */
     bool fail_on_missing;    /* source: false makes a missing value null */
     int entered;             /* calls of map_read and map_write that are open */
+    int64_t began;           /* of the read that runs: mem_held before it */
+    bool took_over;          /* its rows alone need more than the app's share: it makes none */
     /* Which events of a message didn't fit, by their place in it, from 0; none: the message as a whole.
      * failing is of the read that runs, failed of the one that ended last. */
     struct map_failed {
@@ -93,6 +95,7 @@ struct map_named {
 struct mapper *map_open(struct arena *a, struct diags *diags, const struct ast_annotation *map,
                         struct span at, const struct schema *schema, bool is_sink,
                         const struct port_type *transport);
+/* A message whose events would take more than its app's bound (mem.h, law 2) is refused as a whole. */
 int map_read(struct mapper *m, const struct payload *in, const struct property *properties,
              int property_count, int64_t now_ms, map_rows_fn emit, void *user, struct err *e);
 int map_write(struct mapper *m, const struct batch *b, map_payload_fn emit, void *user, struct err *e);

@@ -261,7 +261,7 @@ static int csv_read(struct mapper *m, const struct payload *in, const struct pro
     r.columns = arena_array(&m->scratch, (size_t)c->needed, sizeof(*r.columns));
     struct map_rows list = {.m = m};
     bool dropped = false;
-    while ((rc = read_record(&r)) > 0) {
+    while ((rc = read_record(&r)) > 0 && !m->took_over) {
         struct row *row = make_row(&r, now_ms);
         if (!c->grouping) /* one event comes of a message: the last line's */
             map_rows_drop(&list);

@@ -18,7 +18,8 @@ struct map_rows {
 };
 /* An event in the place of the next row doesn't fit, and those behind it may: see mapper.failing. */
 void map_rows_skip(struct map_rows *list);
-void map_rows_add(struct map_rows *list, struct row *row); /* takes the reference */
+/* Takes the reference. Beyond the app's bound of memory nothing is kept, and map_read refuses the message. */
+void map_rows_add(struct map_rows *list, struct row *row);
 void map_rows_drop(struct map_rows *list);
 /* As one chunk (an array), or each for itself. */
 void map_rows_emit(struct map_rows *list, bool grouped, map_rows_fn emit, void *user);

@@ -251,6 +251,10 @@ static void library_lost(struct mqtt_connection *c, int rc, int saved_errno, int
         connection_lost(c, mosquitto_connack_string(c->refused), now_ms);
     else if (rc == MOSQ_ERR_ERRNO && saved_errno)
         connection_lost(c, strerror(saved_errno), now_ms);
+    else if (rc == MOSQ_ERR_NOMEM)
+        connection_lost(
+            c, "no memory for what the broker sends; it can bound that, as mosquitto by max_packet_size",
+            now_ms);
     else
         connection_lost(c, mosquitto_strerror(rc), now_ms);
     if (rc == MOSQ_ERR_NOMEM)
@@ -395,7 +399,7 @@ static void pending_add(struct mqtt_port *p, const struct mosquitto_message *mes
     m->qos = message->qos;
     m->mid = message->mid;
     m->len = len;
-    if (len)
+    if (message->payload)
         memcpy(m->bytes, message->payload, len);
     m->topic = memcpy(m->bytes + len, message->topic, topic_len);
     if (!p->pending)

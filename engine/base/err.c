@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int err_set(struct err *e, int code, const char *format, ...)
+int(err_set)(struct err *e, int code, const char *format, ...)
 {
     if (!e)
         return code;

@@ -78,6 +78,17 @@ static inline bool mem_is_over(size_t more)
     return mem_account && mem_account->bytes + (int64_t)more > mem_account->most;
 }
 
+/* Law 2, for work that makes many things of one message or event and began at so many bytes: has it alone
+ * taken more than the bound? An app near its bound is not to lose what would fit as soon as it goes on. */
+static inline int64_t mem_held(void)
+{
+    return mem_account ? mem_account->bytes : 0;
+}
+static inline bool mem_took_over(int64_t began)
+{
+    return mem_account && mem_account->bytes - began > mem_account->most;
+}
+
 #ifdef WEIR_DEBUG
 void *mem_pool_alloc(size_t bytes);
 void mem_pool_free(void *p, size_t bytes);
@@ -135,10 +146,10 @@ char *arena_printf(struct arena *a, const char *format, ...) __attribute__((form
 char *arena_vprintf(struct arena *a, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 struct arena_mark arena_mark(const struct arena *a);
 void arena_reset_slow(struct arena *a, struct arena_mark mark);
-/* Frees all since mark; debug builds poison it. */
+/* Frees all since mark; debug builds poison it. No place lies in two blocks, nor does the end of one in another. */
 static inline void arena_reset(struct arena *a, struct arena_mark mark)
 {
-    if (a->block != mark.block || a->at != mark.at)
+    if (a->at != mark.at)
         arena_reset_slow(a, mark);
 }
 

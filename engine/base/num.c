@@ -11,6 +11,7 @@
  *
  * The process stays in the C locale, so printf and strtod use a point. */
 #include "engine/base/num.h"
+#include "engine/base/err.h"
 #include "engine/base/mem.h"
 #include <float.h>
 #include <math.h>
@@ -44,6 +45,7 @@ size_t num_print_long(char *out, int64_t value)
 static size_t layout(char *out, bool negative, const char *digits, int count, int exponent)
 {
     char *p = out;
+    KNOWN(count > 0);
     if (negative)
         *p++ = '-';
     if (exponent >= -3 && exponent < 7) {

@@ -39,31 +39,57 @@ static inline struct value row_get(const struct row *r, size_t i)
 }
 /* Which types a row has in the columns that somebody looks at: what follows from them need not be found out
  * again for every row. Only columns below ROW_SHAPE_COLUMNS can be asked about. Tags are compared by aligned
- * words, which a processor can read while the row's last stores are still on their way. */
-enum { ROW_SHAPE_COLUMNS = 18, ROW_TAGS_AT = offsetof(struct row, types) };
+ * words, which a processor can read while the row's last stores are still on their way; refs is in none of
+ * them, for a word of which a part was just written has to wait. */
+enum {
+    ROW_SHAPE_COLUMNS = 18,
+    ROW_HEAD_AT = 12,
+    ROW_WORDS_AT = 16,
+    ROW_TAGS_AT = offsetof(struct row, types)
+};
 struct row_shape {
-    uint64_t want[3], mask[3]; /* over the bytes 8 to 31 of a row; refs and count are masked out */
+    uint64_t want[2], mask[2];     /* over the bytes 16 to 31 of a row */
+    uint32_t head_want, head_mask; /* over the bytes 12 to 15; count is masked out */
 };
 /* False: column i is too far to the right. */
 static inline bool row_shape_add(struct row_shape *s, size_t i, enum type type)
 {
     if (i >= ROW_SHAPE_COLUMNS)
         return false;
-    size_t at = ROW_TAGS_AT + i - sizeof(int64_t);
-    ((uint8_t *)s->want)[at] = (uint8_t)type;
-    ((uint8_t *)s->mask)[at] = 0xFF;
+    const size_t at = ROW_TAGS_AT + i;
+    if (at < ROW_WORDS_AT) {
+        ((uint8_t *)&s->head_want)[at - ROW_HEAD_AT] = (uint8_t)type;
+        ((uint8_t *)&s->head_mask)[at - ROW_HEAD_AT] = 0xFF;
+    } else {
+        ((uint8_t *)s->want)[at - ROW_WORDS_AT] = (uint8_t)type;
+        ((uint8_t *)s->mask)[at - ROW_WORDS_AT] = 0xFF;
+    }
     return true;
+}
+/* The columns of both; one that is in both is of one type. */
+static inline void row_shape_join(struct row_shape *s, const struct row_shape *other)
+{
+    for (int i = 0; i < 2; i++) {
+        s->want[i] |= other->want[i];
+        s->mask[i] |= other->mask[i];
+    }
+    s->head_want |= other->head_want;
+    s->head_mask |= other->head_mask;
 }
 static inline uint64_t row_word(const struct row *r, size_t at)
 {
     return *(const uint64_t *)(const void *)((const char *)r + at);
 }
+static inline uint32_t row_head(const struct row *r)
+{
+    return *(const uint32_t *)(const void *)((const char *)r + ROW_HEAD_AT);
+}
 /* r has at least one column. */
 static inline bool row_has_shape(const struct row *r, const struct row_shape *s)
 {
-    if ((((row_word(r, 8) ^ s->want[0]) & s->mask[0]) | ((row_word(r, 16) ^ s->want[1]) & s->mask[1])) != 0)
+    if ((((row_head(r) ^ s->head_want) & s->head_mask) | ((row_word(r, 16) ^ s->want[0]) & s->mask[0])) != 0)
         return false;
-    return LIKELY(s->mask[2] == 0) || ((row_word(r, 24) ^ s->want[2]) & s->mask[2]) == 0;
+    return LIKELY(s->mask[1] == 0) || ((row_word(r, 24) ^ s->want[1]) & s->mask[1]) == 0;
 }
 
 /* A new row, refs 1, tags and cells not set: the caller sets every column before anyone sees it. */

@@ -103,8 +103,12 @@ static inline bool beats(union cell a, union cell b, enum type type, bool max)
 /* As Java's equals: by the bits, and NaN is NaN. */
 static inline bool equal(union cell a, union cell b, enum type type)
 {
-    if (type == TYPE_FLOAT)
-        return memcmp(&a.f, &b.f, sizeof(a.f)) == 0 || (isnan(a.f) && isnan(b.f));
+    if (type == TYPE_FLOAT) {
+        uint32_t x, y;
+        memcpy(&x, &a.f, sizeof x);
+        memcpy(&y, &b.f, sizeof y);
+        return x == y || (isnan(a.f) && isnan(b.f));
+    }
     return a.l == b.l || (type == TYPE_DOUBLE && isnan(a.d) && isnan(b.d));
 }
 

@@ -37,6 +37,7 @@ static inline void spot_add(enum agg_spot spot, char *state, double x)
 {
     struct total *t = (struct total *)(void *)state;
     struct extreme *m = (struct extreme *)(void *)state;
+    KNOWN(state);
     switch (spot) {
     case SPOT_SUM:
     case SPOT_AVG:
@@ -60,6 +61,7 @@ static inline void spot_add(enum agg_spot spot, char *state, double x)
 /* An expired event's argument out of it; not for SPOT_MAX and SPOT_MIN. */
 static inline void spot_remove(enum agg_spot spot, char *state, double x)
 {
+    KNOWN(state);
     if (spot == SPOT_COUNT) {
         ((struct count *)(void *)state)->count--;
         return;
@@ -72,6 +74,7 @@ static inline void spot_remove(enum agg_spot spot, char *state, double x)
 static inline struct value spot_result(enum agg_spot spot, const char *state)
 {
     const struct total *t = (const struct total *)(const void *)state;
+    KNOWN(t);
     switch (spot) {
     case SPOT_SUM:
         return value_double(t->sum);

@@ -8,10 +8,16 @@
 #include "engine/base/buf.h"
 #include "engine/base/mem.h"
 
-enum regex_how { REGEX_FIND, REGEX_PREFIX, REGEX_WHOLE };
+/* AGAIN: FIND in the text of the call before, unchanged; it is not looked through for validity again. */
+enum regex_how { REGEX_FIND, REGEX_AGAIN, REGEX_PREFIX, REGEX_WHOLE };
 
 struct regex {
-    void *code, *match; /* PCRE2's */
+    void *code, *match;   /* PCRE2's */
+    void *code_of_halves; /* for texts with halves of surrogate pairs, made when the first comes */
+    struct arena *arena;
+    char *pattern; /* PCRE2's */
+    size_t pattern_len;
+    bool is_valid; /* the text of the last call is UTF-8 */
     uint32_t groups;
     size_t *places; /* of the last match: begin and end for each group, SIZE_MAX: took no part */
 };

@@ -316,6 +316,7 @@ static void stop_absent(struct parser *p, const struct ast_state *chain)
         if (s->kind != STATE_NEXT)
             break;
     }
+    KNOWN(absent); /* that is why we are here */
     if (wrapped)
         parse_stop(p, wrapped->span,
                    "an element behind 'not' cannot stand in parentheses of its own beside others",

@@ -124,7 +124,8 @@ struct plan_from {
     struct scope scope;
     const struct schema *schema; /* single-stream: rows that reach the selector */
     bool is_single;
-    bool sliding; /* the window really removes (aggregators min, max) */
+    bool is_found; /* rows of an on-demand query: having and order by see all their attributes */
+    bool sliding;  /* the window really removes (aggregators min, max) */
     /* Joins and patterns: called with the selector, to tie their ends to it. NULL: last->next is set to
      * it. */
     void (*finish)(struct plan_from *from, struct op_plan *select);

@@ -64,7 +64,7 @@ static void partition_named(struct planner *p, struct plan_partition *pp, const 
 
 static int64_t purge_time(struct planner *p, const struct ast_element *e)
 {
-    int64_t ms = parse_time(e->value);
+    int64_t ms = parse_purge_time(e->value);
     if (ms <= 0) {
         diag_error(p->diags, e->span, "'%s' is not a time", e->value);
         diag_hint(p->diags, "write a number and a unit: '10 sec', '1 hour'");

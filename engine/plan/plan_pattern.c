@@ -347,6 +347,7 @@ static void pattern_finish(struct plan_from *from, struct op_plan *select)
         return;
     while (last->next && last->next->next)
         last = last->next;
+    KNOWN(last->next); /* the output */
     b->gather->is_limited = last != select && rate_holds(last);
     b->gather->is_linked =
         !b->gather->is_limited && ((const struct select_plan *)(const void *)select)->key_count == 0;

@@ -94,6 +94,7 @@ struct app *app_new(struct plan *plan, const struct app_host *host)
     app->env.scratch = &app->scratch;
     app->env.app_name = app->name;
     app->env.random_state = host->seed;
+    app->env.world = host->world;
     app->env.now_ms = INT64_MIN;
     app->timers = timers_new(app);
     app->shared = mem_array((size_t)plan->op_count + 1, sizeof(void *));
@@ -222,6 +223,7 @@ static int ops_start(struct app *app, struct err *e)
 int app_start(struct app *app, int64_t now_ms, bool resume, struct err *e)
 {
     app->env.now_ms = now_ms;
+    app->env.began_ms = app->playback ? 0 : now_ms;
     app->started = true;
     int rc = tables_start(app, e);
     if (rc == 0 && !resume)
@@ -293,18 +295,34 @@ static __attribute__((noinline)) void send_batch(struct app *app, struct stream 
         app_release(app);
 }
 
+/* By itself, so that app_send keeps few registers. */
+static __attribute__((noinline)) void send_one(struct app *app, struct stream *s, const struct event *e)
+{
+    stream_publish_one(s, e);
+    if (LIKELY(app->depth == 0))
+        app_release(app);
+}
+
 void app_send(struct app *app, uint32_t stream, const struct event *events, uint32_t count, bool is_batch)
 {
     ASSERT(stream < (uint32_t)app->plan->stream_count && app->streams[stream]);
+    struct stream *s = app->streams[stream];
     if (UNLIKELY(!app->started))
         return;
     if (UNLIKELY(count != 1 || is_batch || events->kind != EVENT_CURRENT)) {
-        send_batch(app, app->streams[stream], events, count, is_batch);
+        send_batch(app, s, events, count, is_batch);
         return;
     }
-    stream_publish_one(app->streams[stream], events);
-    if (LIKELY(app->depth == 0))
-        app_release(app);
+    if (UNLIKELY(s->way != WAY_ONLY || app->depth > 0)) {
+        send_one(app, s, events);
+        return;
+    }
+    s->events++;
+    app->depth = 1;
+    if (UNLIKELY(s->only_one(s->only, events) < 0))
+        stream_failed_one(s, events);
+    app->depth = 0;
+    app_release(app);
 }
 
 /* ---- state ---- */

@@ -120,7 +120,7 @@ static inline void stream_publish(struct stream *s, const struct batch *b)
     struct app *app = s->app;
     int rc = 0;
     s->events += b->count;
-    if (UNLIKELY(app->depth >= LIMIT_SEND_DEPTH)) {
+    if (UNLIKELY(app->depth >= LIMIT_SEND_DEPTH && s->way != WAY_LOOK)) {
         stream_too_deep(s);
         return;
     }
@@ -141,15 +141,15 @@ static inline void stream_publish_one(struct stream *s, const struct event *e)
 {
     struct app *app = s->app;
     s->events++;
-    if (UNLIKELY(app->depth >= LIMIT_SEND_DEPTH)) {
+    if (LIKELY(s->way == WAY_LOOK)) {
+        stream_look(s, e);
+    } else if (UNLIKELY(app->depth >= LIMIT_SEND_DEPTH)) {
         stream_too_deep(s);
     } else if (s->way == WAY_ONLY) {
         app->depth++;
         if (UNLIKELY(s->only_one(s->only, e) < 0))
             stream_failed_one(s, e);
         app->depth--;
-    } else if (LIKELY(s->way == WAY_LOOK)) {
-        stream_look(s, e);
     } else {
         stream_publish_each(s, e);
     }

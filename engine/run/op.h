@@ -116,6 +116,9 @@ static inline int op_next(struct op *op, const struct batch *b)
 }
 /* query.c: type->shared_size bytes. */
 void *op_shared(const struct op *op);
+/* query.c: the key of the partition's copy that it is part of, as long as that lives; NULL: there is none. */
+const char *op_key(const struct op *op, size_t *len);
+bool op_is_in_playback(const struct op *op); /* query.c: the app's time is its events' */
 /* query.c: by push, with the batch that one and slide stand for. */
 int op_push_wrapped(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms,
                     const struct event *e);

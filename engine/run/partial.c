@@ -296,10 +296,12 @@ void wait_index_remove(struct wait_index *ix, struct wait *w)
         slot->first = w->hash_next;
     else
         w->hash_prev->hash_next = w->hash_next;
-    if (w->hash_next)
+    if (w->hash_next) {
         w->hash_next->hash_prev = w->hash_prev;
-    else
+    } else {
+        KNOWN(slot->first); /* it was not alone */
         slot->first->hash_prev = w->hash_prev;
+    }
 }
 
 void wait_index_stale(struct wait_index *ix, struct wait *w)

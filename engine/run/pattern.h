@@ -187,6 +187,7 @@ static inline const struct pattern_plan *pattern_plan_of(const struct pattern *m
 }
 static inline struct pattern_node *pattern_node_at(struct pattern *m, int number)
 {
+    KNOWN(m->nodes);
     return number == NODE_NONE ? NULL : &m->nodes[number];
 }
 static inline bool *node_emit(struct pattern *m, int number)

@@ -182,6 +182,7 @@ static void save_dues(const struct pattern *m, struct writer *w)
                 node = i;
             }
         }
+        KNOWN(first); /* total is the sum of their counts */
         at[node]++;
         write_u32(w, (uint32_t)node);
         write_i64(w, first->due_ms);

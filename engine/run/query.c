@@ -18,6 +18,16 @@ void *op_shared(const struct op *op)
     return op_app(op)->shared[op->plan->number];
 }
 
+const char *op_key(const struct op *op, size_t *len)
+{
+    return op->query && op->query->partition ? partition_key(op->query->partition, len) : NULL;
+}
+
+bool op_is_in_playback(const struct op *op)
+{
+    return op_app(op)->playback;
+}
+
 static void op_close(struct op *op)
 {
     timer_cancel(op);

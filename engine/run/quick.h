@@ -59,31 +59,69 @@ QUICK union cell *quick_cell(struct row *row, uint32_t at)
     return (union cell *)(void *)((char *)row + at);
 }
 
-QUICK void quick_columns(struct row *out, const struct row *from, const struct mold_copy *c,
-                         const struct mold_copy *end)
+/* How a row was made, and whose its texts are. */
+enum quick_row {
+    QUICK_ANY,  /* its tags may be other than declared; its texts are its own */
+    QUICK_OWN,  /* its tags are as declared; its texts are its own */
+    QUICK_LENT, /* the same, but its texts are those of the rows it was made from, which outlive the push */
+};
+
+/* select.c: row, of which a column is not as declared; QUICK_ANY. */
+enum quick_row quick_irregular(const struct select_mold *m, struct row *row, enum quick_row how);
+
+/* select.c: the texts, some of which may lie in scratch, for the row itself. */
+void quick_keep_texts(struct row *out, const struct row *from, const struct mold_side *side);
+
+QUICK void quick_own(const struct select_mold *m, struct row *row)
 {
-    for (; c < end; c++) {
-        union cell cell = row_cell(from, c->from);
-        if (c->is_text)
-            cell.s = text_keep(cell.s);
-        *quick_cell(out, c->to) = cell;
-    }
+    for (const uint16_t *at = m->texts, *end = m->texts_end; at < end; at++)
+        quick_cell(row, *at)->s->refs++;
 }
 
-/* An output row with the columns that are copied from the (first) input. */
-QUICK struct row *quick_copy(const struct select_plan *p, struct select_shared *shared,
-                             const struct row *from, int64_t at_ms)
+QUICK void quick_columns(struct row *out, const struct row *from, const struct mold_side *side)
 {
-    const struct select_mold *m = p->mold;
+    for (const struct mold_copy *c = side->copies, *end = side->copies_end; c < end; c++)
+        *quick_cell(out, c->to) = row_cell(from, c->from);
+}
+
+/* Texts are only counted if somebody keeps the row, for what it was made from is held until the push is over.
+ * False: one of them lies in scratch. */
+QUICK bool quick_lend_texts(struct row *out, const struct row *from, const struct mold_side *side)
+{
+    for (const struct mold_copy *c = side->texts, *end = side->texts_end; c < end; c++) {
+        struct text *s = row_cell(from, c->from).s;
+        if (UNLIKELY(s->refs == TEXT_SCRATCH))
+            return false;
+        quick_cell(out, c->to)->s = s;
+    }
+    return true;
+}
+
+/* An output row in which only the header and the tags are set. */
+QUICK struct row *quick_row(const struct select_plan *p, struct select_shared *shared, int64_t at_ms)
+{
     struct row *out = shared->spare;
     if (LIKELY(out != NULL)) {
         shared->spare = NULL;
     } else {
         out = mem_pool_alloc(p->row_bytes);
-        memcpy(&out->refs, m->head, p->cells_at - offsetof(struct row, refs));
+        memcpy(&out->refs, p->mold->head, p->cells_at - offsetof(struct row, refs));
     }
     out->at_ms = at_ms;
-    quick_columns(out, from, m->copies, m->copies_second);
+    return out;
+}
+
+/* An output row with the columns that are copied from the only input. */
+QUICK struct row *quick_copy(const struct select_plan *p, struct select_shared *shared,
+                             const struct row *from, int64_t at_ms, enum quick_row *how)
+{
+    struct row *out = quick_row(p, shared, at_ms);
+    *how = QUICK_LENT;
+    if (UNLIKELY(!quick_lend_texts(out, from, &p->mold->side[0]))) {
+        quick_keep_texts(out, from, &p->mold->side[0]);
+        *how = QUICK_OWN;
+    }
+    quick_columns(out, from, &p->mold->side[0]);
     return out;
 }
 
@@ -106,25 +144,26 @@ QUICK bool quick_spot(const struct select_step *step, const struct row *from, ch
 }
 
 /* The end of a row made by the selector: the next one may have it when its tags are as declared. */
-QUICK void quick_end(const struct select_plan *p, struct select_shared *shared, struct row *row, bool regular)
+QUICK void quick_end(const struct select_plan *p, struct select_shared *shared, struct row *row,
+                     enum quick_row how)
 {
-    if (UNLIKELY(!regular || row->refs != 1 || shared->spare)) {
+    if (UNLIKELY(how == QUICK_ANY || row->refs != 1 || shared->spare)) {
+        if (how == QUICK_LENT)
+            quick_own(p->mold, row);
         row_unref(row);
         return;
     }
-    for (const struct mold_copy *c = p->mold->copies, *end = p->mold->copies_end; c < end; c++) {
-        if (!c->is_text)
-            continue;
-        struct text *s = quick_cell(row, c->to)->s;
-        if (UNLIKELY(--s->refs == 0))
-            text_free(s);
-    }
+    if (how == QUICK_OWN)
+        for (const uint16_t *at = p->mold->texts, *end = p->mold->texts_end; at < end; at++) {
+            struct text *s = quick_cell(row, *at)->s;
+            if (UNLIKELY(--s->refs == 0))
+                text_free(s);
+        }
     shared->spare = row;
 }
 
-/* regular: it was made by quick_copy, and its tags are as declared. */
 QUICK int quick_emit(struct select *s, const struct select_plan *p, struct select_shared *shared,
-                     struct row *row, bool regular, int64_t at_ms, uint32_t group)
+                     struct row *row, enum quick_row how, int64_t at_ms, uint32_t group)
 {
     const struct event out = {.row = row, .at_ms = at_ms, .kind = EVENT_CURRENT, .group = group};
     const struct output *o = (const struct output *)s->op.next;
@@ -133,7 +172,7 @@ QUICK int quick_emit(struct select *s, const struct select_plan *p, struct selec
         stream_publish_one(o->stream, &out);
     else
         rc = op_one(s->op.next, &out);
-    quick_end(p, shared, row, regular);
+    quick_end(p, shared, row, how);
     return rc;
 }
 

@@ -22,8 +22,8 @@ static void select_open(struct op *op)
 {
     struct select *s = (struct select *)op;
     const struct select_plan *p = (const struct select_plan *)op->plan;
-    s->agg = p->aggs.count ? (char *)(s + 1) : NULL;
-    s->having_agg = p->having_aggs.count ? (char *)(s + 1) + agg_bytes(&p->aggs) : NULL;
+    s->agg = p->aggs.bytes ? (char *)(s + 1) : NULL;
+    s->having_agg = p->having_aggs.bytes ? (char *)(s + 1) + agg_bytes(&p->aggs) : NULL;
     if (p->key_count) {
         s->groups = mem_alloc(sizeof(*s->groups));
         groups_init(s->groups, p->key_count);
@@ -147,18 +147,17 @@ static inline bool having_passes(struct select *s, const struct select_plan *p, 
     return LIKELY(!p->having) || test_having(s, p, f, out);
 }
 
-/* RESET: all states begin again. The language evaluates the select list on it first, so a function around an
- * aggregator may fail there. */
+/* RESET: the states of the select list begin again, those of 'having' do not. The language evaluates the select
+ * list on it first, so a function around an aggregator may fail there. */
 static int reset(struct select *s, const struct select_plan *p, const struct event *e, bool keep_groups)
 {
     int rc = 0;
-    if (p->aggs.count) {
+    if (p->aggs.slot_count) {
         struct frame f = {.env = s->op.env, .agg = s->agg, .user = &s->op};
         frame_event(&f, p, e);
         rc = touch(p, &f);
     }
     agg_block_reset(&p->aggs, s->agg);
-    agg_block_reset(&p->having_aggs, s->having_agg);
     if (s->groups)
         groups_reset(s->groups, &p->aggs, keep_groups);
     return rc;
@@ -483,6 +482,19 @@ static int finish_groups(struct select *s, const struct select_plan *p, struct g
     return finish(s, p, &list, sources);
 }
 
+void quick_keep_texts(struct row *out, const struct row *from, const struct mold_side *side)
+{
+    for (const struct mold_copy *c = side->texts; c < side->texts_end; c++)
+        quick_cell(out, c->to)->s = text_keep(row_cell(from, c->from).s);
+}
+
+enum quick_row quick_irregular(const struct select_mold *m, struct row *row, enum quick_row how)
+{
+    if (how == QUICK_LENT)
+        quick_own(m, row);
+    return QUICK_ANY;
+}
+
 /* What a batch window hands over all day: RESETs, then current events, and all aggregators are done on the
  * spot. */
 static bool chunk_is_plain(const struct select_plan *p, const struct batch *in, uint32_t *first)
@@ -524,7 +536,9 @@ static int push_plain(struct select *s, const struct select_plan *p, const struc
     list.is_batch = in->is_batch;
     for (uint32_t i = 0; i < c.slot_count; i++) {
         const struct event *e = &in->events[c.slots[i].last];
-        struct row *row = quick_copy(p, quick_shared(s, p), e->row, e->at_ms);
+        struct row *row = quick_row(p, quick_shared(s, p), e->at_ms);
+        quick_keep_texts(row, e->row, &p->mold->side[0]);
+        quick_columns(row, e->row, &p->mold->side[0]);
         for (const struct select_step *step = p->mold->made, *end = p->mold->made_end; step < end; step++)
             quick_put(step, spot_result(step->spot, c.slots[i].group->agg + step->agg_at), row);
         batch_add(&list, row, e->at_ms, EVENT_CURRENT)->group = c.slots[i].group->number;
@@ -568,36 +582,59 @@ static int push_groups(struct op *op, const struct batch *in)
 
 /* ---- one event, and nothing but its own row wanted: what most queries get and want ---- */
 
-QUICK bool mold_fits(const struct select_mold *m, struct row *const *rows)
+QUICK bool mold_fits(const struct select_mold *m, struct row *const *rows, const int sides)
 {
     if (UNLIKELY(!m))
         return false;
-    if (LIKELY(m->sides == 1))
+    if (sides == 1)
         return row_has_shape(rows[0], &m->in[0]);
     return rows[0] && rows[1] && row_has_shape(rows[0], &m->in[0]) && row_has_shape(rows[1], &m->in[1]);
 }
 
-/* The row of f's event, a current one; NULL when it failed. *regular: as quick_emit has it. */
-QUICK struct row *make_one(struct select *s, const struct select_plan *p, struct frame *f, bool *regular)
+/* As quick_copy from two inputs. */
+QUICK struct row *copy_pair(const struct select_plan *p, struct select_shared *shared, const struct frame *f,
+                            enum quick_row *how)
+{
+    const struct select_mold *m = p->mold;
+    const struct row *first = f->rows[0], *second = f->rows[1];
+    struct row *out = quick_row(p, shared, f->at_ms);
+    *how = QUICK_LENT;
+    if (UNLIKELY(!quick_lend_texts(out, first, &m->side[0]) || !quick_lend_texts(out, second, &m->side[1]))) {
+        quick_keep_texts(out, first, &m->side[0]);
+        quick_keep_texts(out, second, &m->side[1]);
+        *how = QUICK_OWN;
+    }
+    quick_columns(out, first, &m->side[0]);
+    quick_columns(out, second, &m->side[1]);
+    return out;
+}
+
+/* The row of f's event, a current one, of one input or two (sides); NULL when it failed. */
+QUICK struct row *make_one(struct select *s, const struct select_plan *p, struct frame *f, const int sides,
+                           enum quick_row *how)
 {
     const struct row *from = f->rows[0];
-    *regular = LIKELY(mold_fits(p->mold, f->rows));
-    if (UNLIKELY(!*regular))
+    if (UNLIKELY(!mold_fits(p->mold, f->rows, sides))) {
+        *how = QUICK_ANY;
         return make_any(p, f);
-    struct row *out = quick_copy(p, quick_shared(s, p), from, f->at_ms);
-    if (p->mold->sides == 2)
-        quick_columns(out, f->rows[1], p->mold->copies_second, p->mold->copies_end);
+    }
+    struct select_shared *shared = quick_shared(s, p);
+    struct row *out = sides == 1 ? quick_copy(p, shared, from, f->at_ms, how) : copy_pair(p, shared, f, how);
+    bool regular = true;
     for (const struct select_step *step = p->mold->made, *end = p->mold->made_end; step < end; step++) {
         if (step->how == HOW_SPOT) {
-            *regular &= quick_spot(step, from, f->agg, out);
+            regular &= quick_spot(step, from, f->agg, out);
             continue;
         }
-        *regular &= quick_put(step, value_keep(step->call(step->e, f)), out);
+        regular &= quick_put(step, value_keep(step->call(step->e, f)), out);
         if (UNLIKELY(f->env->failed)) {
+            quick_irregular(p->mold, out, *how);
             row_unref(out);
             return NULL;
         }
     }
+    if (UNLIKELY(!regular))
+        *how = quick_irregular(p->mold, out, *how);
     return out;
 }
 
@@ -620,14 +657,14 @@ static int slide_groups(struct select *s, const struct select_plan *p, struct ro
     struct group *group = group_of(s, p, f);
     group_use(s->groups, group);
     f->agg = group->agg;
-    bool regular;
-    struct row *row = make_one(s, p, f, &regular);
+    enum quick_row how;
+    struct row *row = make_one(s, p, f, 1, &how);
     if (UNLIKELY(!row))
         return ERR_EVENT;
     uint32_t number = group->number;
     if (count > 0 && !p->keep_groups)
         forget_empty(s, p, &c);
-    return quick_emit(s, p, quick_shared(s, p), row, regular, e->at_ms, number);
+    return quick_emit(s, p, quick_shared(s, p), row, how, e->at_ms, number);
 }
 
 static int select_slide(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms,
@@ -649,9 +686,29 @@ static int select_slide(struct op *op, struct row *const *left, uint32_t count, 
     f.rows = &e->row;
     f.at_ms = e->at_ms;
     f.kind = EVENT_CURRENT;
-    bool regular;
-    struct row *row = make_one(s, p, &f, &regular);
-    return LIKELY(row != NULL) ? quick_emit(s, p, quick_shared(s, p), row, regular, e->at_ms, 0) : ERR_EVENT;
+    enum quick_row how;
+    struct row *row = make_one(s, p, &f, 1, &how);
+    return LIKELY(row != NULL) ? quick_emit(s, p, quick_shared(s, p), row, how, e->at_ms, 0) : ERR_EVENT;
+}
+
+/* Of a pair one row is not its pusher's: who reads the output may take it out of where it stands, so both are
+ * held. */
+static __attribute__((noinline)) int pair_one(struct select *s, const struct select_plan *p,
+                                              const struct event *e)
+{
+    struct frame f = {
+        .env = s->op.env, .rows = e->rows, .at_ms = e->at_ms, .kind = EVENT_CURRENT, .user = &s->op};
+    enum quick_row how;
+    struct row *row = make_one(s, p, &f, 2, &how);
+    if (UNLIKELY(!row))
+        return ERR_EVENT;
+    if (UNLIKELY(how != QUICK_LENT))
+        return quick_emit(s, p, quick_shared(s, p), row, how, e->at_ms, 0);
+    struct row *first = row_ref(e->rows[0]), *second = row_ref(e->rows[1]);
+    int rc = quick_emit(s, p, quick_shared(s, p), row, QUICK_LENT, e->at_ms, 0);
+    row_unref(first);
+    row_unref(second);
+    return rc;
 }
 
 static int select_one(struct op *op, const struct event *e)
@@ -660,12 +717,13 @@ static int select_one(struct op *op, const struct event *e)
     const struct select_plan *p = (const struct select_plan *)op->plan;
     if (UNLIKELY(!p->is_plain || s->collect))
         return select_slide(op, NULL, 0, 0, e);
-    struct frame f = {.env = op->env, .at_ms = e->at_ms, .kind = EVENT_CURRENT, .user = op};
-    frame_event(&f, p, e);
     s->last_removed = false;
-    bool regular;
-    struct row *row = make_one(s, p, &f, &regular);
-    return LIKELY(row != NULL) ? quick_emit(s, p, quick_shared(s, p), row, regular, e->at_ms, 0) : ERR_EVENT;
+    if (!p->is_single)
+        return pair_one(s, p, e);
+    struct frame f = {.env = op->env, .rows = &e->row, .at_ms = e->at_ms, .kind = EVENT_CURRENT, .user = op};
+    enum quick_row how;
+    struct row *row = make_one(s, p, &f, 1, &how);
+    return LIKELY(row != NULL) ? quick_emit(s, p, quick_shared(s, p), row, how, e->at_ms, 0) : ERR_EVENT;
 }
 
 static int select_push(struct op *op, const struct batch *in)
@@ -699,8 +757,8 @@ static void select_close(struct op *op)
 {
     struct select *s = (struct select *)op;
     const struct select_plan *p = (const struct select_plan *)op->plan;
-    agg_block_reset(&p->aggs, s->agg);
-    agg_block_reset(&p->having_aggs, s->having_agg);
+    agg_block_fini(&p->aggs, s->agg);
+    agg_block_fini(&p->having_aggs, s->having_agg);
     if (s->groups)
         groups_fini(s->groups, &p->aggs);
     mem_free(s->groups);

@@ -80,12 +80,14 @@ struct select_mold {
         in[2]; /* the columns that are looked at, as declared: of the one input, or both sides' */
     int sides;
     char *head; /* of an output row, from refs to its cells */
-    struct mold_copy {
-        uint16_t from, to; /* offsets in input and output row */
-        bool is_text;
-    } * copies, *copies_second, *copies_end; /* from copies_second on: of the second side */
-    struct select_step *made, *made_end;     /* the others, in order */
-    bool calls;                              /* one of them is no aggregator done on the spot */
+    struct mold_side {
+        struct mold_copy {
+            uint16_t from, to;                       /* offsets in input and output row */
+        } * texts, *texts_end, *copies, *copies_end; /* texts are counted, the others just copied */
+    } side[2];
+    uint16_t *texts, *texts_end;         /* in an output row: the texts of both sides */
+    struct select_step *made, *made_end; /* the others, in order */
+    bool calls;                          /* one of them is no aggregator done on the spot */
 };
 
 /* While into is set, what the selector makes is added to it (with its references) instead of being pushed on.

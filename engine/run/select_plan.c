@@ -50,10 +50,12 @@ static const struct select_mold *mold_new(const struct select_plan *s, struct ar
     head->count = (uint16_t)count;
     m->head = (char *)&head->refs;
     m->sides = s->is_single ? 1 : 2;
-    m->copies = m->copies_end = arena_array(a, count + 1, sizeof *m->copies);
+    m->texts = m->texts_end = arena_array(a, count + 1, sizeof *m->texts);
     m->made = m->made_end = arena_array(a, count + 1, sizeof *m->made);
     for (int side = 0; side < m->sides; side++) {
-        m->copies_second = m->copies_end;
+        struct mold_side *to = &m->side[side];
+        to->texts = to->texts_end = arena_array(a, count + 1, sizeof *to->texts);
+        to->copies = to->copies_end = arena_array(a, count + 1, sizeof *to->copies);
         for (size_t i = 0; i < count && fits; i++) {
             const struct select_step *step = &s->steps[i];
             const enum type type = step->e->type;
@@ -61,16 +63,16 @@ static const struct select_mold *mold_new(const struct select_plan *s, struct ar
             fits = type != TYPE_OBJECT && (is_copied || type != TYPE_STRING) && mold_looks(m, step);
             head->types[i] =
                 (uint8_t)type; /* what is made is not counted, so this harms nobody before it is */
-            if (is_copied && step->slot == side)
-                *m->copies_end++ = (struct mold_copy){(uint16_t)step->cell_at, (uint16_t)step->out_cell,
-                                                      type == TYPE_STRING};
+            const struct mold_copy copy = {(uint16_t)step->cell_at, (uint16_t)step->out_cell};
+            if (is_copied && step->slot == side && type == TYPE_STRING)
+                *to->texts_end++ = copy, *m->texts_end++ = copy.to;
+            else if (is_copied && step->slot == side)
+                *to->copies_end++ = copy;
             if (!is_copied && side == 0)
                 *m->made_end++ = *step;
             m->calls = m->calls || step->how == HOW_CALL;
         }
     }
-    if (m->sides == 1)
-        m->copies_second = m->copies_end;
     for (int k = 0; k < s->key_count && fits; k++)
         fits = s->keys[k]->eval == eval_attr && row_shape_add(&m->in[0], s->keys[k]->index, s->keys[k]->type);
     return fits ? m : NULL;
@@ -103,9 +105,9 @@ void select_classify(struct select_plan *s, struct arena *a)
     s->is_cut = s->order_count > 0 || s->offset > 0 || s->limit >= 0;
     bool alone = !s->is_cut && !s->having && !s->is_snapshot && s->current_wanted && !s->expired_wanted;
     s->is_quick = alone && s->is_single;
-    s->is_plain = alone && s->kind == SELECT_PLAIN;
+    s->is_plain = alone && s->kind == SELECT_PLAIN && !s->aggs.lasts;
     s->mold = s->is_quick || s->is_plain ? mold_new(s, a) : NULL;
-    s->adds_on_spot = s->mold && !s->mold->calls && s->impure_count == s->aggs.count;
+    s->adds_on_spot = s->mold && !s->mold->calls && s->impure_count == s->aggs.slot_count;
 }
 
 /* A column, or nothing at all, is what it looks at. */
@@ -151,7 +153,7 @@ static bool place_of(const struct kept_plan *kept, const struct expr *e, uint32_
  * for no others are counted there. */
 static bool slide_plan(struct select_plan *s, const struct kept_plan *kept, struct arena *a)
 {
-    if (!s->mold || !kept->has_shape || s->key_count > 1 || s->impure_count != s->aggs.count)
+    if (!s->mold || !kept->has_shape || s->key_count > 1 || s->impure_count != s->aggs.slot_count)
         return false;
     if (kept->text_count != (uint32_t)s->key_count)
         return false;
@@ -182,10 +184,7 @@ void select_see(struct select_plan *s, struct kept_plan *kept, struct arena *a)
     bool is_one_total = s->slides_end - s->slides == 1 && !s->slides->counts;
     kept->slide_one = s->key_count ? slide_grouped : is_one_total ? slide_total : slide_alone;
     kept->slide = kept->shape;
-    for (int i = 0; i < 3; i++) {
-        kept->slide.want[i] |= s->mold->in[0].want[i];
-        kept->slide.mask[i] |= s->mold->in[0].mask[i];
-    }
+    row_shape_join(&kept->slide, &s->mold->in[0]);
     if (s->key_count) {
         kept->token_at = s->key_kept;
         kept->token_text = group_token_text;

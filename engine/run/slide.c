@@ -33,8 +33,12 @@ static __attribute__((noinline)) bool make_calls(struct select *s, const struct 
 /* An aggregator's column. False: it is null. */
 QUICK bool show_total(const struct slide_step *t, struct row *out, double sum, int64_t count)
 {
-    quick_cell(out, t->out_cell)->d = t->divides ? sum / (double)count : sum;
-    if (LIKELY(!t->divides || count != 0))
+    if (UNLIKELY(!t->divides)) {
+        quick_cell(out, t->out_cell)->d = sum;
+        return true;
+    }
+    quick_cell(out, t->out_cell)->d = sum / (double)count;
+    if (LIKELY(count != 0))
         return true;
     out->types[t->out_index] = TYPE_NULL; /* more left than ever came: an upgrade began it anew */
     return false;
@@ -56,7 +60,7 @@ QUICK int slide(struct select *s, struct kept *k, const struct kept_plan *kept, 
     char *agg = s->agg;
     const struct slide_step *only = p->slides;
     struct total *total = way == ONE_TOTAL ? (struct total *)(void *)(agg + only->agg_at) : NULL;
-    double sum = total ? total->sum : 0;
+    double sum = way == ONE_TOTAL ? total->sum : 0;
     s->last_removed = false;
     if (way == ONE_TOTAL && leaves)
         sum -= left[only->kept].d;
@@ -89,7 +93,8 @@ QUICK int slide(struct select *s, struct kept *k, const struct kept_plan *kept, 
         agg = group->agg;
         cells[(int)kept->token_at - (int)width].l = (int64_t)((uint64_t)(uintptr_t)group | 1);
     }
-    struct row *out = quick_copy(p, shared, from, e->at_ms);
+    enum quick_row how;
+    struct row *out = quick_copy(p, shared, from, e->at_ms, &how);
     bool regular = true;
     if (way == ONE_TOTAL) {
         sum += row_cell(from, only->cell_at).d;
@@ -107,10 +112,12 @@ QUICK int slide(struct select *s, struct kept *k, const struct kept_plan *kept, 
     }
     if (UNLIKELY(p->mold->calls))
         regular &= make_calls(s, p, e, out);
+    if (UNLIKELY(!regular))
+        how = quick_irregular(p->mold, out, how);
     if (grouped && gone && UNLIKELY(gone->held == 0) && !p->keep_groups &&
         agg_block_is_empty(&p->aggs, gone->agg))
         groups_forget(s->groups, &p->aggs, gone);
-    return quick_emit(s, p, shared, out, regular, e->at_ms, grouped ? group->number : 0);
+    return quick_emit(s, p, shared, out, how, e->at_ms, grouped ? group->number : 0);
 }
 
 int slide_total(struct op *select, struct kept *k, const struct kept_plan *kept, const struct event *e,

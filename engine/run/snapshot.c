@@ -182,9 +182,11 @@ static void show_latest(struct snapshot *s, struct batch *out)
 
 static void show_keys(struct snapshot *s, struct batch *out)
 {
-    for (uint32_t n = s->first; n != NOWHERE; n = s->keys[n].next)
+    for (uint32_t n = s->first; n != NOWHERE; n = s->keys[n].next) {
+        KNOWN(s->keys[n].row);
         batch_add(out, row_ref(s->keys[n].row), s->keys[n].row->at_ms,
                   s->keys[n].is_expired ? EVENT_EXPIRED : EVENT_CURRENT);
+    }
 }
 
 /* Keys with nothing inside are forgotten here and not before: one that comes again in the meantime keeps its

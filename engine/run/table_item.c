@@ -53,6 +53,7 @@ void item_unref(struct keyed *k, struct item *item)
 void item_link(struct keyed *k, struct item *from, struct item *to)
 {
     ASSERT(!from->next);
+    KNOWN(to);
     to->refs++;
     from->next = to;
     k->has_links = true;

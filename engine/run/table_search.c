@@ -197,6 +197,7 @@ static int known_not(struct search *s, const struct table_search *t, struct item
 static int known_values(struct search *s, const struct table_search *t, struct items *out)
 {
     struct value values[LIMIT_TABLE_KEY];
+    KNOWN(t->value_count > 0);
     if (values_of(s, t, values) < 0)
         return ERR_EVENT;
     if (t->kind == SEARCH_INDEX)

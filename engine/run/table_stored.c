@@ -331,6 +331,7 @@ static int primary_find(struct stored *t, const struct value *values, struct fou
     overlay_walk_end(&walk);
     if (rc < 0)
         return store_failed(t, &e);
+    KNOWN(rc == 0 || rc == 1);
     return rc == 1 && !out->row ? ERR_EVENT : rc;
 }
 
@@ -463,6 +464,7 @@ static int candidates(struct probe *p, const struct table_search *s, struct numb
             values[i] = expr_eval(s->values[i], p->f);
         if (UNLIKELY(p->f->env->failed))
             return ERR_EVENT;
+        KNOWN(s->value_count == key->count && key->count > 0);
         if (key->count == 1 && is_null(values[0]))
             return op == AST_EQ ? 1 : 0; /* nothing equals null */
         if (key->count == 1 && !fits_key(key, &values[0]))

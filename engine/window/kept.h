@@ -158,6 +158,7 @@ static inline void kept_take(struct kept *k, const struct kept_plan *p, struct r
     const union cell *cell = kept_cells(k, p, k->head);
     const uint8_t *tag = k->odd ? kept_tags(k, p, k->head) : NULL;
     const uint32_t odd = k->odd;
+    KNOWN(cell);
     for (const struct kept_column *c = p->columns, *end = c + p->count; c < end; c++) {
         const uint8_t type = tag ? *tag++ : c->type;
         k->odd -= type != c->type;

@@ -90,7 +90,7 @@ static struct op_plan *log_plan(struct window_ctx *c, const struct ast_expr *cal
         return NULL;
     const struct ast_expr *last = n ? window_arg(call, n - 1) : NULL;
     bool ends_in_bool = window_arg_is(call, n - 1, TYPE_BOOL);
-    if (ends_in_bool) {
+    if (last && ends_in_bool) {
         p.with_event = last->literal.as.l != 0;
         n--;
     }

@@ -63,6 +63,7 @@ static struct op_plan *pol2cart_plan(struct window_ctx *c, const struct ast_expr
     struct pol2cart_plan p = {.count = call->arg_count};
     if (!window_arg_count(c, call, 2, 3))
         return NULL;
+    KNOWN(p.count <= 3);
     bool fine = true;
     for (int i = 0; i < p.count; i++) {
         p.args[i] = expr_compile(ec, window_arg(call, i));

@@ -6,7 +6,6 @@
  * belongs to all copies of the query in a partition, the timer to the copy whose turn set it; (4) a timer
  * goes on when @purge ends its key: next moves on, and the key's next copy has the timer again; in playback
  * it ends. */
-#include "engine/run/app.h"
 #include "engine/window/window.h"
 
 struct time_batch_plan {
@@ -33,11 +32,11 @@ static const struct time_batch_plan *plan_of(const struct op *op)
     return (const struct time_batch_plan *)(const void *)op->plan;
 }
 
-/* The copy's key as 64 bits (FNV-1a). */
+/* A copy's key as 64 bits (FNV-1a). */
 static uint64_t key_of(const struct op *op)
 {
-    size_t len;
-    const char *key = partition_key(op->query->partition, &len);
+    size_t len = 0;
+    const char *key = op_key(op, &len);
     uint64_t hash = UINT64_C(0xCBF29CE484222325);
     for (size_t i = 0; i < len; i++)
         hash = (hash ^ (uint8_t)key[i]) * UINT64_C(0x100000001B3);
@@ -193,7 +192,8 @@ static void time_batch_close(struct op *op)
 {
     struct time_batch *b = (struct time_batch *)op;
     struct time_batch_shared *s = op_shared(op);
-    if (b->dues.count && op->query && op->query->partition && !op_app(op)->playback) {
+    size_t len;
+    if (b->dues.count && op_key(op, &len) && !op_is_in_playback(op)) {
         s->is_lost = true;
         s->lost_key = key_of(op);
     }

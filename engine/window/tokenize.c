@@ -1,7 +1,9 @@
 /* tokenize.c - #str:tokenize, #list:tokenize, #map:tokenize, #json:tokenize, #json:tokenizeAsObject (spec 20
  * sections 1, 4, 5, 6): an event for each part of a value, the part appended to the event's own attributes.
  *
- * All events made of one chunk stay one chunk. A failing argument fails the event. No state. */
+ * All events made of one chunk stay one chunk. A failing argument fails the event, and so do more parts than
+ * the app's share of memory has room for. No state. */
+#include "engine/base/map.h"
 #include "engine/expr/fn_json.h"
 #include "engine/expr/fn_regex.h"
 #include "engine/window/handler.h"
@@ -16,28 +18,46 @@ struct tokenize_plan {
     bool (*parts)(const struct tokenize_plan *p, struct frame *f, const struct event *e, struct batch *out);
 };
 
+struct tokenize {
+    struct op op;
+    int64_t began; /* mem_held before the chunk */
+};
+
 static const struct tokenize_plan *plan_of(const struct op *op)
 {
     return (const struct tokenize_plan *)(const void *)op->plan;
 }
 
-static void part_add(const struct tokenize_plan *p, const struct event *e, struct batch *out,
+/* False after the event failed. */
+static bool part_add(const struct tokenize_plan *p, struct frame *f, const struct event *e, struct batch *out,
                      struct value first, struct value second)
 {
+    const struct tokenize *t = f->user;
+    if (UNLIKELY(mem_took_over(t->began))) {
+        (void)expr_fail_memory(f->env);
+        return false;
+    }
     struct row *row = row_copy(e->row, (size_t)p->added, e->at_ms);
     row_set(row, e->row->count, first);
     if (p->added == 2)
         row_set(row, (size_t)e->row->count + 1, second);
     batch_add(out, row, e->at_ms, e->kind);
+    return true;
 }
 
-static bool is_repeated(const struct split *split, size_t at)
+/* Leaves the first of parts that are the same. */
+static void split_distinct(struct split *split)
 {
-    for (size_t i = 0; i < at; i++) {
-        if (text_equal(split->parts[i], split->parts[at]))
-            return true;
+    struct map seen;
+    size_t count = 0;
+    map_init(&seen);
+    for (size_t i = 0; i < split->count; i++) {
+        struct text *part = split->parts[i];
+        if (!map_put(&seen, part->bytes, part->len, part))
+            split->parts[count++] = part;
     }
-    return false;
+    map_fini(&seen);
+    split->count = count;
 }
 
 static bool str_parts(const struct tokenize_plan *p, struct frame *f, const struct event *e,
@@ -48,10 +68,11 @@ static bool str_parts(const struct tokenize_plan *p, struct frame *f, const stru
     struct split split;
     if (!r || !text_split(f, p->call, r, s, &split))
         return false;
-    for (size_t i = 0; i < split.count; i++) {
-        if (!p->flag || !is_repeated(&split, i))
-            part_add(p, e, out, value_text(split.parts[i]), VALUE_NULL);
-    }
+    if (p->flag)
+        split_distinct(&split);
+    for (size_t i = 0; i < split.count; i++)
+        if (!part_add(p, f, e, out, value_text(split.parts[i]), VALUE_NULL))
+            return false;
     return true;
 }
 
@@ -91,7 +112,8 @@ static bool list_parts(const struct tokenize_plan *p, struct frame *f, const str
                 list_add(row, at < list_count(lists[i]) ? list_get(lists[i], at) : VALUE_NULL);
             v = expr_loose(f->env, row);
         }
-        part_add(p, e, out, value_int((int32_t)at), v);
+        if (!part_add(p, f, e, out, value_int((int32_t)at), v))
+            return false;
     }
     return true;
 }
@@ -117,7 +139,8 @@ static bool map_parts(const struct tokenize_plan *p, struct frame *f, const stru
                 }
                 v = expr_loose(f->env, row);
             }
-            part_add(p, e, out, key, v);
+            if (!part_add(p, f, e, out, key, v))
+                return false;
         }
     }
     return true;
@@ -130,36 +153,26 @@ static struct value json_part(const struct tokenize_plan *p, struct frame *f, co
         return json_tree_value(f->env, n);
     if (n->kind == NODE_STRING && !is_element)
         return n->v;
-    struct buf text;
-    buf_init(&text, LIMIT_RESULT_BYTES);
-    json_tree_write(n, JSON_SMART, &text);
-    return result_buf(f, &text);
+    return json_written(f, n);
 }
 
 static bool json_parts(const struct tokenize_plan *p, struct frame *f, const struct event *e,
                        struct batch *out)
 {
-    struct json_node *root = arg_json(p->call, f, 0);
-    const struct json_path *path = root ? arg_path(p->call, f, 1) : NULL;
-    if (!path)
+    struct json_node *one = arg_element(p->call, f);
+    if (f->env->failed)
         return false;
-    struct json_found found = {0};
-    json_path_find(f->env->scratch, path, root, &found);
-    struct json_node *one = found.count ? found.nodes[0] : NULL;
-    if (!json_path_is_definite(path)) {
-        /* What an indefinite path leads to is a list. */
-        for (size_t i = 0; i < found.count; i++)
-            part_add(p, e, out, json_part(p, f, found.nodes[i], true), VALUE_NULL);
-    } else if (one && one->kind == NODE_LIST) {
-        for (const struct json_node *n = one->first; n; n = n->next)
-            part_add(p, e, out, json_part(p, f, n, true), VALUE_NULL);
+    bool fine = true;
+    if (one && one->kind == NODE_LIST) {
+        for (const struct json_node *n = one->first; n && fine; n = n->next)
+            fine = part_add(p, f, e, out, json_part(p, f, n, true), VALUE_NULL);
     } else if (one && (one->kind == NODE_OBJECT || one->kind == NODE_STRING)) {
-        part_add(p, e, out, json_part(p, f, one, false), VALUE_NULL);
+        fine = part_add(p, f, e, out, json_part(p, f, one, false), VALUE_NULL);
     }
-    bool is_empty = !one || (one->kind == NODE_LIST && one->count == 0);
+    bool is_empty = !one || one->kind == NODE_NULL || (one->kind == NODE_LIST && one->count == 0);
     if (is_empty && !p->flag)
-        part_add(p, e, out, VALUE_NULL, VALUE_NULL);
-    return !f->env->failed;
+        fine = part_add(p, f, e, out, VALUE_NULL, VALUE_NULL);
+    return fine && !f->env->failed;
 }
 
 static int tokenize_push(struct op *op, const struct batch *in)
@@ -167,6 +180,7 @@ static int tokenize_push(struct op *op, const struct batch *in)
     const struct tokenize_plan *p = plan_of(op);
     struct batch out;
     int rc = 0;
+    ((struct tokenize *)(void *)op)->began = mem_held();
     batch_init(&out, op->env->scratch, in->count);
     out.is_batch = true;
     for (uint32_t i = 0; i < in->count && rc == 0; i++) {
@@ -181,7 +195,7 @@ static int tokenize_push(struct op *op, const struct batch *in)
 }
 
 static const struct op_type tokenize_type = {
-    .name = "tokenize", .size = sizeof(struct op), .push = tokenize_push};
+    .name = "tokenize", .size = sizeof(struct tokenize), .push = tokenize_push};
 
 /* The plan with its compiled arguments and the attributes it appends; NULL after reporting. */
 static struct tokenize_plan *plan_new(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec,

@@ -130,6 +130,42 @@ too_big() {
 }
 ok memory-too-big-a-message too_big
 
+# ---- a message of few bytes can be many wide events, an event many parts: refused or failed before they are there ----
+multiplies() {
+    local wide
+    wide=$(seq -f 'a%g string' -s ', ' 200)
+    cat >"$dir/m.siddhi" <<APP
+@app:name('M')
+@source(type='mqtt', url='\${MQTT_URL}', topic='in/wide', quality.of.service='1', @map(type='json', fail.on.missing.attribute='false'))
+define stream Wide ($wide);
+@source(type='mqtt', url='\${MQTT_URL}', topic='in/parts', quality.of.service='1', @map(type='json'))
+define stream Parts (k string);
+$(source in/M "weir-M-$$")
+define stream S (k string, v long);
+$(sink out/M)
+define stream Out (v long);
+from S select v insert into Out;
+from Wide select count() as v insert into Out;
+from Parts#str:tokenize(k, ',') select count() as v insert into Out;
+APP
+    echo "{\"memory.bytes\": 16000000, \"control.socket\": \"$socket\"}" >"$dir/m.json"
+    start_agent -c "$dir/m.json" "$dir/m.siddhi"
+    ready 'app M' && listen 'out/#' && until_true logged 'source Wide: connected' && until_true logged 'source Parts: connected' || return 1
+    awk 'BEGIN { printf "["; for (i = 0; i < 100000; i++) printf "%s{\"event\":{}}", i ? "," : ""; print "]" }' >"$dir/many"
+    mosquitto_pub -h 127.0.0.1 -p "$port" -q 1 -t in/wide -f "$dir/many"
+    until_true logged 'source json of .Wide.: rejected: its events need more memory' || return 1
+    awk 'BEGIN { printf "{\"event\":{\"k\":\""; for (i = 0; i < 500000; i++) printf "a,"; print "\"}}" }' >"$dir/many"
+    mosquitto_pub -h 127.0.0.1 -p "$port" -q 1 -t in/parts -f "$dir/many"
+    until_true logged 'stream Parts: an event failed: it needs more memory' || return 1
+    # What has room is worked off, in time that is not the square of its length.
+    awk 'BEGIN { printf "{\"event\":{\"k\":\""; for (i = 1; i <= 40000; i++) printf "a%d,", i; print "\"}}" }' >"$dir/many"
+    mosquitto_pub -h 127.0.0.1 -p "$port" -q 1 -t in/parts -f "$dir/many"
+    until_true came '^out/M .*"v":40000' || return 1
+    send in/M 50001 50010
+    until_true came '^out/M .*"v":50010' && stop_agent
+}
+ok memory-multiplied multiplies
+
 # ---- an event whose product is too big fails, as @OnError wants it; the app goes on ----
 product() {
     cat >"$dir/p.siddhi" <<APP

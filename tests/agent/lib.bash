@@ -92,7 +92,7 @@ reserve_port() {
     return 1
 }
 
-start_broker() { # [PORT]
+start_broker() { # [PORT]; BROKER_LOG: one more kind of lines in its log
     local try
     for try in 1 2 3 4 5 6 7 8; do
         if [[ -n ${1:-} ]]; then
@@ -110,6 +110,7 @@ log_type warning
 log_type notice
 log_type information
 log_type subscribe
+${BROKER_LOG:+log_type $BROKER_LOG}
 CONF
         : >"$dir/broker.log" # now, not by the broker's process some time later: broker_runs reads it
         mosquitto -c "$dir/mosquitto.conf" 2>>"$dir/broker.log" &

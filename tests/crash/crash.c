@@ -188,6 +188,8 @@ static pid_t start(const char *weir, const char *folder, const char *fault)
         setenv("POWERCUT_UNDO", undo, 1);
         setenv("LD_PRELOAD", getenv("POWERCUT_LIBRARY"), 1);
     }
+    if (getenv("BADDISK_LIBRARY")) /* baddisk.c: crash.sh has set the rest */
+        setenv("LD_PRELOAD", getenv("BADDISK_LIBRARY"), 1);
     if (fault)
         setenv("WEIR_FAULT", fault, 1);
     char log[4200], config[4200];

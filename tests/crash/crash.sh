@@ -45,6 +45,35 @@ fails() { # NAME FAULT TIMES
 ok disk-is-full-for-a-while fails full 'store.apply:30:full:6' 1
 ok disk-fails-now-and-then fails io 'store.commit:25:io:1,store.commit:40:io:4,store.commit:70:io:2' 3
 
+# The file system turns read-only, or the medium fails, in the middle of whatever is being written, and is well again: baddisk.c.
+turns() { # NAME ERRNO WORDS
+    local folder=$dir/$1
+    mkdir -p "$folder/state"
+    export BADDISK_LIBRARY=$PWD/build/crash/baddisk.so BADDISK_FOLDER=$folder/state BADDISK_SWITCH=$folder/disk
+    (
+        said() { [[ $(grep -cs "$1" "$folder/log") -ge $2 ]]; }
+        until_true said 'connected' 1
+        for i in 1 2 3 4; do
+            read -r -t "0.$((RANDOM % 5))$((RANDOM % 10))" -u "$never"
+            echo "$2" >"$folder/disk"
+            until_true said 'durable apps take nothing in' "$i" || break
+            rm -f "$folder/disk"
+            until_true said 'durable apps go on' "$i" || break
+        done
+        rm -f "$folder/disk"
+    ) &
+    local switch=$! rc
+    CRASH_UNTIL='4:durable apps go on' round "$1" "${WEIR_RELEASE:-build/weir}" 0
+    rc=$?
+    wait $switch
+    unset BADDISK_LIBRARY BADDISK_FOLDER BADDISK_SWITCH
+    grep -q "$3.*durable apps take nothing in" "$folder/log" || rc=1
+    return $rc
+}
+ok disk-turns-read-only turns readonly EROFS 'Read-only file system'
+ok disk-has-errors turns medium EIO 'Input/output error'
+ok disk-says-full turns said ENOSPC 'No space left on device'
+
 # A real full disk: a small file system in memory, filled up by somebody else, then emptied.
 fills_up() {
     local small=$dir/small

@@ -787,6 +787,28 @@ static void test_unique(void)
             "the second parameter of #unique:deduplicate must be a time or a constant of type long");
 }
 
+static void test_extrema(void)
+{
+    HOLDS("extrema:maxByLength(v, 2)", ALL, "1:a1 2:b3 3:c2 4:d1", "[a1@1] [-a1@2 b3@2] [b3@2] [-b3@4 c2@3]",
+          "c2");
+    HOLDS("extrema:minByLength(v * -1, 3)", ALL, "1:a4 2:b4 3:c2 4:d3 5:e0",
+          "[a4@1] [-a4@2 b4@2] [b4@2] [b4@2] "
+          "[-b4@5 d3@4]",
+          "d3");
+    RUN("extrema:minByLength(v, 1)", 0, "1:a5 2:b5", "[a5@1] [-a5@2 b5@2]");
+    RUN("extrema:maxbytime(v, 1 sec)", ALL, "1000:a4 1200:b9 1500:c6 1600:d2 2300:e1 >9000",
+        "[a4@1000] [b9@1200] [-a4@2000] [-b9@2200] [c6@1500] [-c6@2500]");
+    RUN("extrema:minByLengthBatch(v, 2)", ALL, "1:a4 2:b4 3:c3 4:d7", "[b4@2] [-b4@2 Rb4@2 c3@3]");
+    RUN("extrema:maxbytimebatch(v, 1 sec, 300)", ALL, "1000:a1 1200:b2 >1400 >2300 2400:c3 >9000",
+        "[b2@1200] [-b2@2300 Rb2@2300] [c3@2400] [-c3@4300 Rc3@4300]");
+    REFUSED("extrema:minByLength(b, 2)",
+            "the first parameter of window.extrema:minByLength must be a number or a string");
+    REFUSED("extrema:maxbytime(v, -1)",
+            "the second parameter of window.extrema:maxbytime must be greater than 0");
+    REFUSED("extrema:topKLengthBatch(k, 2, b)",
+            "the third parameter of #extrema:topKLengthBatch must be a constant of type int");
+}
+
 static void test_reorder(void)
 {
     RUN("reorder:kslack(ts)", 0,
@@ -849,8 +871,10 @@ static void test_names(void)
     CHECK(!window_find(NULL, "Length") && !window_find(NULL, "ever") && !window_find("unique", "sort") &&
           !handler_find(NULL, "deduplicate"));
     for (const char *const *name = window_names(); *name; name++) {
+        char space[16];
         const char *colon = strchr(*name, ':');
-        CHECK(window_find(colon ? "unique" : NULL, colon ? colon + 1 : *name));
+        snprintf(space, sizeof space, "%.*s", colon ? (int)(colon - *name) : 0, *name);
+        CHECK(window_find(colon ? space : NULL, colon ? colon + 1 : *name));
     }
 }
 
@@ -883,6 +907,7 @@ int main(void)
     test_expression();
     test_expression_batch();
     test_unique();
+    test_extrema();
     test_reorder();
     test_functions();
     test_names();
