@@ -118,7 +118,7 @@ static void query_named(struct planner *p, struct plan_query *q)
     } else if (other) {
         diag_error(p->diags, name->span, "there are two queries named '%s'", q->name);
     }
-    for (const struct plan_item *i = p->plan->items; i && q->is_named; i = i->next) {
+    for (const struct plan_item *i = p->plan->items; i && name && !p->partition; i = i->next) {
         if (i->partition && i->partition->is_named && strcmp(i->partition->name, q->name) == 0)
             diag_error(p->diags, name->span, "there is a partition named '%s'", q->name);
     }
