@@ -1,10 +1,11 @@
-/* cron.c - see cron.h. A field is a set of values as bits. Both halves follow Quartz to the letter, for an app
- * counts on what its expression did there:
+/* cron.c - see cron.h. A field is a set of values as bits. Both halves follow Quartz to the letter, for an
+ * app counts on what its expression did there.
  *
  * Laws: (1) an item is read from its left, and what stands behind the part that made sense is not looked at
- * (MONDAY is MON, MON/2 is MON, 15X is 15); (2) L, W and # hold for the whole field, and W, nL and n#k look at
- * the field's smallest day alone; (3) next is a walk: each step mends the first field that does not fit and
- * begins again, and dates may overflow (31 April is 1 May), which is what decides nW in a short month. */
+ * (MONDAY is MON, MON/2 is MON, 15X is 15);
+ * (2) L, W and # hold for the whole field, and W, nL and n#k look at the field's smallest day alone;
+ * (3) next is a walk: each step mends the first field that does not fit and begins again, and dates may
+ * overflow (31 April is 1 May), which is what decides nW in a short month. */
 #include "engine/base/cron.h"
 #include <ctype.h>
 #include <limits.h>

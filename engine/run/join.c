@@ -50,8 +50,8 @@ static inline bool has_room(const struct batch *out)
            !mem_is_over((size_t)out->cap * 2 * (sizeof(struct event) + 2 * sizeof(struct row *)));
 }
 
-/* The row of e as eventTimestamp(ref) is to see it: one that expires has the moment at which it does. The copy
- * borrows the row's values and lies in scratch, like the pairs. */
+/* The row of e as eventTimestamp(ref) is to see it: one that expires has the moment at which it does. The
+ * copy borrows the row's values and lies in scratch, like the pairs. */
 static struct row *stamped(const struct join_side *j, const struct event *e)
 {
     if (LIKELY(!plan_of(&j->op)->sees_stamp) || e->row->at_ms == e->at_ms)

@@ -1,12 +1,14 @@
 /* expression_batch.c - window.expressionBatch(condition [, include [, stream]]): a batch ends when the
  * condition fails (spec 04 section 2.16).
  *
- * Laws: (1) while the condition holds, events join the batch; streaming, each passes at once; (2) when it
- * fails, the condition's aggregators start anew with the event alone, and a chunk leaves: the previous batch
- * as expired, then the batch, stamped now; streaming: the batch as expired, then the event; (3) include, asked for each event
- * that ends a batch which is not empty, puts it into that batch, else it opens the next; (4) against an empty batch the event leaves as
- * expired and as current, and is not kept; (5) expired rows are always made, RESET never; (6) lookups find
- * the batch being collected; streaming: nothing. */
+ * Laws: (1) while the condition holds, events join the batch; streaming, each passes at once;
+ * (2) when it fails, the condition's aggregators start anew with the event alone, and a chunk leaves: the
+ * previous batch as expired, then the batch, stamped now; streaming: the batch as expired, then the event;
+ * (3) include, asked for each event that ends a batch which is not empty, puts it into that batch, else it
+ * opens the next;
+ * (4) against an empty batch the event leaves as expired and as current, and is not kept;
+ * (5) expired rows are always made, RESET never;
+ * (6) lookups find the batch being collected; streaming: nothing. */
 #include "engine/window/judge.h"
 
 struct expression_batch_plan {
