@@ -348,13 +348,13 @@ void durable_note_advance(struct durable *d, int64_t time_ms)
     write_time(d, time_ms);
 }
 
-void durable_note_topic(struct durable *d, int source, const struct payload *p)
+void durable_note_topic(struct durable *d, int source, const struct payload *p, int64_t time_ms)
 {
     struct writer *w = &d->notes;
     begin(d, p->len + MESSAGE_HEAD_MOST);
     write_u8(w, NOTE_TOPIC);
     write_count(w, (size_t)source);
-    write_time(d, app_now(d->hosted->app));
+    write_time(d, time_ms);
     write_u8(w, (uint8_t)p->kind);
     switch (p->kind) {
     case PAYLOAD_TEXT:
@@ -452,7 +452,7 @@ static void write_mark(struct durable *d, struct store_batch *batch)
     buf_init(&w.out, SIZE_MAX);
     write_u32(&w, MARK_FORMAT);
     write_i64(&w, (int64_t)d->next);
-    write_i64(&w, app_now(h->app));
+    write_i64(&w, app_task_now(h->app));
     write_i64(&w, (int64_t)d->checkpoint_bytes);
     write_count(&w, (size_t)h->bind->sink_count);
     for (int i = 0; i < h->bind->sink_count; i++)
@@ -582,7 +582,7 @@ static void drop_events(struct batch *b)
     mem_free(b->events);
 }
 
-static void replay_topic(struct durable *d, int source, struct reader *r)
+static void replay_topic(struct durable *d, int source, int64_t time_ms, struct reader *r)
 {
     struct payload p = {.kind = (enum payload_kind)read_u8(r)};
     struct value map = VALUE_NULL;
@@ -613,7 +613,7 @@ static void replay_topic(struct durable *d, int source, struct reader *r)
         r->failed = true;
     }
     if (!r->failed)
-        hosted_work_topic(d->hosted, source, &p);
+        hosted_work_topic(d->hosted, source, &p, time_ms);
     drop_events(&b);
     value_drop(map);
 }
@@ -650,7 +650,7 @@ static int replay_record(struct durable *d, struct reader *r, struct buf *scratc
         if (kind == NOTE_ADVANCE) {
             hosted_work_advance(h, time_ms);
         } else if (kind == NOTE_TOPIC) {
-            replay_topic(d, source, r);
+            replay_topic(d, source, time_ms, r);
         } else if (kind == NOTE_ENTRY) {
             size_t len;
             const void *bytes = read_bytes(r, &len);

@@ -44,7 +44,7 @@ struct durable {
     bool has_checkpoint;
     bool wants_checkpoint;
     bool is_old;     /* the checkpoint and the journal are of an earlier format */
-    int64_t now_ms;  /* at the checkpoint, for the start of the resumed app */
+    int64_t now_ms;  /* the host's time at the checkpoint, for the start of the resumed app */
     struct buf mark; /* the checkpoint's, as read */
     struct buf text; /* of the app that the checkpoint and the journal are of */
     bool has_text;   /* text is this app's, and in the store */
@@ -77,7 +77,7 @@ int durable_restore(struct durable *d, struct err *e);
 void durable_note_message(struct durable *d, int source, const struct arrival *a,
                           const struct port_origin *origin, int64_t time_ms);
 void durable_note_advance(struct durable *d, int64_t time_ms);
-void durable_note_topic(struct durable *d, int source, const struct payload *p);
+void durable_note_topic(struct durable *d, int source, const struct payload *p, int64_t time_ms);
 void durable_note_query(struct durable *d, const char *text, size_t len, int64_t time_ms);
 void durable_owe(struct durable *d, struct source *s, uint64_t receipt, enum outcome outcome);
 /* Identity of a message for repeats.h. */

@@ -58,15 +58,24 @@ static void on_rejected(void *user, const char *where, const char *why)
     hush_log(hush, LOG_WARN, h->log_name, "%s: rejected: %s", where, why);
 }
 
-/* Another app's sink speaks to one of ours. */
+/* Another app's sink speaks to one of ours. In playback its time is for idle.time; inside a push of the app
+ * itself no time passes. */
 static void on_arriving(void *user, const struct bind_source *source, const struct payload *p)
 {
     struct hosted *h = user;
-    if (h->replays || (!h->durable && !h->has_tables))
+    if (h->replays)
         return;
+    int64_t time_ms = app_task_now(h->app);
+    if (h->is_playback && !app_is_inside(h->app)) {
+        int64_t now_ms = clock_wall_ms();
+        time_ms = now_ms > time_ms ? now_ms : time_ms;
+    }
     if (h->durable)
-        durable_note_topic(h->durable, source->number, p);
-    commit_note(&h->worker->commit, 1);
+        durable_note_topic(h->durable, source->number, p, time_ms);
+    if (h->durable || h->has_tables)
+        commit_note(&h->worker->commit, 1);
+    if (h->is_playback)
+        hosted_work_advance(h, time_ms);
 }
 
 /* ---- making ---- */
@@ -547,6 +556,7 @@ static int begin(struct hosted *h, struct err *e)
     int rc = begin_tables(h, &number, &is_mended, e);
     if (rc < 0)
         return rc;
+    app_await_clock(h->app);
     if (!h->durable || !h->durable->has_checkpoint) {
         rc = app_start(h->app, clock_wall_ms(), false, e);
         if (rc == 0 && is_mended && !h->durable)
@@ -669,7 +679,7 @@ void hosted_work_advance(struct hosted *h, int64_t now_ms)
 {
     struct mem_account *account = mem_account;
     mem_account = &h->account;
-    app_advance(h->app, now_ms);
+    app_tick(h->app, now_ms);
     mem_account = account;
 }
 
@@ -691,10 +701,12 @@ static void work(struct hosted *h, int source, const struct payload *p, const st
         metrics_add(&metrics.rejected, 1);
 }
 
-void hosted_work_topic(struct hosted *h, int source, const struct payload *p)
+void hosted_work_topic(struct hosted *h, int source, const struct payload *p, int64_t time_ms)
 {
     struct mem_account *account = mem_account;
     mem_account = &h->account;
+    if (h->is_playback)
+        app_tick(h->app, time_ms);
     work(h, source, p, NULL, 0);
     mem_account = account;
 }
@@ -710,8 +722,8 @@ void hosted_work_message(struct hosted *h, int source, const struct arrival *a, 
     struct payload p = {.kind = PAYLOAD_TEXT, .bytes = arrival_bytes(a), .len = a->len};
     h->current = h->sources[source];
     mem_account = &h->account;
-    if (!h->is_playback && time_ms > app_now(h->app))
-        app_advance(h->app, time_ms);
+    if (time_ms > app_task_now(h->app))
+        app_tick(h->app, time_ms);
     work(h, source, &p, properties, (int)a->property_count);
     mem_account = account;
     h->current = NULL;
@@ -724,8 +736,8 @@ int hosted_work_query(struct hosted *h, const char *text, size_t len, int64_t ti
 {
     struct mem_account *account = mem_account;
     mem_account = &h->account;
-    if (!h->is_playback && time_ms > app_now(h->app))
-        app_advance(h->app, time_ms);
+    if (time_ms > app_task_now(h->app))
+        app_tick(h->app, time_ms);
     int rc = app_query(h->app, text, len, result, e);
     mem_account = account;
     return rc;

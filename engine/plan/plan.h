@@ -73,7 +73,7 @@ struct plan {
     const char *name;
     bool playback;
     bool has_stored;               /* a table of @store(type='lmdb') */
-    int64_t idle_ms, increment_ms; /* playback's; 0: none */
+    int64_t idle_ms, increment_ms; /* playback's heartbeat (run/heartbeat.c); idle_ms 0: none */
     struct plan_limits limits;
     struct ast_app *ast;
     struct plan_element **elements; /* all, in order of making */

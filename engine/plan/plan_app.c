@@ -61,6 +61,8 @@ static void plan_playback(struct planner *p, const struct ast_annotation *a)
     if (idle) {
         p->plan->idle_ms = element_time(p, idle);
         p->plan->increment_ms = element_time(p, increment);
+        if (p->plan->idle_ms == 0)
+            p->plan->idle_ms = 1; /* the language's heart beats without a pause then */
     }
 }
 

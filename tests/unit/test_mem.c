@@ -42,7 +42,7 @@ static const char text[] =
     "from S#window.extrema:minByLengthBatch(k, 3) select k, v insert all events into Q;\n"
     "from S#window.length(4)#extrema:topK(k, 2) select Top1Element as k, Top1Frequency as n insert into R;\n"
     "from S#extrema:bottomKTimeBatch(k, 2 sec, 1) select * insert into U;\n"
-    "from S select k, kf:kalmanFilter(convert(v, 'double')) as x group by k insert into W;\n"
+    "from S select k, kf:kalmanFilter(convert(v, 'double')) as x group by k insert into Z;\n"
     "partition with (k of S) begin @info(name='each') from S#window.length(2) select k, avg(v) as a insert "
     "into F; end;\n";
 

@@ -38,6 +38,11 @@ static struct timer {
 } timers[TIMER_MAX];
 static int timer_count;
 
+int64_t op_task_now(const struct op *op)
+{
+    return op->env->now_ms;
+}
+
 void timer_request(struct op *op, int64_t due_ms)
 {
     timers[timer_count++] = (struct timer){op, due_ms};
