@@ -757,7 +757,7 @@ static void test_expression_batch(void)
     REFUSED("expressionBatch('v > 1', true, b)",
             "the third parameter of window.expressionBatch must be true or false");
     REFUSED("expressionBatch('v > 1', v)",
-            "the second parameter of window.expressionBatch must be an attribute of type bool; 'v' is int");
+            "the second parameter of window.expressionBatch must be true, false or a condition");
 }
 
 static void test_unique(void)
