@@ -107,6 +107,14 @@ static void report_source(struct expr_ctx *c, const struct ast_expr *ref)
         diag_hint(c->diags, "its inputs are '%s' and '%s'", names[0], names[1]);
 }
 
+/* An inner stream joined with itself under an alias: its own name stands for both sides (not so for other
+ * streams, nor when the alias is the left side's). */
+static bool is_both_sides(const struct scope *s, char mark, const struct scope_source *source)
+{
+    return mark == '#' && s->count == 2 && !s->resolve && source == &s->sources[0] && !source->alias &&
+           s->sources[1].alias && s->sources[1].id && strcmp(source->id, s->sources[1].id) == 0;
+}
+
 static struct expr *compile_qualified(struct expr_ctx *c, const struct ast_expr *ref)
 {
     const struct scope *s = c->scope;
@@ -114,6 +122,11 @@ static struct expr *compile_qualified(struct expr_ctx *c, const struct ast_expr 
     const struct scope_source *source = of_output ? NULL : source_find(s, ref->mark, ref->source.text);
     if (of_output ? ref->mark != s->output_mark || strcmp(ref->source.text, s->output->id) != 0 : !source) {
         report_source(c, ref);
+        return NULL;
+    }
+    if (source && is_both_sides(s, ref->mark, source)) {
+        diag_error(c->diags, ref->span, "'#%s' is both sides of this join", ref->source.text);
+        diag_hint(c->diags, "give the left side a name, too: #%s as a", ref->source.text);
         return NULL;
     }
     const struct schema *schema = of_output ? s->output : source->schema;

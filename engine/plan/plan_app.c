@@ -151,6 +151,11 @@ static bool id_taken(struct planner *p, const struct ast_definition *def, const 
                                         (other->kind == DEFINE_TRIGGER && def->kind == DEFINE_STREAM));
     if (stream_and_trigger && schema_same(e->schema, schema)) {
         *same = true;
+        if (!annotations_same(other->annotations, def->annotations)) {
+            diag_error(p->diags, def->id.span,
+                       "the stream '%s' has an annotation, so a trigger cannot feed it", def->id.text);
+            diag_hint(p->diags, "put the annotations on a stream of its own, and fill that by a query");
+        }
         return true;
     }
     diag_error(p->diags, def->id.span, "'%s' is defined twice", def->id.text);

@@ -642,6 +642,15 @@ static void test_cron_text(void)
     NEXT("0 0 0 1 1 ? 2000", 0, 946684800000);
     NEXT("0 0 0 1 1 ? 1971-2099/2", 31536000000, 94694400000);
     NEXT("0 0 0 1 1 ? 1970", 0, -1);
+    NEXT("0 0 0 1 1 ? 1969", 0, -1);
+    NEXT("0 0 0 1 1 ? 1960-1972/4", 0, 63072000000); /* 1972 */
+    NEXT("0 0 0 1 1 ? L", 0, -1);
+    NEXT("0 0 0 31 2 ?", 0, -1);
+    NEXT("0 0 0 ? * 8#2", 0, -1);
+    NEXT("0 0 0 L-30W 4 ?", 0, -1);
+    NEXT("* * * * * ? * what stands here is not read", 0, 1000);
+    NEXT("0 0 0 ? * MONDAY", 0, 4 * DAY * 1000LL);
+    NEXT("0 0 0 31W 4 ?", 0, 484 * DAY * 1000LL); /* Fri 30 Apr 1971: 31 Apr is Sat 1 May */
     NEXT("5,10,15 30 10 * * ?", 10 * 3600000 + 30 * 60000 + 10000, 10 * 3600000 + 30 * 60000 + 15000);
     static const char *const wrong[] = {"",
                                         "xx",
@@ -656,9 +665,22 @@ static void test_cron_text(void)
                                         "a * * * * ?",
                                         "* * * ? * 8",
                                         "* * * ? * 1#6",
-                                        "0 0 0 1 1 ? 1969",
                                         "1- * * * * ?",
-                                        "* * * * * ? * *"};
+                                        "0 0 0 0W * ?",
+                                        "0 0 0 L,15 * ?",
+                                        "0 0 0 1,15,L * ?",
+                                        "0 0 0 ? * MON#2,TUE#1",
+                                        "0 0 0 ? * MON,FRIL",
+                                        "0 0 0 ? * MO",
+                                        "0 0 0 L3 * ?",
+                                        "0 0 0 L-31 * ?",
+                                        "0 0 0 5/2X * ?",
+                                        "0 0 0 99999999999 * ?",
+                                        "0 0 0 ?xx 1 MON",
+                                        ", 0 0 1 * ?",
+                                        "0 0 0 1 L ?",
+                                        "0 0 0 ? 1 ,",
+                                        "0 0 0 1 1 ? 1973-1971"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct cron c;
         struct err e = {0};
@@ -735,7 +757,7 @@ static void test_expression_batch(void)
     REFUSED("expressionBatch('v > 1', true, b)",
             "the third parameter of window.expressionBatch must be true or false");
     REFUSED("expressionBatch('v > 1', v)",
-            "the second parameter of window.expressionBatch must be an attribute of type bool; 'v' is int");
+            "the second parameter of window.expressionBatch must be true, false or a condition");
 }
 
 static void test_unique(void)
