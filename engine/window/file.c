@@ -197,29 +197,22 @@ static bool search(const struct file_plan *p, struct frame *f, struct value *add
 
 /* ---- the operator ---- */
 
-static int file_push(struct op *op, const struct batch *in)
+static bool file_one(struct op *op, struct frame *f, const struct event *e, struct batch *out)
 {
     const struct file_plan *p = plan_of(op);
-    struct batch out;
-    int rc = 0;
-    batch_init(&out, op->env->scratch, in->count);
-    out.is_batch = in->is_batch;
-    for (uint32_t i = 0; i < in->count && rc == 0; i++) {
-        const struct event *e = &in->events[i];
-        if (!e->row)
-            continue;
-        struct frame f = {.env = op->env, .rows = &e->row, .at_ms = e->at_ms, .kind = e->kind, .user = op};
-        struct value added = VALUE_NULL;
-        if (!p->work(p, &f, &added)) {
-            rc = ERR_EVENT;
-            break;
-        }
-        struct row *row = row_copy(e->row, p->adds, e->at_ms);
-        if (p->adds)
-            row_set(row, e->row->count, added);
-        batch_add(&out, row, e->at_ms, e->kind);
-    }
-    return window_emit_made(op, &out, rc);
+    struct value added = VALUE_NULL;
+    if (!p->work(p, f, &added))
+        return false;
+    struct row *row = row_copy(e->row, p->adds, e->at_ms);
+    if (p->adds)
+        row_set(row, e->row->count, added);
+    batch_add(out, row, e->at_ms, e->kind);
+    return true;
+}
+
+static int file_push(struct op *op, const struct batch *in)
+{
+    return handler_each(op, in, in->is_batch, file_one);
 }
 
 static const struct op_type file_type = {.name = "file", .size = sizeof(struct op), .push = file_push};

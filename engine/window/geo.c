@@ -99,25 +99,6 @@ void geo_put(struct keyed *k, const struct text *key, struct row *row)
     row_unref(row);
 }
 
-/* Works off in with one; what it put into out goes on. */
-static int each_event(struct op *op, const struct batch *in,
-                      bool (*one)(struct op *op, struct frame *f, const struct event *e, struct batch *out))
-{
-    struct batch out;
-    int rc = 0;
-    batch_init(&out, op->env->scratch, in->count);
-    out.is_batch = in->is_batch;
-    for (uint32_t i = 0; i < in->count && rc == 0; i++) {
-        const struct event *e = &in->events[i];
-        if (!e->row)
-            continue;
-        struct frame f = geo_frame(op, e);
-        if (!one(op, &f, e, &out))
-            rc = ERR_EVENT;
-    }
-    return window_emit_made(op, &out, rc);
-}
-
 /* ---- crosses ---- */
 
 struct crosses {
@@ -145,7 +126,7 @@ static bool crosses_one(struct op *op, struct frame *f, const struct event *e, s
 }
 static int crosses_push(struct op *op, const struct batch *in)
 {
-    return each_event(op, in, crosses_one);
+    return handler_each(op, in, in->is_batch, crosses_one);
 }
 static void crosses_save(const struct op *op, struct writer *w)
 {
@@ -290,7 +271,7 @@ static bool stationary_one(struct op *op, struct frame *f, const struct event *e
 }
 static int stationary_push(struct op *op, const struct batch *in)
 {
-    return each_event(op, in, stationary_one);
+    return handler_each(op, in, in->is_batch, stationary_one);
 }
 static void stationary_save(const struct op *op, struct writer *w)
 {
@@ -392,7 +373,7 @@ static bool proximity_one(struct op *op, struct frame *f, const struct event *e,
 }
 static int proximity_push(struct op *op, const struct batch *in)
 {
-    return each_event(op, in, proximity_one);
+    return handler_each(op, in, in->is_batch, proximity_one);
 }
 static void proximity_save(const struct op *op, struct writer *w)
 {
@@ -454,7 +435,7 @@ static bool closest_one(struct op *op, struct frame *f, const struct event *e, s
 }
 static int closest_push(struct op *op, const struct batch *in)
 {
-    return each_event(op, in, closest_one);
+    return handler_each(op, in, in->is_batch, closest_one);
 }
 static const struct op_type closest_type = {
     .name = "geo:closestPoints", .size = sizeof(struct op), .push = closest_push};

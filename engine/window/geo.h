@@ -23,10 +23,6 @@ struct geo_plan *geo_plan_new(struct window_ctx *c, const struct ast_expr *call,
                               const struct op_type *type, const char *const *takes,
                               const struct attribute *added, const char *const *also, int count,
                               const struct schema **out);
-static inline struct frame geo_frame(struct op *op, const struct event *e)
-{
-    return (struct frame){.env = op->env, .rows = &e->row, .at_ms = e->at_ms, .kind = e->kind, .user = op};
-}
 /* Argument n as the name of something: its text, of whatever type. NULL after failing the event. */
 struct text *geo_name(const struct geo_plan *p, struct frame *f, int n);
 /* The event with the values behind its own, into out. Takes no reference of theirs. */

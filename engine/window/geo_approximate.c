@@ -146,33 +146,24 @@ static void mean(const struct recorder *r, double *latitude, double *longitude)
     *latitude = atan2(z, sqrt(x * x + y * y)) / DEGREE;
 }
 
-static int approximate_push(struct op *op, const struct batch *in)
+static bool approximate_one(struct op *op, struct frame *f, const struct event *e, struct batch *out)
 {
     struct approximate *a = (struct approximate *)op;
     const struct geo_plan *p = geo_plan_of(op);
-    struct batch out;
-    int rc = 0;
-    batch_init(&out, op->env->scratch, in->count);
-    out.is_batch = in->is_batch;
-    for (uint32_t i = 0; i < in->count && rc == 0; i++) {
-        const struct event *e = &in->events[i];
-        if (!e->row)
-            continue;
-        struct frame f = geo_frame(op, e);
-        struct sighting s;
-        if (!read_sighting(p, &f, &s)) {
-            rc = ERR_EVENT;
-            break;
-        }
-        note(a, &f, &s);
-        const struct recorder *r =
-            a->ready ? map_get(&a->recorders, s.recorder->bytes, s.recorder->len) : NULL;
-        if (r)
-            mean(r, &s.latitude, &s.longitude);
-        geo_add(p, e, &out,
-                (struct value[]){value_double(s.latitude), value_double(s.longitude), value_bool(r)});
-    }
-    return window_emit_made(op, &out, rc);
+    struct sighting s;
+    if (!read_sighting(p, f, &s))
+        return false;
+    note(a, f, &s);
+    const struct recorder *r = a->ready ? map_get(&a->recorders, s.recorder->bytes, s.recorder->len) : NULL;
+    if (r)
+        mean(r, &s.latitude, &s.longitude);
+    geo_add(p, e, out, (struct value[]){value_double(s.latitude), value_double(s.longitude), value_bool(r)});
+    return true;
+}
+
+static int approximate_push(struct op *op, const struct batch *in)
+{
+    return handler_each(op, in, in->is_batch, approximate_one);
 }
 
 static void approximate_save(const struct op *op, struct writer *w)

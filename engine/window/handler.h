@@ -13,6 +13,10 @@ struct handler_type {
                             const struct schema **out);
 };
 const struct handler_type *handler_find(const char *space, const char *name);
+/* The push of those that work off one event after the other, RESETs apart: what one puts into out goes on, also
+ * when an event fails, up to that one. one: false after failing its event. is_batch: out is one. */
+int handler_each(struct op *op, const struct batch *in, bool is_batch,
+                 bool (*one)(struct op *op, struct frame *f, const struct event *e, struct batch *out));
 /* The one of space that is like name, for "did you mean"; or NULL. */
 const char *handler_near(const char *space, const char *name);
 

@@ -51,3 +51,21 @@ const char *handler_near(const char *space, const char *name)
             names[count++] = handlers[i]->name;
     return diag_near(name, names, count);
 }
+
+int handler_each(struct op *op, const struct batch *in, bool is_batch,
+                 bool (*one)(struct op *op, struct frame *f, const struct event *e, struct batch *out))
+{
+    struct batch out;
+    int rc = 0;
+    batch_init(&out, op->env->scratch, in->count);
+    out.is_batch = is_batch;
+    for (uint32_t i = 0; i < in->count && rc == 0; i++) {
+        const struct event *e = &in->events[i];
+        if (!e->row)
+            continue;
+        struct frame f = {.env = op->env, .rows = &e->row, .at_ms = e->at_ms, .kind = e->kind, .user = op};
+        if (!one(op, &f, e, &out))
+            rc = ERR_EVENT;
+    }
+    return window_emit_made(op, &out, rc);
+}

@@ -11,17 +11,17 @@ struct pol2cart_plan {
 
 static const double DEGREE = 3.14159265358979323846 / 180.0;
 
-/* The event with its coordinates; NULL after expr_fail. */
-static struct row *convert(const struct pol2cart_plan *p, struct op *op, const struct event *e)
+/* The event with its coordinates. */
+static bool convert(struct op *op, struct frame *f, const struct event *e, struct batch *out)
 {
-    struct frame f = {.env = op->env, .rows = &e->row, .at_ms = e->at_ms, .kind = e->kind, .user = op};
+    const struct pol2cart_plan *p = (const struct pol2cart_plan *)(const void *)op->plan;
     double args[3] = {0, 0, 0};
     for (int i = 0; i < p->count; i++) {
-        struct value v = expr_eval(p->args[i], &f);
+        struct value v = expr_eval(p->args[i], f);
         if (!op->env->failed && !type_is_numeric(v.type))
             expr_fail(op->env, "pol2Cart: parameter %d is %s", i + 1, is_null(v) ? "null" : "not a number");
         if (op->env->failed)
-            return NULL;
+            return false;
         args[i] = value_to_double(v);
     }
     uint32_t at = e->row->count;
@@ -30,27 +30,13 @@ static struct row *convert(const struct pol2cart_plan *p, struct op *op, const s
     row_set(row, at + 1, value_double(args[1] * sin(args[0] * DEGREE)));
     if (p->count == 3)
         row_set(row, at + 2, value_double(args[2]));
-    return row;
+    batch_add(out, row, e->at_ms, e->kind);
+    return true;
 }
 
 static int pol2cart_push(struct op *op, const struct batch *in)
 {
-    const struct pol2cart_plan *p = (const struct pol2cart_plan *)(const void *)op->plan;
-    struct batch out;
-    int rc = 0;
-    batch_init(&out, op->env->scratch, in->count);
-    out.is_batch = in->is_batch;
-    for (uint32_t i = 0; i < in->count && rc == 0; i++) {
-        const struct event *e = &in->events[i];
-        if (!e->row)
-            continue;
-        struct row *row = convert(p, op, e);
-        if (row)
-            batch_add(&out, row, e->at_ms, e->kind);
-        else
-            rc = ERR_EVENT;
-    }
-    return window_emit_made(op, &out, rc);
+    return handler_each(op, in, in->is_batch, convert);
 }
 
 static const struct op_type pol2cart_type = {

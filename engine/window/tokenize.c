@@ -175,23 +175,16 @@ static bool json_parts(const struct tokenize_plan *p, struct frame *f, const str
     return fine && !f->env->failed;
 }
 
-static int tokenize_push(struct op *op, const struct batch *in)
+static bool tokenize_one(struct op *op, struct frame *f, const struct event *e, struct batch *out)
 {
     const struct tokenize_plan *p = plan_of(op);
-    struct batch out;
-    int rc = 0;
+    return p->parts(p, f, e, out);
+}
+
+static int tokenize_push(struct op *op, const struct batch *in)
+{
     ((struct tokenize *)(void *)op)->began = mem_held();
-    batch_init(&out, op->env->scratch, in->count);
-    out.is_batch = true;
-    for (uint32_t i = 0; i < in->count && rc == 0; i++) {
-        const struct event *e = &in->events[i];
-        if (!e->row)
-            continue;
-        struct frame f = {.env = op->env, .rows = &e->row, .at_ms = e->at_ms, .kind = e->kind, .user = op};
-        if (!p->parts(p, &f, e, &out))
-            rc = ERR_EVENT;
-    }
-    return window_emit_made(op, &out, rc);
+    return handler_each(op, in, true, tokenize_one);
 }
 
 static const struct op_type tokenize_type = {
