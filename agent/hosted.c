@@ -459,6 +459,8 @@ static void gone(struct hosted *h, const struct hosted *heir, bool retires)
     if (h->is_started)
         worker_remove(h->worker, h);
     close_ports(h, heir, retires && !h->durable);
+    if (h->is_started)
+        metrics_add(&metrics.matches_dropped, app_partials(h->app).dropped - h->partials_before);
     bind_free(h->bind);
     app_free(h->app);
     durable_close(h->durable);
@@ -600,6 +602,7 @@ int hosted_start(struct hosted *h, struct hosted *old, const struct config *conf
     }
     worker_add(h->worker, h);
     h->is_started = true;
+    h->partials_before = app_partials(h->app).dropped;
     attach_ports(h);
     if (h->durable)
         commit_note(&h->worker->commit, 1);
