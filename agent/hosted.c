@@ -485,6 +485,17 @@ static void note_tables(struct hosted *h)
         commit_note(&h->worker->commit, 1);
 }
 
+/* Its finest buckets that are open go with a stop; those that ended are in the store. */
+static void warn_aggregation(const struct hosted *h)
+{
+    const char *name = h->durable ? NULL : plan_stored_aggregation(app_plan(h->app));
+    if (name)
+        log_write(LOG_WARN, h->log_name,
+                  "aggregation %s is in the store, but the app is not durable: a stop loses what the open "
+                  "buckets of its finest unit hold",
+                  name);
+}
+
 /* A durable app ends at a checkpoint: the next one of its name begins there. */
 static int settle_down(struct hosted *h, struct err *e)
 {
@@ -609,6 +620,7 @@ int hosted_start(struct hosted *h, struct hosted *old, const struct config *conf
     else
         hosted_flush(h);
     note_tables(h);
+    warn_aggregation(h);
     return 0;
 }
 

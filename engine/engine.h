@@ -202,6 +202,9 @@ void app_held(struct app *app, void (*fn)(void *user, const struct app_part *par
 struct store;
 struct store_batch;
 bool plan_has_stored(const struct plan *p);
+/* An aggregation whose rows are in the store, or NULL. What is open in its finest unit ends with an app that
+ * is not durable (run/aggregate_rebuild.c). */
+const char *plan_stored_aggregation(const struct plan *p);
 void app_keep_tables(struct app *app, struct store *store, uint32_t number);
 uint64_t app_tables_waiting(const struct app *app);
 void app_tables_collect(struct app *app, struct store_batch *batch);

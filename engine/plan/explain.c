@@ -174,7 +174,7 @@ static void explain_window(const struct plan *p, const struct plan_element *e, s
     explain_schema(e->schema, out);
     explain_op(p, NULL, e->window, out);
     if (!e->publishes_current || !e->publishes_expired)
-        buf_printf(out, "  its readers get %s events only\n", e->publishes_current ? "current" : "expired");
+        buf_printf(out, "  its readers get only %s events\n", e->publishes_current ? "current" : "expired");
 }
 
 static void explain_aggregation(const struct plan_element *e, struct buf *out)
