@@ -3,6 +3,7 @@
  * them; what app_held tells. */
 #include "engine/base/amount.h"
 #include "engine/base/hash.h"
+#include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/mem.h"
 #include "engine/engine.h"
@@ -252,6 +253,24 @@ static void test_partials(void)
     app_free(app);
 }
 
+/* Those that go at the bound are counted too. */
+static void test_partials_dropped(void)
+{
+    static const char app_text[] = "define stream S (k string, v long);\n"
+                                   "define stream R (v long);\n"
+                                   "from every e1=S -> e2=R select e1.v as a insert into A;\n";
+    struct seen seen = {0};
+    struct err e = {0};
+    struct app *app = make(app_text, &seen);
+    CHECK(app_start(app, 1000, false, &e) == 0);
+    for (int i = 0; i < LIMIT_PATTERN_WAITS + 100; i++)
+        send(app, i, 1000);
+    struct app_partials at_bound = app_partials(app);
+    CHECK(at_bound.dropped > 0 && at_bound.live <= LIMIT_PATTERN_WAITS);
+    CHECK(at_bound.live + at_bound.dropped == LIMIT_PATTERN_WAITS + 100 + 1);
+    app_free(app);
+}
+
 /* Law 2: a product that would pass the bound fails its event, counted, and the app goes on. */
 static void test_bound(void)
 {
@@ -313,6 +332,7 @@ int main(void)
     test_amount();
     test_held();
     test_partials();
+    test_partials_dropped();
     test_bound();
 #ifdef WEIR_DEBUG
     test_end(0, 1);
