@@ -93,6 +93,8 @@ static const struct setting settings[] = {
      "text, or json: one object a line.", AT(log_format)},
     {"control.socket", SETTING_TEXT, 0, 0, "control.sock", NULL,
      "The socket on which `weir query` finds this agent; only its own user, and root, may use it.\nA name without / is in the folder \"state\", and nowhere when there is none. \"\": none.", AT(control_socket)},
+    {"files", SETTING_TEXT, 0, 0, "", NULL,
+     "Folders that file: functions of apps may read and change, ':' between them; they are given paths by events.\nNever one that holds apps, state or configuration. \"\": none, and each such function fails its event.", AT(files)},
     {"variables", SETTING_NAMES, 0, 0, NULL, NULL,
      "Values for ${NAME} in apps where the environment has none.", AT(variables)},
 };
@@ -123,7 +125,7 @@ void config_init(struct config *c)
     }
 }
 
-static void names_fini(struct names *n)
+void names_fini(struct names *n)
 {
     for (int i = 0; i < n->count; i++) {
         mem_free(n->items[i].name);
@@ -131,6 +133,15 @@ static void names_fini(struct names *n)
     }
     mem_free(n->items);
     *n = (struct names){0};
+}
+
+void names_copy(struct names *to, const struct names *from)
+{
+    *to = (struct names){.items = mem_array((size_t)from->count + 1, sizeof *to->items)};
+    for (; to->count < from->count; to->count++) {
+        const struct variable *v = &from->items[to->count];
+        to->items[to->count] = (struct variable){mem_strdup(v->name), mem_strdup(v->value)};
+    }
 }
 
 void config_fini(struct config *c)

@@ -28,6 +28,7 @@ struct config {  /* texts are owned */
     char *control_socket; /* "" for none */
     int64_t memory_bytes, memory_ballast, state_ballast;
     char *limits_full;
+    char *files;   /* folders, ':' between; "" for none */
     struct names { /* and their values, in order */
         struct variable {
             char *name, *value; /* owned */
@@ -49,5 +50,7 @@ void config_print(const struct config *c, FILE *out);
 const char *config_variable(void *user, const char *name);
 /* The value of a name, or NULL. */
 const char *names_find(const struct names *n, const char *name);
+void names_copy(struct names *to, const struct names *from); /* to: empty; ended by names_fini */
+void names_fini(struct names *n);
 
 #endif

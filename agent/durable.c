@@ -50,7 +50,8 @@ enum note_kind {
     NOTE_ADVANCE = 'a',
     NOTE_TOPIC = 't',
     NOTE_QUERY = 'q',
-    NOTE_ENTRY = 'e'
+    NOTE_ENTRY = 'e',
+    NOTE_ANSWER = 'w'
 };
 
 bool durable_wanted(const struct plan *plan, bool standard)
@@ -347,13 +348,13 @@ void durable_note_advance(struct durable *d, int64_t time_ms)
     write_time(d, time_ms);
 }
 
-void durable_note_topic(struct durable *d, int source, const struct payload *p)
+void durable_note_topic(struct durable *d, int source, const struct payload *p, int64_t time_ms)
 {
     struct writer *w = &d->notes;
     begin(d, p->len + MESSAGE_HEAD_MOST);
     write_u8(w, NOTE_TOPIC);
     write_count(w, (size_t)source);
-    write_time(d, app_now(d->hosted->app));
+    write_time(d, time_ms);
     write_u8(w, (uint8_t)p->kind);
     switch (p->kind) {
     case PAYLOAD_TEXT:
@@ -394,6 +395,39 @@ void durable_note_entry(struct durable *d, const void *bytes, size_t len, int64_
     write_bytes(&d->notes, bytes, len);
 }
 
+/* In the record of the note that it is an answer to, however long that becomes. */
+void durable_note_answer(struct durable *d, enum world_answer rc, const struct buf *bytes)
+{
+    if (!d->note_count)
+        begin(d, bytes->len + MESSAGE_HEAD_MOST);
+    write_u8(&d->notes, NOTE_ANSWER);
+    write_count(&d->notes, 0);
+    write_time(d, d->last_ms);
+    write_u8(&d->notes, (uint8_t)(rc - WORLD_REFUSED));
+    write_bytes(&d->notes, bytes->bytes, bytes->len);
+}
+
+static void read_answer(struct reader *r, enum world_answer *rc, struct buf *out)
+{
+    size_t len;
+    *rc = (enum world_answer)(read_u8(r) + WORLD_REFUSED);
+    const void *bytes = read_bytes(r, &len);
+    if (bytes)
+        buf_add(out, bytes, len);
+}
+
+bool durable_answered(struct durable *d, enum world_answer *rc, struct buf *out)
+{
+    struct reader *r = d->replayed;
+    if (!r || r->at == r->end || *r->at != NOTE_ANSWER)
+        return false;
+    read_u8(r);
+    read_varint(r);
+    read_varint(r);
+    read_answer(r, rc, out);
+    return !r->failed;
+}
+
 void durable_owe(struct durable *d, struct source *s, uint64_t receipt, enum outcome outcome)
 {
     if (d->receipt_count == d->receipt_cap) {
@@ -418,7 +452,7 @@ static void write_mark(struct durable *d, struct store_batch *batch)
     buf_init(&w.out, SIZE_MAX);
     write_u32(&w, MARK_FORMAT);
     write_i64(&w, (int64_t)d->next);
-    write_i64(&w, app_now(h->app));
+    write_i64(&w, app_task_now(h->app));
     write_i64(&w, (int64_t)d->checkpoint_bytes);
     write_count(&w, (size_t)h->bind->sink_count);
     for (int i = 0; i < h->bind->sink_count; i++)
@@ -548,7 +582,7 @@ static void drop_events(struct batch *b)
     mem_free(b->events);
 }
 
-static void replay_topic(struct durable *d, int source, struct reader *r)
+static void replay_topic(struct durable *d, int source, int64_t time_ms, struct reader *r)
 {
     struct payload p = {.kind = (enum payload_kind)read_u8(r)};
     struct value map = VALUE_NULL;
@@ -579,7 +613,7 @@ static void replay_topic(struct durable *d, int source, struct reader *r)
         r->failed = true;
     }
     if (!r->failed)
-        hosted_work_topic(d->hosted, source, &p);
+        hosted_work_topic(d->hosted, source, &p, time_ms);
     drop_events(&b);
     value_drop(map);
 }
@@ -610,12 +644,13 @@ static int replay_record(struct durable *d, struct reader *r, struct buf *scratc
         struct port_origin origin;
         time_ms = (int64_t)((uint64_t)time_ms + (zigzag >> 1 ^ (0 - (zigzag & 1))));
         if (r->failed || (kind != NOTE_ADVANCE && kind != NOTE_QUERY && kind != NOTE_ENTRY &&
-                          source >= h->bind->source_count))
+                          kind != NOTE_ANSWER && source >= h->bind->source_count))
             return ERR_STATE;
+        d->replayed = r;
         if (kind == NOTE_ADVANCE) {
             hosted_work_advance(h, time_ms);
         } else if (kind == NOTE_TOPIC) {
-            replay_topic(d, source, r);
+            replay_topic(d, source, time_ms, r);
         } else if (kind == NOTE_ENTRY) {
             size_t len;
             const void *bytes = read_bytes(r, &len);
@@ -623,6 +658,11 @@ static int replay_record(struct durable *d, struct reader *r, struct buf *scratc
                 return ERR_STATE;
         } else if (kind == NOTE_QUERY) {
             replay_query(d, time_ms, r);
+        } else if (kind == NOTE_ANSWER) {
+            /* to a query that changed nothing, and so was not noted */
+            enum world_answer rc;
+            buf_clear(scratch);
+            read_answer(r, &rc, scratch);
         } else if (kind == NOTE_MESSAGE || kind == NOTE_SAME_MESSAGE) {
             struct arrival *a = read_arrival(r, scratch, kind == NOTE_SAME_MESSAGE, &texts, &origin);
             if (!a)
@@ -708,6 +748,7 @@ static int replay(struct durable *d, struct err *e)
         struct reader r = {.at = (const uint8_t *)record.bytes,
                            .end = (const uint8_t *)record.bytes + record.len};
         rc = replay_record(d, &r, &scratch);
+        d->replayed = NULL;
         if (rc < 0)
             break;
         d->journal_bytes += record.len;

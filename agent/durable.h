@@ -22,6 +22,7 @@
 
 #include "agent/inbox.h"
 #include "agent/keeper.h"
+#include "engine/expr/world.h"
 #include "ports/bind.h"
 
 struct hosted;
@@ -34,6 +35,7 @@ struct durable {
     struct writer notes;       /* the record being filled */
     struct store_batch closed; /* records that are full */
     uint32_t note_count;
+    struct reader *replayed;                  /* the record that is being worked off; NULL: none */
     int64_t last_ms;                          /* of the record's last note */
     size_t last_texts, last_texts_len;        /* where its last properties stand in notes; 0: none yet */
     uint64_t journal_bytes, checkpoint_bytes; /* since the last checkpoint; that one's */
@@ -42,7 +44,7 @@ struct durable {
     bool has_checkpoint;
     bool wants_checkpoint;
     bool is_old;     /* the checkpoint and the journal are of an earlier format */
-    int64_t now_ms;  /* at the checkpoint, for the start of the resumed app */
+    int64_t now_ms;  /* the host's time at the checkpoint, for the start of the resumed app */
     struct buf mark; /* the checkpoint's, as read */
     struct buf text; /* of the app that the checkpoint and the journal are of */
     bool has_text;   /* text is this app's, and in the store */
@@ -75,7 +77,7 @@ int durable_restore(struct durable *d, struct err *e);
 void durable_note_message(struct durable *d, int source, const struct arrival *a,
                           const struct port_origin *origin, int64_t time_ms);
 void durable_note_advance(struct durable *d, int64_t time_ms);
-void durable_note_topic(struct durable *d, int source, const struct payload *p);
+void durable_note_topic(struct durable *d, int source, const struct payload *p, int64_t time_ms);
 void durable_note_query(struct durable *d, const char *text, size_t len, int64_t time_ms);
 void durable_owe(struct durable *d, struct source *s, uint64_t receipt, enum outcome outcome);
 /* Identity of a message for repeats.h. */
@@ -83,6 +85,10 @@ uint64_t durable_hash(const struct arrival *a);
 
 /* An entry of the error store goes through the app again: errors_app.h. */
 void durable_note_entry(struct durable *d, const void *bytes, size_t len, int64_t time_ms);
+/* What the app was answered by the world outside (engine/expr/world.h), behind the note of what made it ask. In a
+ * replay durable_answered gives it again, and nothing is asked or done; false: there is none. */
+void durable_note_answer(struct durable *d, enum world_answer rc, const struct buf *bytes);
+bool durable_answered(struct durable *d, enum world_answer *rc, struct buf *bytes);
 bool durable_is_dirty(const struct durable *d);
 void durable_collect(struct durable *d, struct store_batch *batch);
 void durable_committed(struct durable *d);

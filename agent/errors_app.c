@@ -311,8 +311,8 @@ static int find_place(const struct hosted *h, struct errors_replay *r, struct gi
 
 static void send_events(struct hosted *h, const struct errors_replay *r, const struct batch *b)
 {
-    if (b->count && h->is_playback)
-        app_advance(h->app, b->events[b->count - 1].at_ms);
+    if (b->count)
+        app_move(h->app, b->events[b->count - 1].at_ms);
     app_send(h->app, r->stream, b->events, b->count, b->is_batch);
 }
 
@@ -321,8 +321,8 @@ static void work(struct hosted *h, struct errors_replay *r, const struct batch *
     const struct errors_entry *e = r->entry;
     struct mem_account *account = mem_account;
     mem_account = &h->account;
-    if (!h->is_playback && time_ms > app_now(h->app))
-        app_advance(h->app, time_ms);
+    if (time_ms > app_task_now(h->app))
+        app_tick(h->app, time_ms);
     h->again = r;
     if (e->kind == ERRORS_MAPPING) {
         struct payload p = {
@@ -360,7 +360,7 @@ static bool is_held(struct hosted *h, struct err *e)
 
 static void note_timers(struct hosted *h)
 {
-    h->due_ms = h->is_playback ? INT64_MAX : app_next_due(h->app);
+    h->due_ms = app_next_due(h->app);
     if (h->due_ms < h->worker->due_ms)
         h->worker->due_ms = h->due_ms;
 }
@@ -380,7 +380,7 @@ int errors_app_replay(struct hosted *h, const struct errors_entry *e, const void
     mem_account = account;
     if (rc == 0) {
         int64_t now_ms = clock_wall_ms(),
-                time_ms = !h->is_playback && now_ms > app_now(h->app) ? now_ms : app_now(h->app);
+                time_ms = now_ms > app_task_now(h->app) ? now_ms : app_task_now(h->app);
         if (h->durable)
             durable_note_entry(h->durable, bytes, len, time_ms);
         work(h, &r, &g.events, time_ms);

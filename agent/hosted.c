@@ -2,6 +2,7 @@
 #include "agent/hosted.h"
 #include "agent/clock.h"
 #include "agent/errors_app.h"
+#include "agent/files.h"
 #include "agent/mend.h"
 #include "agent/metrics.h"
 #include "agent/previous.h"
@@ -9,6 +10,8 @@
 #include "engine/base/fault.h"
 #include "engine/base/limits.h"
 #include "engine/base/mem.h"
+#include "engine/base/utf8.h"
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- what the engine and the maps call ---- */
@@ -55,15 +58,24 @@ static void on_rejected(void *user, const char *where, const char *why)
     hush_log(hush, LOG_WARN, h->log_name, "%s: rejected: %s", where, why);
 }
 
-/* Another app's sink speaks to one of ours. */
+/* Another app's sink speaks to one of ours. In playback its time is for idle.time; inside a push of the app
+ * itself no time passes. */
 static void on_arriving(void *user, const struct bind_source *source, const struct payload *p)
 {
     struct hosted *h = user;
-    if (h->replays || (!h->durable && !h->has_tables))
+    if (h->replays)
         return;
+    int64_t time_ms = app_task_now(h->app);
+    if (h->is_playback && !app_is_inside(h->app)) {
+        int64_t now_ms = clock_wall_ms();
+        time_ms = now_ms > time_ms ? now_ms : time_ms;
+    }
     if (h->durable)
-        durable_note_topic(h->durable, source->number, p);
-    commit_note(&h->worker->commit, 1);
+        durable_note_topic(h->durable, source->number, p, time_ms);
+    if (h->durable || h->has_tables)
+        commit_note(&h->worker->commit, 1);
+    if (h->is_playback)
+        hosted_work_advance(h, time_ms);
 }
 
 /* ---- making ---- */
@@ -145,6 +157,31 @@ static bool open_state(struct hosted *h, const char *text, size_t len, const str
     return true;
 }
 
+/* A replay is answered what was answered then; a durable app's answers are noted for that. */
+static enum world_answer on_ask(void *user, enum world_verb verb, const char *a, const char *b,
+                                struct buf *out)
+{
+    struct hosted *h = user;
+    enum world_answer rc;
+    if (h->durable && durable_answered(h->durable, &rc, out))
+        return rc;
+    if (verb == WORLD_VARIABLE) {
+        const char *value = getenv(a);
+        value = value ? value : names_find(&h->variables, a);
+        rc = value && utf8_valid(value, strlen(value)) ? WORLD_DONE : WORLD_NONE;
+        if (rc == WORLD_DONE)
+            buf_add_str(out, value);
+    } else {
+        rc = files_ask(h->files, verb, a, b, out);
+    }
+    struct mem_account *account = mem_account;
+    mem_account = NULL; /* notes are not the queries' */
+    if (h->durable)
+        durable_note_answer(h->durable, rc, out);
+    mem_account = account;
+    return rc;
+}
+
 struct hosted *hosted_new(struct worker *worker, const char *file, const char *text, size_t len,
                           const struct config *config)
 {
@@ -191,7 +228,11 @@ struct hosted *hosted_new(struct worker *worker, const char *file, const char *t
                             .has_sinks = on_has_sinks,
                             .failure = on_failure,
                             .store = errors_app_stream,
-                            .seed = (uint64_t)clock_wall_ms() * 2654435761u};
+                            .seed = (uint64_t)clock_wall_ms() * 2654435761u,
+                            .world = &h->world};
+    h->world = (struct world){h, on_ask};
+    h->files = mem_strdup(config->files);
+    names_copy(&h->variables, &config->variables);
     h->app = app_new(c.plan, &host);
     c.plan = NULL;
     compile_fini(&c);
@@ -474,6 +515,8 @@ static void gone(struct hosted *h, const struct hosted *heir, bool retires)
     mem_free(h->sources);
     mem_free(h->outboxes);
     mem_free(h->name);
+    mem_free(h->files);
+    names_fini(&h->variables);
     mem_free(h->log_name);
     mem_free(h);
 }
@@ -526,6 +569,7 @@ static int begin(struct hosted *h, struct err *e)
     int rc = begin_tables(h, &number, &is_mended, e);
     if (rc < 0)
         return rc;
+    app_await_clock(h->app);
     if (!h->durable || !h->durable->has_checkpoint) {
         rc = app_start(h->app, clock_wall_ms(), false, e);
         if (rc == 0 && is_mended && !h->durable)
@@ -650,7 +694,7 @@ void hosted_work_advance(struct hosted *h, int64_t now_ms)
 {
     struct mem_account *account = mem_account;
     mem_account = &h->account;
-    app_advance(h->app, now_ms);
+    app_tick(h->app, now_ms);
     mem_account = account;
 }
 
@@ -672,10 +716,12 @@ static void work(struct hosted *h, int source, const struct payload *p, const st
         metrics_add(&metrics.rejected, 1);
 }
 
-void hosted_work_topic(struct hosted *h, int source, const struct payload *p)
+void hosted_work_topic(struct hosted *h, int source, const struct payload *p, int64_t time_ms)
 {
     struct mem_account *account = mem_account;
     mem_account = &h->account;
+    if (h->is_playback)
+        app_tick(h->app, time_ms);
     work(h, source, p, NULL, 0);
     mem_account = account;
 }
@@ -691,8 +737,8 @@ void hosted_work_message(struct hosted *h, int source, const struct arrival *a, 
     struct payload p = {.kind = PAYLOAD_TEXT, .bytes = arrival_bytes(a), .len = a->len};
     h->current = h->sources[source];
     mem_account = &h->account;
-    if (!h->is_playback && time_ms > app_now(h->app))
-        app_advance(h->app, time_ms);
+    if (time_ms > app_task_now(h->app))
+        app_tick(h->app, time_ms);
     work(h, source, &p, properties, (int)a->property_count);
     mem_account = account;
     h->current = NULL;
@@ -705,8 +751,8 @@ int hosted_work_query(struct hosted *h, const char *text, size_t len, int64_t ti
 {
     struct mem_account *account = mem_account;
     mem_account = &h->account;
-    if (!h->is_playback && time_ms > app_now(h->app))
-        app_advance(h->app, time_ms);
+    if (time_ms > app_task_now(h->app))
+        app_tick(h->app, time_ms);
     int rc = app_query(h->app, text, len, result, e);
     mem_account = account;
     return rc;

@@ -10,6 +10,7 @@
 #include "agent/outbox.h"
 #include "agent/source.h"
 #include "engine/engine.h"
+#include "engine/expr/world.h"
 
 struct errors_replay;
 struct hosted {
@@ -27,7 +28,7 @@ struct hosted {
     struct bounds bounds;
     uint32_t store_number;                   /* its keys in the store begin with it; 0: it has none */
     bool has_topic_sources, has_topic_sinks; /* inMemory */
-    bool is_playback;                        /* its events bring the time */
+    bool is_playback;                        /* its clock is its events' */
     bool is_blocked;                         /* a sink is full: no turns, no timers until it isn't */
     bool is_started;
     uint64_t partials_before;    /* dropped, by the state it was loaded from */
@@ -41,6 +42,9 @@ struct hosted {
     bool keeps_errors;           /* there is an error store */
     /* it takes messages that no map could read: of all streams; of those with @OnError(action='store') */
     bool keeps_unmapped, keeps_marked;
+    struct world world;     /* what the app may ask: world_ask */
+    char *files;            /* the setting; owned */
+    struct names variables; /* likewise */
     struct source *current; /* the source whose message is being worked on, or NULL */
 
     /* under the worker's lock */
@@ -73,7 +77,7 @@ void hosted_advance(struct hosted *h, int64_t now_ms);
 /* The same without notes: what a journal's replay calls. */
 void hosted_work_message(struct hosted *h, int source, const struct arrival *a, int64_t time_ms);
 void hosted_work_advance(struct hosted *h, int64_t now_ms);
-void hosted_work_topic(struct hosted *h, int source, const struct payload *p);
+void hosted_work_topic(struct hosted *h, int source, const struct payload *p, int64_t time_ms);
 /* An on-demand query of an app that isn't busy with a message; result as app_query leaves it. */
 int hosted_work_query(struct hosted *h, const char *text, size_t len, int64_t time_ms, struct result *result,
                       struct err *e);

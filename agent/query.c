@@ -27,7 +27,7 @@ static void catch_up(struct hosted *h, int64_t now_ms)
     pthread_mutex_lock(&w->lock);
     bool has_messages = h->inbox.waiting_messages > 0;
     pthread_mutex_unlock(&w->lock);
-    if (h->is_playback || has_messages || app_next_due(h->app) > now_ms)
+    if (has_messages || app_next_due(h->app) > now_ms)
         return;
     hosted_advance(h, now_ms);
     if (!h->durable)
@@ -36,7 +36,7 @@ static void catch_up(struct hosted *h, int64_t now_ms)
 
 static void note_timers(struct hosted *h)
 {
-    h->due_ms = h->is_playback ? INT64_MAX : app_next_due(h->app);
+    h->due_ms = app_next_due(h->app);
     if (h->due_ms < h->worker->due_ms)
         h->worker->due_ms = h->due_ms;
 }
@@ -68,7 +68,7 @@ static void read_only(struct query *q, struct hosted *h, int64_t now_ms)
     if (!h->is_playback && now_ms > was_ms)
         env->now_ms = now_ms;
     env->random_state ^= (uint64_t)clock_steady_us() * 0x9E3779B97F4A7C15u;
-    int rc = hosted_work_query(h, q->text, q->len, env->now_ms, &result, &q->err);
+    int rc = hosted_work_query(h, q->text, q->len, app_task_now(h->app), &result, &q->err);
     env->now_ms = was_ms;
     env->random_state = chance;
     if (settle(q, rc))
@@ -79,7 +79,7 @@ static void read_only(struct query *q, struct hosted *h, int64_t now_ms)
 static void change(struct query *q, struct hosted *h, int64_t now_ms)
 {
     struct result result;
-    int64_t time_ms = !h->is_playback && now_ms > app_now(h->app) ? now_ms : app_now(h->app);
+    int64_t time_ms = now_ms > app_task_now(h->app) ? now_ms : app_task_now(h->app);
     if (h->durable) {
         durable_note_query(h->durable, q->text, q->len, time_ms);
         commit_note(&h->worker->commit, 1);

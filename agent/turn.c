@@ -217,7 +217,7 @@ static uint32_t turn(struct worker *w, struct hosted *h, bool ignores_bounds)
     pthread_mutex_unlock(&w->lock);
     if (has_stopped)
         resume(w, h);
-    h->due_ms = h->is_playback ? INT64_MAX : app_next_due(h->app);
+    h->due_ms = app_next_due(h->app);
     if (h->due_ms < w->due_ms)
         w->due_ms = h->due_ms;
     if (h->has_topic_sinks && count)
@@ -251,7 +251,7 @@ static void fire_timers(struct worker *w, int64_t now_ms)
     bool feeds = false;
     w->due_ms = INT64_MAX;
     for (struct hosted *h = w->apps; h; h = h->next) {
-        if (h->is_playback || h->is_blocked || is_held(w, h))
+        if (h->is_blocked || is_held(w, h))
             continue;
         pthread_mutex_lock(&w->lock);
         bool has_messages = h->inbox.waiting_messages > 0 && h->bounds.hold == HOLD_NONE;

@@ -86,7 +86,8 @@ struct app_host {
     /* Behind failure, for a stream with @OnError(action='store'): the events, which the host may keep. May be
      * NULL. */
     void (*store)(void *user, uint32_t stream, const struct batch *b, const char *words);
-    uint64_t seed; /* for UUID() and random functions */
+    uint64_t seed;             /* for UUID() and random functions */
+    const struct world *world; /* for env: and file: (engine/expr/world.h); NULL: none. Outlives the app */
 };
 struct app *app_new(struct plan *plan, const struct app_host *host); /* takes plan; host is copied */
 void app_free(struct app *app);
@@ -98,12 +99,29 @@ int64_t app_now(const struct app *app);
 /* The clock stands at now_ms, triggers 'start' fire. With resume, they don't (a state is going to be loaded).
  * ERR_INVALID: a cron expression is wrong. */
 int app_start(struct app *app, int64_t now_ms, bool resume, struct err *e);
-/* Time passes: the only way. An earlier now_ms is the present one: timers asked for late fire. */
+/* Time passes: the only way. An earlier now_ms is the present one: timers asked for late fire (live). */
 void app_advance(struct app *app, int64_t now_ms);
-/* The due time of the earliest timer, or INT64_MAX. */
+
+/* @app:playback knows two times, milliseconds both (spec 10 section 2): the app's clock, which events set,
+ * and the host's, by which triggers, cron, @purge and idle.time go. app_advance moves both as one. A host
+ * whose time passes by itself calls instead
+ *   app_await_clock  before app_start: the app's clock stands at 0 until the first event, and only the host's
+ *                    begins at now_ms;
+ *   app_tick         when its time passes, before every event too. Not inside a callback (then it does
+ *                    nothing). A heartbeat that comes late comes once;
+ *   app_move         with each event's time, before app_send. An earlier one does nothing; inside a callback the
+ *                    clock stays, but the app is not idle. Live: nothing.
+ * In an app that runs live app_tick is app_advance. */
+void app_await_clock(struct app *app);
+void app_tick(struct app *app, int64_t now_ms);
+void app_move(struct app *app, int64_t at_ms);
+int64_t app_task_now(const struct app *app); /* the host's time as the app knows it; live: app_now */
+bool app_is_inside(const struct app *app);   /* of a push or a timer: a callback asks */
+
+/* The due time of the earliest timer, or INT64_MAX; in playback, of those that go by the host's time. */
 int64_t app_next_due(const struct app *app);
 /* events enter the stream as one chunk. is_batch: they were sent as an array (spec 21 section 0). Playback:
- * the caller advanced to the last one's time. */
+ * the caller moved the clock to the last one's time. */
 void app_send(struct app *app, uint32_t stream, const struct event *events, uint32_t count, bool is_batch);
 
 /* On-demand query (spec 08). Rows are in result until the next call on the app. ERR_INVALID: refused, words

@@ -38,9 +38,8 @@ static void receive_rows(void *user, struct row **rows, uint32_t count, bool is_
     for (uint32_t i = 0; i < count; i++)
         events[i] = (struct event){.row = rows[i], .at_ms = rows[i]->at_ms, .kind = EVENT_CURRENT};
     struct app *app = r->b->app;
-    /* Playback: the last one's time is the clock, but time passes only between pushes. */
-    if (all->depth == 0 && count > 0 && plan_is_playback(app_plan(app)))
-        app_advance(app, events[count - 1].at_ms);
+    if (count > 0) /* playback: the last one's time is the clock */
+        app_move(app, events[count - 1].at_ms);
     app_send(app, r->source->stream, events, count, is_batch);
     for (uint32_t i = 0; i < count; i++)
         row_unref(rows[i]);

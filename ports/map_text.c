@@ -265,12 +265,12 @@ static int set_value(struct reading *r, struct row *row, uint32_t i, const char 
     return map_set_scalar(r->m, row, i, begin, len) ? 0 : unfit(r, i);
 }
 
-/* name : value */
+/* name : value. A line without a colon says nothing. */
 static int read_line(struct reading *r, struct row *row, bool *seen, const char *begin, const char *end)
 {
     const char *colon = memchr(begin, ':', (size_t)(end - begin));
     if (!colon)
-        return err_set(r->e, ERR_INVALID, "a line without a colon");
+        return 0;
     const char *name = begin, *name_end = colon, *value = colon + 1;
     trim(&name, &name_end);
     trim(&value, &end);
@@ -340,7 +340,8 @@ static int read_event(struct reading *r, struct map_rows *list, const char *at, 
     return rc;
 }
 
-/* Events before each delimiter and its newline, and the rest. */
+/* Events before each delimiter and its newline, and the rest. A blank line between two delimiters is an event
+ * without any value. */
 static int read_group(struct reading *r, struct map_rows *list, const char *bytes, size_t len)
 {
     struct text_map *t = r->t;
@@ -359,7 +360,7 @@ static int read_group(struct reading *r, struct map_rows *list, const char *byte
         size_t end = stop;
         if (stop < len && end >= at + line_len && memcmp(bytes + end - line_len, t->new_line, line_len) == 0)
             end -= line_len;
-        if (end > at) {
+        if (stop > at) {
             int one = read_event(r, list, bytes + at, bytes + end);
             if (one < 0)
                 map_rows_skip(list);

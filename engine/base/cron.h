@@ -11,8 +11,9 @@ enum { CRON_FIRST_YEAR = 1970, CRON_LAST_YEAR = 2099 };
 
 struct cron {
     uint64_t seconds, minutes;              /* bit n: value n */
-    uint32_t hours, days, months, weekdays; /* weekdays: bit 1 is SUN */
+    uint32_t hours, days, months, weekdays; /* weekdays: bit 1 is SUN, bit 8 a day that never comes */
     uint64_t years[3];                      /* bit n: CRON_FIRST_YEAR + n */
+    bool no_day, no_weekday;                /* '?' stands there */
     bool by_weekday;                        /* day of month is '?' */
     bool last_day;                          /* L, L-n, LW */
     int last_offset;                        /* L-n */

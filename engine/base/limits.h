@@ -22,6 +22,7 @@ enum {
     LIMIT_PATTERN_WAITS = 1000 * 1000,
     /* partial matches of one running pattern that stay linked behind one */
     LIMIT_PATTERN_LINKS = 1000,
+    LIMIT_TOP_PLACES = 1000,           /* k of extrema:topK and its like */
     LIMIT_PATTERN_CHAIN = 1000 * 1000, /* events of one counted element of one partial match */
 };
 

@@ -4,6 +4,7 @@
  * in insertion order, a removed one stays as a hole, a slot holds index + 1 and one that leads to a hole is
  * passed by, entries fill at most three quarters of the slots. */
 #include "engine/data/object.h"
+#include "engine/base/utf8.h"
 
 enum { FIRST_SLOTS = 8, FIRST_ITEMS = 8 };
 
@@ -459,4 +460,60 @@ struct object *failure_new(const char *message)
 const char *failure_message(const struct object *failure)
 {
     return as_failure(failure)->message;
+}
+
+/* ---- Java's hashes ---- */
+
+static int32_t folded(uint64_t bits)
+{
+    return (int32_t)(uint32_t)(bits ^ (bits >> 32));
+}
+
+static int32_t object_java_hash(const struct object *o)
+{
+    uint32_t hash = 0;
+    struct value key, v;
+    if (object_is_failure(o))
+        return 0;
+    if (object_is_list(o)) {
+        hash = 1;
+        for (size_t i = 0; i < object_count(o); i++)
+            hash = hash * 31 + (uint32_t)value_java_hash(list_get(o, i));
+        return (int32_t)hash;
+    }
+    bool is_map = object_is_map(o);
+    for (size_t at = 0; object_next(o, &at, &key, &v);)
+        hash += (uint32_t)value_java_hash(key) ^ (is_map ? (uint32_t)value_java_hash(v) : 0);
+    return (int32_t)hash;
+}
+
+int32_t value_java_hash(struct value v)
+{
+    switch (v.type) {
+    case TYPE_STRING:
+        return utf8_java_hash(v.as.s->bytes, v.as.s->len);
+    case TYPE_INT:
+        return (int32_t)v.as.l;
+    case TYPE_LONG:
+        return folded((uint64_t)v.as.l);
+    case TYPE_BOOL:
+        return v.as.l ? 1231 : 1237;
+    case TYPE_FLOAT: {
+        uint32_t bits = 0x7FC00000; /* of every NaN */
+        if (v.as.f == v.as.f)
+            memcpy(&bits, &v.as.f, sizeof(bits));
+        return (int32_t)bits;
+    }
+    case TYPE_DOUBLE: {
+        uint64_t bits = UINT64_C(0x7FF8000000000000);
+        if (v.as.d == v.as.d)
+            memcpy(&bits, &v.as.d, sizeof(bits));
+        return folded(bits);
+    }
+    case TYPE_OBJECT:
+        return object_java_hash(v.as.o);
+    case TYPE_NULL:
+        break;
+    }
+    return 0;
 }

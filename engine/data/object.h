@@ -35,6 +35,9 @@ struct object *failure_new(const char *message);
 
 const char *failure_message(const struct object *failure); /* borrowed */
 
+/* Java's hashCode of a value: what 'order by' compares of objects (spec 03 section 4). A failure's would be an
+ * accident: 0. */
+int32_t value_java_hash(struct value v);
 bool object_is_failure(const struct object *o);
 bool object_is_list(const struct object *o);
 bool object_is_set(const struct object *o);

@@ -16,6 +16,11 @@ int schema_find(const struct schema *s, const char *name)
         if (strcmp(s->attributes[i].name, name) == 0)
             return (int)i;
     }
+    for (uint32_t i = s->also_from; s->also && i < s->count; i++) {
+        const char *also = s->also[i - s->also_from];
+        if (also && strcmp(also, name) == 0)
+            return (int)i;
+    }
     return -1;
 }
 

@@ -12,6 +12,9 @@ struct schema {
     const char *id; /* of the stream, table, window */
     uint32_t count;
     struct attribute *attributes;
+    /* Other names that the attributes from also_from on may be asked for by; NULL: they have none. */
+    const char *const *also;
+    uint32_t also_from;
 };
 
 /* attributes zeroed, for the caller to fill */

@@ -9,8 +9,10 @@ char *agg_block_new(const struct agg_layout *l)
     return block;
 }
 
-static void fini_slots(const struct agg_layout *l, char *block)
+void agg_block_fini(const struct agg_layout *l, char *block)
 {
+    if (!block)
+        return;
     for (const struct agg_slot *s = l->slots; s; s = s->next)
         if (s->type->fini)
             s->type->fini(block + s->at);
@@ -20,7 +22,7 @@ void agg_block_free(const struct agg_layout *l, char *block)
 {
     if (!block)
         return;
-    fini_slots(l, block);
+    agg_block_fini(l, block);
     mem_pool_free(block, l->bytes ? l->bytes : 8);
 }
 
@@ -28,8 +30,18 @@ void agg_block_reset(const struct agg_layout *l, char *block)
 {
     if (!block)
         return;
-    fini_slots(l, block);
-    memset(block, 0, l->bytes);
+    if (LIKELY(!l->lasts)) {
+        agg_block_fini(l, block);
+        memset(block, 0, l->bytes);
+        return;
+    }
+    for (const struct agg_slot *s = l->slots; s; s = s->next) {
+        if (s->type->lasts)
+            continue;
+        if (s->type->fini)
+            s->type->fini(block + s->at);
+        memset(block + s->at, 0, s->type->size);
+    }
 }
 
 static bool all_zero(const char *p, size_t bytes)
@@ -52,7 +64,7 @@ bool agg_block_is_empty(const struct agg_layout *l, const char *block)
 
 void agg_block_save(const struct agg_layout *l, const char *block, struct writer *w)
 {
-    write_count(w, (size_t)l->count);
+    write_count(w, (size_t)l->slot_count);
     for (const struct agg_slot *s = l->slots; s; s = s->next) {
         const char *state = block + s->at;
         if (s->type->save) {
@@ -69,7 +81,7 @@ void agg_block_save(const struct agg_layout *l, const char *block, struct writer
 
 int agg_block_load(const struct agg_layout *l, char *block, struct reader *r)
 {
-    if (read_varint(r) != (uint64_t)l->count)
+    if (read_varint(r) != (uint64_t)l->slot_count)
         return ERR_STATE;
     for (const struct agg_slot *s = l->slots; s; s = s->next) {
         char *state = block + s->at;

@@ -12,6 +12,8 @@
 struct agg_type {
     const char *name;
     size_t size;
+    /* the state of a function that goes on from event to event, no aggregator's: RESET leaves it */
+    bool lasts;
     void (*fini)(void *state);           /* frees what it points at; NULL: nothing */
     bool (*is_empty)(const void *state); /* NULL: all bytes zero */
     /* NULL: the state is eight-byte numbers, saved as they are. */
@@ -35,6 +37,9 @@ extern const struct aggregator agg_numbers[], agg_extremes[], agg_sets[], agg_ex
  * reporting. */
 int aggregator_bind(struct expr_ctx *c, struct expr *e, const struct ast_expr *call,
                     const struct aggregator *rows);
+/* For bind of a function that keeps a state: makes room for it in the layout, so that agg_state finds it. -1
+ * after reporting: there is no layout here. */
+int state_bind(struct expr_ctx *c, struct expr *e, const struct ast_expr *call, const struct agg_type *state);
 const struct aggregator *aggregator_find(const char *space, const char *name);
 
 static inline void *agg_state(const struct expr *e, const struct frame *f)

@@ -113,7 +113,10 @@ static int bind_concat(struct expr_ctx *c, struct expr *e, const struct ast_expr
     return e->index ? 0 : bind_error(c, call, 3, "the order is 'ASC' or 'DESC'");
 }
 
-/* ---- math:percentile, stats:median: sorted numbers ---- */
+/* ---- math:percentile, stats:median: sorted numbers ----
+ *
+ * A median passes null over, where the original fails for good, and of nothing it is null. It counts NaN as
+ * the greatest number, and adds two floats as floats. */
 
 struct sorted {
     double *numbers;
@@ -134,12 +137,16 @@ static void sorted_save(const void *state, struct writer *w)
     for (uint64_t i = 0; i < s->count; i++)
         write_double(w, s->numbers[i]);
 }
+static bool is_less(double a, double b)
+{
+    return a < b || (isnan(b) && !isnan(a));
+}
 static uint64_t sorted_place(const struct sorted *s, double x) /* the first that is not less */
 {
     uint64_t low = 0, high = s->count;
     while (low < high) {
         uint64_t middle = (low + high) / 2;
-        if (s->numbers[middle] < x)
+        if (is_less(s->numbers[middle], x))
             low = middle + 1;
         else
             high = middle;
@@ -160,7 +167,7 @@ static void sorted_add(struct sorted *s, double x)
 static void sorted_remove(struct sorted *s, double x)
 {
     uint64_t at = sorted_place(s, x);
-    if (at == s->count || s->numbers[at] > x)
+    if (at == s->count || is_less(x, s->numbers[at]))
         return;
     s->count--;
     memmove(s->numbers + at, s->numbers + at + 1, (s->count - at) * sizeof(double));
@@ -181,7 +188,7 @@ static const struct agg_type sorted_type = {.name = "sorted",
                                             .load = sorted_load};
 
 /* False: the event failed. */
-static bool sorted_update(const struct expr *e, struct frame *f)
+static bool sorted_update(const struct expr *e, struct frame *f, bool takes_nan)
 {
     double x;
     int there = arg_double_or_null(e, f, 0, &x);
@@ -189,9 +196,9 @@ static bool sorted_update(const struct expr *e, struct frame *f)
         return false;
     if (f->kind == EVENT_RESET)
         agg_state_reset(e, f);
-    else if (there && !isnan(x) && f->kind == EVENT_CURRENT)
+    else if (there && (takes_nan || !isnan(x)) && f->kind == EVENT_CURRENT)
         sorted_add(agg_state(e, f), x);
-    else if (there && !isnan(x) && f->kind == EVENT_EXPIRED)
+    else if (there && (takes_nan || !isnan(x)) && f->kind == EVENT_EXPIRED)
         sorted_remove(agg_state(e, f), x);
     return true;
 }
@@ -201,7 +208,7 @@ static struct value eval_percentile(const struct expr *e, struct frame *f)
     int there = arg_double_or_null(e, f, 0, &x);
     if (there == 0 && f->kind != EVENT_RESET)
         return expr_fail(f->env, "%s: the value is null", e->name);
-    if (there < 0 || !sorted_update(e, f))
+    if (there < 0 || !sorted_update(e, f, false))
         return VALUE_NULL;
     const struct sorted *s = agg_state(e, f);
     if (!s->count)
@@ -223,13 +230,17 @@ static int bind_percentile(struct expr_ctx *c, struct expr *e, const struct ast_
 }
 static struct value eval_median(const struct expr *e, struct frame *f)
 {
-    if (!sorted_update(e, f))
+    if (!sorted_update(e, f, true))
         return VALUE_NULL;
     const struct sorted *s = agg_state(e, f);
     if (!s->count)
         return VALUE_NULL;
-    uint64_t half = s->count / 2;
-    return value_double(s->count % 2 ? s->numbers[half] : (s->numbers[half - 1] + s->numbers[half]) / 2);
+    const double *middle = s->numbers + s->count / 2;
+    if (s->count % 2)
+        return value_double(*middle);
+    double sum =
+        e->left->type == TYPE_FLOAT ? (double)((float)middle[-1] + (float)middle[0]) : middle[-1] + middle[0];
+    return value_double(sum / 2);
 }
 
 /* ---- lists and maps: an object as state, handed out as it is and copied before it changes while somebody
@@ -380,9 +391,9 @@ static bool group_member(const struct expr *e, struct frame *f, struct value *v)
     if (f->env->failed || is_null(*v))
         return !f->env->failed;
     struct json_node *n = v->type == TYPE_STRING
-                              ? json_tree_read(f->env->scratch, v->as.s->bytes, v->as.s->len)
+                              ? json_tree_read_plain(f->env->scratch, v->as.s->bytes, v->as.s->len)
                               : json_tree_of(f->env->scratch, *v);
-    if (!n || n->kind != NODE_OBJECT) {
+    if (!n || (n->kind != NODE_OBJECT && n->kind != NODE_NULL)) {
         fail_operand(f, e, *v, "a JSON object");
         return false;
     }

@@ -54,7 +54,8 @@ static int bind_distinct_count(struct expr_ctx *c, struct expr *e, const struct 
 /* ---- unionSet ----
  * The set is handed out as it is and copied before it changes while somebody else holds it. Counters, in
  * removable mode only: an element's counter stays at 1 when it leaves, so that its second stay needs one
- * removal more than additions; the language is so. */
+ * removal more than additions; the language is so. Where states have keys (groups, partitions) a state whose set
+ * is empty is forgotten, counters too. */
 
 struct union_state {
     struct bag counters;
@@ -161,11 +162,21 @@ static struct value eval_union_counted(const struct expr *e, struct frame *f)
 {
     return evaluate_union(e, f, true);
 }
+static struct value eval_union_keyed(const struct expr *e, struct frame *f)
+{
+    struct value v = evaluate_union(e, f, true);
+    struct union_state *u = agg_state(e, f);
+    if (v.type == TYPE_OBJECT && object_count(v.as.o) == 0) {
+        bag_fini(&u->counters);
+        u->counters = (struct bag){0};
+    }
+    return v;
+}
 static int bind_union(struct expr_ctx *c, struct expr *e, const struct ast_expr *call)
 {
     (void)call;
     if (c->aggs->removable)
-        e->eval = eval_union_counted;
+        e->eval = c->aggs->is_keyed ? eval_union_keyed : eval_union_counted;
     return 0;
 }
 

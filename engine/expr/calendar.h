@@ -41,6 +41,9 @@ int64_t zone_to_utc(const struct zone *z, int64_t local_ms, bool earlier);
 /* date_pattern.c: 0, or ERR_INVALID with words in error */
 int date_print(struct buf *out, const char *pattern, size_t len, int64_t at_ms, const struct zone *z,
                char *error, size_t error_size);
+/* As java.time: S are digits of the fraction. */
+int date_print_strict(struct buf *out, const char *pattern, size_t len, int64_t at_ms, const struct zone *z,
+                      char *error, size_t error_size);
 /* Lenient, as commons-lang reads. now_ms decides the century of 'yy'. */
 int date_parse(const char *text, size_t text_len, const char *pattern, size_t len, const struct zone *z,
                int64_t now_ms, int64_t *at_ms, char *error, size_t error_size);

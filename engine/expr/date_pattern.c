@@ -173,8 +173,17 @@ static bool print_token(struct buf *out, const struct token *t, const struct dat
     return true;
 }
 
-int date_print(struct buf *out, const char *pattern, size_t len, int64_t at_ms, const struct zone *z,
-               char *error, size_t error_size)
+/* Digits of the second's fraction, not its milliseconds. */
+static void print_fraction(struct buf *out, int milli, int width)
+{
+    char digits[4];
+    snprintf(digits, sizeof(digits), "%03d", milli);
+    for (int i = 0; i < width; i++)
+        buf_add_char(out, i < 3 ? digits[i] : '0');
+}
+
+static int print_pattern(struct buf *out, const char *pattern, size_t len, int64_t at_ms,
+                         const struct zone *z, bool fractions, char *error, size_t error_size)
 {
     struct pattern p = {pattern, pattern + len, false};
     struct token t;
@@ -184,10 +193,23 @@ int date_print(struct buf *out, const char *pattern, size_t len, int64_t at_ms, 
     while (next_token(&p, &t, &wrong)) {
         if (!t.letter)
             buf_add_char(out, t.literal);
+        else if (fractions && t.letter == 'S' && t.width <= 9)
+            print_fraction(out, d.milli, t.width);
         else if (t.width > 30 || !print_token(out, &t, &d, at_ms, z))
             return wrong_pattern(error, error_size, t.letter);
     }
     return wrong ? wrong_pattern(error, error_size, 0) : 0;
+}
+
+int date_print(struct buf *out, const char *pattern, size_t len, int64_t at_ms, const struct zone *z,
+               char *error, size_t error_size)
+{
+    return print_pattern(out, pattern, len, at_ms, z, false, error, error_size);
+}
+int date_print_strict(struct buf *out, const char *pattern, size_t len, int64_t at_ms, const struct zone *z,
+                      char *error, size_t error_size)
+{
+    return print_pattern(out, pattern, len, at_ms, z, true, error, error_size);
 }
 
 /* ---- reading ---- */
@@ -423,12 +445,16 @@ int date_parse(const char *text, size_t text_len, const char *pattern, size_t le
 static bool check_fields(struct reading *r)
 {
     if (!r->has_date || !r->has_time || r->month < 1 || r->month > 12 || r->day < 1 || r->day > 31 ||
-        r->minute > 59 || r->second > 59 || (r->is_12 ? r->hour > 11 || r->pm < 0 : r->hour > 23))
+        r->minute > 59 || r->second > 59 || (r->is_12 ? r->hour > 11 || r->pm < 0 : r->hour > 24))
+        return false;
+    if (r->hour == 24 && (r->minute || r->second || r->milli)) /* the end of the day */
         return false;
     int last = calendar_month_days(r->year, (int)r->month);
     if (r->day > last)
         r->day = last;
-    return true;
+    struct date d;
+    calendar_split(local_of(r), &d);
+    return r->week_day < 0 || r->week_day == d.week_day || r->hour == 24;
 }
 
 int date_parse_strict(const char *text, size_t text_len, const char *pattern, size_t len, int64_t *local_ms,
@@ -455,8 +481,8 @@ int date_parse_strict(const char *text, size_t text_len, const char *pattern, si
             int max = t.width > 1 ? t.width : 0;
             fine = read_digits(&r, t.width, max, &v);
             if (fine && t.letter == 'S')
-                for (int i = t.width; i < 3; i++)
-                    v *= 10; /* a fraction of the second */
+                for (int i = t.width; i != 3; i += i < 3 ? 1 : -1)
+                    v = i < 3 ? v * 10 : v / 10; /* a fraction of the second */
             if (fine)
                 take_number(&r, &t, v);
         } else {

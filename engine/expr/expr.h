@@ -24,6 +24,7 @@ struct expr;
 struct expr_env {
     struct arena *scratch; /* results of functions; ends with the push */
     int64_t now_ms;        /* the app's clock */
+    int64_t began_ms;      /* what it showed when the app started, this time; in playback 0 */
     uint64_t
         random_state; /* seeds UUID() and random functions; comes from the journal, so that a replay agrees */
     bool failed;      /* an event failed; words in failure */
@@ -32,8 +33,9 @@ struct expr_env {
     uint32_t loose_count, loose_cap;
     struct expr_sequence *sequences; /* of functions that go on from call to call: expr_sequence() */
     uint32_t sequence_count, sequence_cap;
-    const char *app_name;    /* for log() */
-    struct scripts *scripts; /* script functions at work (script.h), or NULL */
+    const char *app_name;      /* for log() */
+    struct scripts *scripts;   /* script functions at work (script.h), or NULL */
+    const struct world *world; /* what may be asked of the outside (world.h), or NULL */
 };
 
 /* Fails the event being processed: "ClassCastException: ..." style words are not copied; ours say what was
@@ -141,7 +143,9 @@ struct scope {
     const struct scope_source *sources;
     int count;
     const struct schema *output; /* having, order by: names of the output, else NULL */
-    bool output_only;            /* single-stream query: inputs are not visible then (spec 03 section 3) */
+    bool output_only; /* single-stream query: inputs are not visible then (spec 03 section 3), and a qualified
+                         name has the id of output, with output_mark before it */
+    char output_mark;
     bool qualified_only_last; /* 'in Table': the last source's attributes need the qualifier (spec 02 section
                                  5) */
     struct expr *(*resolve)(struct expr_ctx *c, const struct ast_expr *ref, bool *reported);
@@ -162,12 +166,16 @@ struct agg_layout {
         size_t at;
         enum type arg; /* static type of its argument, TYPE_NULL without */
     } * slots;
-    int count;
+    int count;      /* of aggregators */
+    int slot_count; /* they, and functions that go on from event to event (agg_type.lasts) */
+    bool lasts;     /* there is one of those */
     bool removable; /* sliding window, or expired events wanted: min/max really remove (spec 03 section 6) */
+    bool is_keyed;  /* one state a group or partition key: an empty one is forgotten with all it remembers */
 };
 char *agg_block_new(const struct agg_layout *l);
 void agg_block_free(const struct agg_layout *l, char *block);  /* NULL is fine */
-void agg_block_reset(const struct agg_layout *l, char *block); /* NULL is fine */
+void agg_block_reset(const struct agg_layout *l, char *block); /* of aggregators; NULL is fine */
+void agg_block_fini(const struct agg_layout *l, char *block);  /* what they point at; NULL is fine */
 bool agg_block_is_empty(const struct agg_layout *l,
                         const char *block); /* as new: the group can be forgotten */
 void agg_block_save(const struct agg_layout *l, const char *block, struct writer *w);

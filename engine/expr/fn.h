@@ -16,7 +16,7 @@
 #include "engine/expr/node.h"
 
 extern const struct function fn_core[], fn_str[], fn_math[], fn_time[], fn_json[], fn_list[], fn_map[],
-    fn_regex[]; /* each ends with a row without a name */
+    fn_regex[], fn_geo[], fn_file[], fn_unit[], fn_kalman[]; /* each ends with a row without a name */
 
 static inline struct value arg(const struct expr *e, struct frame *f, int n)
 {

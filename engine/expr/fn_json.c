@@ -9,10 +9,12 @@ struct json_node *arg_json(const struct expr *e, struct frame *f, int n)
     if (f->env->failed)
         return NULL;
     if (v.type == TYPE_STRING) {
-        struct json_node *node = json_tree_read(f->env->scratch, v.as.s->bytes, v.as.s->len);
-        if (!node)
-            expr_fail(f->env, "%s: '%.60s' is no JSON", e->name, v.as.s->bytes);
-        return node;
+        struct json_node *node =
+            v.as.s->len ? json_tree_read(f->env->scratch, v.as.s->bytes, v.as.s->len) : NULL;
+        if (node && node->kind != NODE_NULL)
+            return node;
+        expr_fail(f->env, "%s: '%.60s' is no JSON", e->name, v.as.s->bytes);
+        return NULL;
     }
     if (is_null(v)) {
         expr_fail(f->env, "%s got null as JSON", e->name);
@@ -44,37 +46,35 @@ int bind_path(struct expr_ctx *c, struct expr *e, const struct ast_expr *call)
     return 0;
 }
 
-struct value json_text(struct frame *f, const struct json_node *n)
+struct value json_written(struct frame *f, const struct json_node *n)
 {
-    if (n->kind == NODE_NULL)
-        return VALUE_NULL;
-    if (n->kind == NODE_STRING)
-        return n->v;
     struct buf out;
+    if (!json_tree_is_finite(n))
+        return expr_fail(f->env, "JSON has no NaN and no infinity");
     buf_init(&out, LIMIT_RESULT_BYTES);
     json_tree_write(n, JSON_GSON, &out);
     return result_buf(f, &out);
 }
-
-/* What the path of arguments 0 and 1 leads to: one node, an indefinite path's a list of all. NULL: nothing,
- * or the event failed. */
-static struct json_node *element(const struct expr *e, struct frame *f)
+struct value json_text(struct frame *f, const struct json_node *n)
 {
-    struct json_found found;
+    if (n->kind == NODE_NULL)
+        return VALUE_NULL;
+    return n->kind == NODE_STRING ? n->v : json_written(f, n);
+}
+
+static struct value fail_path(const struct expr *e, struct frame *f)
+{
+    return expr_fail(f->env, "%s: the path asks for something that this JSON has not", e->name);
+}
+struct json_node *arg_element(const struct expr *e, struct frame *f)
+{
+    bool wrong;
     const struct json_path *p = arg_path(e, f, 1);
     struct json_node *root = p ? arg_json(e, f, 0) : NULL;
-    if (!root)
-        return NULL;
-    json_path_find(f->env->scratch, p, root, &found);
-    if (json_path_is_definite(p))
-        return found.count ? found.nodes[0] : NULL;
-    struct json_node *list = json_node_new(f->env->scratch, NODE_LIST);
-    for (size_t i = 0; i < found.count; i++) {
-        struct json_node *copy = json_node_new(f->env->scratch, NODE_NULL);
-        *copy = *found.nodes[i];
-        json_node_add(list, copy);
-    }
-    return list;
+    struct json_node *n = root ? json_path_value(f->env->scratch, p, root, &wrong) : NULL;
+    if (root && wrong)
+        fail_path(e, f);
+    return n;
 }
 /* A list of one is that one; other lists are nothing. */
 static struct json_node *single(struct json_node *n)
@@ -86,12 +86,12 @@ static struct json_node *single(struct json_node *n)
 
 static struct value eval_get_string(const struct expr *e, struct frame *f)
 {
-    struct json_node *n = element(e, f);
+    struct json_node *n = arg_element(e, f);
     return n ? json_text(f, n) : VALUE_NULL;
 }
 static struct value eval_get_number(const struct expr *e, struct frame *f)
 {
-    struct json_node *n = single(element(e, f));
+    struct json_node *n = single(arg_element(e, f));
     if (!n || n->kind >= NODE_LIST || n->kind <= NODE_BOOL)
         return VALUE_NULL;
     if (n->v.type == e->type)
@@ -111,7 +111,7 @@ static struct value eval_get_number(const struct expr *e, struct frame *f)
 }
 static struct value eval_get_bool(const struct expr *e, struct frame *f)
 {
-    struct json_node *n = single(element(e, f));
+    struct json_node *n = single(arg_element(e, f));
     if (!n || n->kind >= NODE_LIST)
         return VALUE_NULL;
     if (n->kind == NODE_STRING)
@@ -120,14 +120,14 @@ static struct value eval_get_bool(const struct expr *e, struct frame *f)
 }
 static struct value eval_get_object(const struct expr *e, struct frame *f)
 {
-    struct json_node *n = element(e, f);
+    struct json_node *n = arg_element(e, f);
     if (n && n->kind == NODE_LIST && n->count == 1)
         n = n->first;
     return n ? json_tree_value(f->env, n) : VALUE_NULL;
 }
 static struct value eval_is_exists(const struct expr *e, struct frame *f)
 {
-    struct json_node *n = element(e, f);
+    struct json_node *n = arg_element(e, f);
     return value_bool(n != NULL);
 }
 
@@ -149,17 +149,8 @@ static struct value eval_to_string(const struct expr *e, struct frame *f)
                                  : result_text(f, "null", 4);
     if (twice.type != TYPE_BOOL)
         return fail_operand(f, e, twice, "a bool");
-    struct buf out;
-    buf_init(&out, LIMIT_RESULT_BYTES);
-    json_tree_write(json_tree_of(f->env->scratch, v), JSON_GSON, &out);
-    if (twice.as.l && !out.overflow) {
-        struct buf quoted;
-        buf_init(&quoted, LIMIT_RESULT_BYTES);
-        json_tree_quote(out.bytes, out.len, JSON_GSON, &quoted);
-        buf_fini(&out);
-        return result_buf(f, &quoted);
-    }
-    return result_buf(f, &out);
+    v = json_written(f, json_tree_of(f->env->scratch, v));
+    return twice.as.l && !f->env->failed ? json_written(f, json_tree_of(f->env->scratch, v)) : v;
 }
 
 /* ---- setElement ---- */
@@ -176,11 +167,18 @@ static struct json_node *element_to_put(const struct expr *e, struct frame *f, s
         return json_tree_of(f->env->scratch, v);
     const struct text *s = v.as.s;
     struct json_node *n = NULL;
-    if (s->len && (s->bytes[0] == '{' || s->bytes[0] == '['))
-        n = json_tree_read_strict(f->env->scratch, s->bytes, s->len);
-    else if (s->len > 1 && s->bytes[0] == '"' && s->bytes[s->len - 1] == '"')
+    size_t from = 0, to = s->len;
+    while (from < to && strchr(" \t\n\r", s->bytes[from]))
+        from++;
+    while (to > from && strchr(" \t\n\r", s->bytes[to - 1]))
+        to--;
+    const struct text *word = text_scratch(f->env->scratch, s->bytes + from, to - from);
+    char quote = word->bytes[0];
+    if (quote == '{' || quote == '[')
+        n = json_tree_read_strict(f->env->scratch, word->bytes, word->len);
+    else if (word->len > 1 && (quote == '"' || quote == '\'') && word->bytes[word->len - 1] == quote)
         n = json_tree_of(f->env->scratch, v);
-    else if (!strpbrk(s->bytes, "/\\;#={}[]:, \t\f\r\n\"'"))
+    else if (!strpbrk(word->bytes, "/\\;#={}[]:, \t\f\r\n\"'"))
         n = json_tree_of(f->env->scratch, v);
     if (!n)
         expr_fail(f->env, "%s: '%.60s' is no JSON", e->name, s->bytes);
@@ -197,13 +195,18 @@ static void put_member(struct json_node *object, struct text *key, struct json_n
     value->next = old->next;
     *old = *value;
 }
-static void replace(struct json_node *old, const struct json_node *with)
+/* Appends to each list found, up to something else; null is passed by. */
+static void append_to(struct json_found *found, struct arena *a, const struct json_node *put)
 {
-    struct json_node *next = old->next;
-    struct text *key = old->key;
-    *old = *with;
-    old->next = next;
-    old->key = key;
+    for (size_t i = 0; i < found->count; i++) {
+        if (found->nodes[i]->kind == NODE_NULL)
+            continue;
+        if (found->nodes[i]->kind != NODE_LIST)
+            return;
+        struct json_node *copy = json_node_new(a, NODE_NULL);
+        *copy = *put;
+        json_node_add(found->nodes[i], copy);
+    }
 }
 static struct value eval_set_element(const struct expr *e, struct frame *f)
 {
@@ -215,20 +218,22 @@ static struct value eval_set_element(const struct expr *e, struct frame *f)
         return VALUE_NULL;
     struct value v = arg(e, f, 2);
     json_path_find(f->env->scratch, p, root, &found);
-    for (size_t i = 0; i < found.count && !f->env->failed; i++) {
-        struct json_node *target = found.nodes[i], *put;
-        if (target->kind != NODE_LIST && !(key && target->kind == NODE_OBJECT)) {
-            if (!key && target != root)
-                replace(target, json_tree_of(f->env->scratch, v));
-            continue;
-        }
-        put = element_to_put(e, f, v);
-        if (put && target->kind == NODE_LIST)
-            json_node_add(target, put);
-        else if (put)
-            put_member(target, key, put);
-    }
-    return f->env->failed ? VALUE_NULL : json_tree_value(f->env, root);
+    if (found.wrong)
+        return fail_path(e, f);
+    struct json_node *target = found.count && !found.missing ? found.nodes[0] : NULL;
+    bool is_list = json_path_is_definite(p) ? target && target->kind == NODE_LIST : !found.missing;
+    struct json_node *put = (is_list || key) && !f->env->failed ? element_to_put(e, f, v) : NULL;
+    if (key && !is_list && !key->len)
+        return expr_fail(f->env, "%s: a member's key must not be empty", e->name);
+    if (f->env->failed)
+        return VALUE_NULL;
+    if (is_list)
+        append_to(&found, f->env->scratch, put);
+    else if (key && target && target->kind == NODE_OBJECT)
+        put_member(target, key, put);
+    else if (!key && target && target != root)
+        json_node_replace(target, json_tree_of(f->env->scratch, v));
+    return json_tree_value(f->env, root);
 }
 
 /* Rows: takes is explained in fn.h. */

@@ -183,7 +183,7 @@ static struct value eval_create_from_json(const struct expr *e, struct frame *f)
     struct text *s = arg_text(e, f, 0);
     if (!s)
         return VALUE_NULL;
-    struct json_node *n = json_tree_read(f->env->scratch, s->bytes, s->len);
+    struct json_node *n = json_tree_read_wide(f->env->scratch, s->bytes, s->len);
     if (!n || n->kind != NODE_OBJECT)
         return expr_fail(f->env, "%s: '%.60s' is no JSON object", e->name, s->bytes);
     return json_tree_value(f->env, n);

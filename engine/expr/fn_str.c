@@ -1,5 +1,5 @@
 /* fn_str.c - str: (spec 20 section 1). Places are UTF-16 units; text is UTF-8, so that half of a
- * surrogate pair, which text can't hold, comes out as U+FFFD. */
+ * surrogate pair, which text can't hold, comes out as '?', as Java writes it in UTF-8. */
 #include "engine/base/num.h"
 #include "engine/base/utf8.h"
 #include "engine/expr/case_fold.h"
@@ -47,6 +47,31 @@ static struct value fail_place(struct frame *f, const struct expr *e, int64_t pl
 
 /* ---- parts ---- */
 
+/* Is unit n the second half of a pair? text_offset gives the pair's place then. */
+static bool is_half(const struct text *s, size_t at, int64_t n)
+{
+    return at < s->len && (unsigned char)s->bytes[at] >= 0xf0 && (int64_t)utf8_units(s->bytes, at) < n;
+}
+/* The units from..to, whose places are given. */
+static struct value cut(struct frame *f, const struct text *s, int64_t from, size_t at, int64_t to,
+                        size_t end)
+{
+    bool head = is_half(s, at, from), tail = is_half(s, end, to);
+    if (!head && !tail)
+        return result_text(f, s->bytes + at, end - at);
+    struct buf out;
+    out_init(&out);
+    if (head && from < to) {
+        buf_add_char(&out, '?');
+        at += 4;
+    }
+    if (end > at)
+        buf_add(&out, s->bytes + at, end - at);
+    if (tail && (!head || end >= at))
+        buf_add_char(&out, '?');
+    return result_buf(f, &out);
+}
+
 static struct value eval_char_at(const struct expr *e, struct frame *f)
 {
     int32_t n;
@@ -58,7 +83,7 @@ static struct value eval_char_at(const struct expr *e, struct frame *f)
         return fail_place(f, e, n);
     size_t end = at;
     uint32_t code = next_code(s, &end);
-    return code > 0xffff ? result_text(f, "\xef\xbf\xbd", 3) : result_text(f, s->bytes + at, end - at);
+    return code > 0xffff ? result_text(f, "?", 1) : result_text(f, s->bytes + at, end - at);
 }
 
 static struct value eval_substr(const struct expr *e, struct frame *f)
@@ -73,7 +98,7 @@ static struct value eval_substr(const struct expr *e, struct frame *f)
     to = s->len;
     if (e->arg_count == 3 && (count < 0 || !text_offset(s, (int64_t)begin + count, &to)))
         return fail_place(f, e, (int64_t)begin + count);
-    return result_text(f, s->bytes + from, to - from);
+    return cut(f, s, begin, from, e->arg_count == 3 ? (int64_t)begin + count : text_units(s), to);
 }
 
 static struct value eval_trim(const struct expr *e, struct frame *f)
@@ -144,10 +169,13 @@ static struct value eval_locate(const struct expr *e, struct frame *f)
         return VALUE_NULL;
     if (!text_offset(s, start, &from))
         return fail_place(f, e, start);
+    int32_t skipped = is_half(s, from, start) && what->len; /* half a pair is nothing to be found */
+    from += skipped ? 4 : 0;
     const char *found = find(s->bytes + from, s->len - from, what);
     if (!found)
         return value_int(start - 1);
-    return value_int(start + (int32_t)utf8_units(s->bytes + from, (size_t)(found - s->bytes) - from));
+    return value_int(start + skipped +
+                     (int32_t)utf8_units(s->bytes + from, (size_t)(found - s->bytes) - from));
 }
 
 static struct value eval_char_frequency(const struct expr *e, struct frame *f)
@@ -234,33 +262,51 @@ static struct value eval_upper(const struct expr *e, struct frame *f)
     return result_buf(f, &out);
 }
 
-/* A sigma ends a word: a letter with case before it, none behind it. (Combining marks between are not looked
- * through.) */
-static bool is_final_sigma(const struct text *s, size_t from, size_t to, uint32_t before)
+/* Does a word go on at code: marks, digits and the like stand inside of it. */
+static bool is_within_word(uint32_t code)
 {
-    (void)from;
-    if (!case_is_letter_with_case(before))
-        return false;
-    return to >= s->len || !case_is_letter_with_case(next_code(s, &to));
+    return (code >= '0' && code <= '9') || code == '_' || code == 0xad || (code >= 0x300 && code < 0x370) ||
+           (code >= 0x200b && code <= 0x200f);
+}
+/* One of these joins what stands on both its sides. */
+static bool is_joint(uint32_t code)
+{
+    return code == '\'' || code == '"' || code == '.' || code == '-' || (code >= 0x2010 && code <= 0x2015) ||
+           code == 0x2027;
+}
+/* Is there a letter with case in the word's rest at from? */
+static bool has_case_behind(const struct text *s, size_t from)
+{
+    bool joined = false;
+    while (from < s->len) {
+        uint32_t code = next_code(s, &from);
+        if (case_is_letter_with_case(code))
+            return true;
+        if (!is_within_word(code) && (joined || !is_joint(code)))
+            return false;
+        joined = !is_within_word(code);
+    }
+    return false;
 }
 static struct value eval_lower(const struct expr *e, struct frame *f)
 {
     struct text *s = arg_text(e, f, 0);
     struct buf out;
-    uint32_t before = 0;
+    bool in_word = false, joined = false; /* a letter with case stands before, in the same word */
     if (!s)
         return VALUE_NULL;
     out_init(&out);
     for (size_t at = 0; at < s->len;) {
-        size_t from = at;
         uint32_t code = next_code(s, &at);
         if (code == 0x130)
             buf_add_str(&out, "i\xcc\x87");
         else if (code == 0x3a3)
-            put_code(&out, is_final_sigma(s, from, at, before) ? 0x3c2 : 0x3c3);
+            put_code(&out, in_word && !has_case_behind(s, at) ? 0x3c2 : 0x3c3);
         else
             put_code(&out, case_lower(code));
-        before = code;
+        in_word = case_is_letter_with_case(code) ||
+                  (in_word && (is_within_word(code) || (is_joint(code) && !joined)));
+        joined = is_joint(code);
     }
     return result_buf(f, &out);
 }

@@ -301,6 +301,10 @@ static struct value eval_diff_text(const struct expr *e, struct frame *f)
 {
     int64_t a, b;
     struct chars pattern;
+    struct text *s;
+    for (int i = 0; i < e->arg_count; i++) /* a null before a text that is wrong */
+        if (arg_text_or_null(e, f, i, &s) <= 0)
+            return VALUE_NULL;
     if (arg_moment(e, f, 0, 2, &pattern, &a) <= 0 || arg_moment(e, f, 1, 3, &pattern, &b) <= 0)
         return VALUE_NULL;
     return value_long((a - b) / DAY_MS);
@@ -383,7 +387,14 @@ static struct value eval_convert_zone(const struct expr *e, struct frame *f)
     if (date_parse_strict(args[0]->bytes, args[0]->len, args[1]->bytes, args[1]->len, &local, error,
                           sizeof(error)) < 0)
         return expr_fail(f->env, "%s: %s", e->name, error);
-    return print(e, f, (struct chars){args[1]->bytes, args[1]->len}, zone_to_utc(from, local, true), to);
+    struct buf out;
+    buf_init(&out, LIMIT_RESULT_BYTES);
+    if (date_print_strict(&out, args[1]->bytes, args[1]->len, zone_to_utc(from, local, true), to, error,
+                          sizeof(error)) < 0) {
+        buf_fini(&out);
+        return expr_fail(f->env, "%s: %s", e->name, error);
+    }
+    return result_buf(f, &out);
 }
 
 /* Rows: takes is explained in fn.h. */

@@ -1,11 +1,13 @@
 /* functions.c - calls: finding the function or aggregator of a name, and checking what it is given.
  * A new function is a row in the table of its file; a new file is a line in tables[]. */
+#include "engine/expr/absent.h"
 #include "engine/expr/agg.h"
 #include <stdarg.h>
 #include <strings.h>
 
 static const struct function *const tables[] = {
-    fn_core, fn_str, fn_math, fn_time, fn_json, fn_list, fn_map, fn_regex,
+    fn_core, fn_str,   fn_math, fn_time, fn_json, fn_list,
+    fn_map,  fn_regex, fn_geo,  fn_file, fn_unit, fn_kalman,
 };
 static const struct aggregator *const aggregator_tables[] = {
     agg_numbers,
@@ -20,9 +22,8 @@ enum {
 
 /* Namespaces of spec 20 that are known but have functions we don't (priority C, or later). */
 static const char *const known_spaces[] = {
-    "env",        "geo",         "unitconversion", "stats",  "extrema",     "kf",
-    "timeseries", "approximate", "priority",       "markov", "streamingml", "tensorflow",
-    "pmml",       "nlp",         "sentiment",      "graph",  "rdbms",       "file",
+    "env",        "geo",  "extrema", "timeseries", "approximate", "priority", "markov", "streamingml",
+    "tensorflow", "pmml", "nlp",     "sentiment",  "graph",       "rdbms",    "file",
 };
 
 static bool same(const char *a, const char *b)
@@ -292,6 +293,33 @@ static int function_bind(struct expr_ctx *c, struct expr *e, const struct ast_ex
     return -1;
 }
 
+/* Room in the layout for e's state, of type e->agg. */
+static void slot_add(struct expr_ctx *c, struct expr *e)
+{
+    struct agg_slot *slot = arena_alloc(c->arena, sizeof(*slot)), **last = &c->aggs->slots;
+    while (*last)
+        last = &(*last)->next;
+    *last = slot;
+    *slot = (struct agg_slot){NULL, e->agg, c->aggs->bytes, e->left ? e->left->type : TYPE_NULL};
+    e->agg_at = slot->at;
+    c->aggs->bytes += (e->agg->size + 7) & ~(size_t)7;
+    c->aggs->slot_count++;
+}
+
+int state_bind(struct expr_ctx *c, struct expr *e, const struct ast_expr *call, const struct agg_type *state)
+{
+    ASSERT(state->lasts);
+    if (!c->aggs) {
+        diag_error(c->diags, call->op_span, "%s goes on from event to event and can't be used here", e->name);
+        diag_hint(c->diags, "it stands in select, having and filters of queries");
+        return -1;
+    }
+    e->agg = state;
+    slot_add(c, e);
+    c->aggs->lasts = true;
+    return 0;
+}
+
 int aggregator_bind(struct expr_ctx *c, struct expr *e, const struct ast_expr *call,
                     const struct aggregator *rows)
 {
@@ -317,13 +345,7 @@ int aggregator_bind(struct expr_ctx *c, struct expr *e, const struct ast_expr *c
         e->flags |= EXPR_AGGREGATE;
         if (r->bind && r->bind(c, e, call) < 0)
             return -1;
-        struct agg_slot *slot = arena_alloc(c->arena, sizeof(*slot)), **last = &c->aggs->slots;
-        while (*last)
-            last = &(*last)->next;
-        *last = slot;
-        *slot = (struct agg_slot){NULL, e->agg, c->aggs->bytes, e->left ? e->left->type : TYPE_NULL};
-        e->agg_at = slot->at;
-        c->aggs->bytes += (e->agg->size + 7) & ~(size_t)7;
+        slot_add(c, e);
         c->aggs->count++;
         return 0;
     }
@@ -336,6 +358,8 @@ static void report_unknown(struct expr_ctx *c, const struct ast_expr *call)
     const char *space = call->space.text, *name = call->name.text, *names[512];
     size_t n = 0;
     bool has_space = false;
+    if (absent_report(c->diags, call))
+        return;
     for (int t = 0; t < TABLE_COUNT; t++)
         for (const struct function *f = tables[t]; f->name && n < 500; f++)
             if (same(f->space, space)) {
@@ -344,8 +368,10 @@ static void report_unknown(struct expr_ctx *c, const struct ast_expr *call)
             }
     for (int t = 0; t < AGGREGATOR_TABLE_COUNT; t++)
         for (const struct aggregator *a = aggregator_tables[t]; a->name && n < 500; a++)
-            if (same(a->space, space))
+            if (same(a->space, space)) {
+                has_space = true;
                 names[n++] = a->name;
+            }
     for (size_t i = 0; !has_space && i < sizeof(known_spaces) / sizeof(*known_spaces); i++)
         if (same(space, known_spaces[i])) {
             diag_unsupported(c->diags, call->op_span, full_name(c->arena, call));
@@ -353,7 +379,9 @@ static void report_unknown(struct expr_ctx *c, const struct ast_expr *call)
         }
     if (!has_space) {
         diag_error(c->diags, call->op_span, "there are no functions '%s:'", space);
-        diag_hint(c->diags, "namespaces: str, math, time, json, list, map, regex");
+        diag_hint(
+            c->diags,
+            "namespaces: str, math, time, json, list, map, regex, stats, unitconversion, kf, geo, env, file");
         return;
     }
     diag_error(c->diags, call->op_span, "there is no function '%s'", full_name(c->arena, call));

@@ -4,6 +4,9 @@
 #include "engine/base/limits.h"
 #include "engine/base/num.h"
 #include "engine/base/utf8.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
 
 struct json_reader {
@@ -11,6 +14,8 @@ struct json_reader {
     const char *at, *end;
     int depth;
     bool failed, doubles;
+    bool plain; /* quotes are ", words are numbers, true, false, null */
+    bool wide;  /* ; = => too, words of any case, +1 .5 0x1f 1d, [1,,2] has a null; no name twice */
 };
 
 struct json_node *json_node_new(struct arena *a, enum node_kind kind)
@@ -36,6 +41,15 @@ struct json_node *json_node_get(const struct json_node *object, const char *key,
         if (n->key->len == len && memcmp(n->key->bytes, key, len) == 0)
             found = n; /* the last of a name holds */
     return found;
+}
+
+void json_node_replace(struct json_node *old, const struct json_node *with)
+{
+    struct json_node *next = old->next;
+    struct text *key = old->key;
+    *old = *with;
+    old->next = next;
+    old->key = key;
 }
 
 static bool is_blank(char c)
@@ -69,7 +83,7 @@ static uint32_t read_unicode(struct json_reader *r)
     uint32_t code = r->end - r->at >= 4 ? hex4(r->at) : UINT32_MAX;
     if (code == UINT32_MAX) {
         r->failed = true;
-        return 0xfffd;
+        return '?';
     }
     r->at += 4;
     if (code >= 0xd800 && code < 0xdc00 && r->end - r->at >= 6 && r->at[0] == '\\' && r->at[1] == 'u') {
@@ -79,17 +93,34 @@ static uint32_t read_unicode(struct json_reader *r)
             return 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
         }
     }
-    return code >= 0xd800 && code < 0xe000 ? 0xfffd : code;
+    return code >= 0xd800 && code < 0xe000 ? '?' : code; /* what text can't hold */
+}
+
+/* behind "\x", two digits; how many bytes the character takes */
+static uint32_t read_hex_escape(struct json_reader *r, char *out)
+{
+    char digits[4] = "00";
+    if (r->end - r->at >= 2)
+        memcpy(digits + 2, r->at, 2);
+    uint32_t code = r->end - r->at >= 2 ? hex4(digits) : UINT32_MAX;
+    if (code == UINT32_MAX) {
+        r->failed = true;
+        return 0;
+    }
+    r->at += 2;
+    return (uint32_t)utf8_encode(out, code);
 }
 
 /* at a quote, of either kind */
 static struct text *read_quoted(struct json_reader *r)
 {
     char quote = *r->at++;
+    r->failed |= r->plain && quote == '\'';
     const char *close = r->at;
     while (close < r->end && *close != quote)
         close += *close == '\\' ? 2 : 1;
-    if (close >= r->end) {
+    r->failed |= r->wide && memchr(r->at, '\n', (size_t)((close < r->end ? close : r->end) - r->at));
+    if (close >= r->end || r->failed) {
         r->failed = true;
         return NULL;
     }
@@ -111,8 +142,15 @@ static struct text *read_quoted(struct json_reader *r)
             len += (uint32_t)n;
             continue;
         }
-        const char *from = "bfnrt", *to = "\b\f\n\r\t", *at = strchr(from, c);
-        s->bytes[len++] = at && c ? to[at - from] : c;
+        if (c == 'x') {
+            len += read_hex_escape(r, s->bytes + len);
+            if (r->failed)
+                return NULL;
+            continue;
+        }
+        const char *from = "bfnrt'\"\\/", *to = "\b\f\n\r\t'\"\\/", *at = strchr(from, c);
+        if ((at && c) || r->wide) /* others vanish */
+            s->bytes[len++] = at && c ? to[at - from] : c;
     }
     r->at = close + 1;
     s->len = len;
@@ -120,12 +158,14 @@ static struct text *read_quoted(struct json_reader *r)
     return s;
 }
 
-/* [-+]?digits: 1; with a fraction or exponent: 2; no number: 0 */
+/* -?digits: 1; with a fraction or exponent: 2; no number: 0 */
 static int number_form(const char *s, size_t len)
 {
     size_t i = 0, digits = 0;
     int form = 1;
-    if (i < len && (s[i] == '-' || s[i] == '+'))
+    if (len && (s[0] == '+' || s[0] == '.'))
+        return 0;
+    if (i < len && s[i] == '-')
         i++;
     for (; i < len && s[i] >= '0' && s[i] <= '9'; i++)
         digits++;
@@ -147,10 +187,54 @@ static int number_form(const char *s, size_t len)
     return digits && i == len ? form : 0;
 }
 
+/* Is a number with a fraction kept as it is written? One of more than 18 characters is, if plain. */
+static bool is_long_fraction(const char *s, size_t len)
+{
+    size_t zeros = strspn(s, "-0.");
+    return len > 18 && zeros < 8 && !memchr(s, 'e', len) && !memchr(s, 'E', len);
+}
+/* The words that only a wide reader knows. */
+static bool wide_word(struct json_reader *r, struct json_node *n, const char *s, size_t len)
+{
+    char number[64];
+    bool is_signed = len > 1 && (*s == '+' || *s == '.');
+    size_t kept = len > 1 && strchr("fFdD", s[len - 1]) ? len - 1 : len;
+    if ((len == 4 && strncasecmp(s, "true", 4) == 0) || (len == 5 && strncasecmp(s, "false", 5) == 0)) {
+        n->kind = NODE_BOOL;
+        n->v = value_bool(len == 4);
+    } else if (len == 4 && strncasecmp(s, "null", 4) == 0) {
+        n->kind = NODE_NULL;
+    } else if (len > 2 && len < 10 && s[0] == '0' && (s[1] | 32) == 'x' &&
+               strspn(s + 2, "0123456789abcdefABCDEF") >= len - 2) {
+        n->v = value_int((int32_t)strtol(s, NULL, 16));
+    } else if ((len == 1 && *s == '-') || (len == 3 && memcmp(s, "NaN", 3) == 0)) {
+        n->kind = NODE_STRING;
+        n->v = value_text(text_scratch(r->arena, s, len));
+    } else if ((is_signed || kept < len) && len < sizeof(number) - 1) {
+        snprintf(number, sizeof(number), "%s%.*s", *s == '.' ? "0" : "", (int)(kept - (*s == '+')),
+                 s + (*s == '+'));
+        int form = number_form(number, strlen(number));
+        double d;
+        int64_t l;
+        if (form == 1 && kept == len && num_parse_long(number, strlen(number), &l))
+            n->v = l == (int32_t)l ? value_int((int32_t)l) : value_long(l);
+        else if (form && num_parse_double(number, strlen(number), &d))
+            n->v = value_double(d);
+        else
+            return false;
+    } else {
+        return false;
+    }
+    return true;
+}
 /* A bare word: a number, true, false, null, or a string. */
 static struct json_node *word(struct json_reader *r, const char *s, size_t len)
 {
     struct json_node *n = json_node_new(r->arena, NODE_NUMBER);
+    if (r->wide && wide_word(r, n, s, len))
+        return n;
+    if (len == 1 && *s == '-')
+        s = "0";
     int form = number_form(s, len);
     int32_t i;
     int64_t l;
@@ -163,19 +247,26 @@ static struct json_node *word(struct json_reader *r, const char *s, size_t len)
         n->v = value_long(l);
     } else if (form) {
         n->v = value_double(d);
-        if (form == 1 && !r->doubles) {
+        if (!r->doubles && (form == 1 || is_long_fraction(s, len))) {
             n->raw = s;
             n->raw_len = (uint32_t)len;
         }
     } else if ((len == 4 && memcmp(s, "true", 4) == 0) || (len == 5 && memcmp(s, "false", 5) == 0)) {
         n->kind = NODE_BOOL;
         n->v = value_bool(len == 4);
+    } else if (len == 3 && memcmp(s, "NaN", 3) == 0) {
+        n->v = value_float(NAN);
     } else if (len == 4 && memcmp(s, "null", 4) == 0) {
         n->kind = NODE_NULL;
     } else {
         n->kind = NODE_STRING;
         n->v = value_text(text_scratch(r->arena, s, len));
     }
+    r->failed |= r->wide && form && isinf(d);
+    size_t sign = len && *s == '-';
+    r->failed |=
+        r->plain && (n->kind == NODE_STRING || n->v.type == TYPE_FLOAT ||
+                     (form && len > sign + 1 && s[sign] == '0' && s[sign + 1] >= '0' && s[sign + 1] <= '9'));
     return n;
 }
 
@@ -186,12 +277,12 @@ static struct text *read_key(struct json_reader *r)
     if (*r->at == '"' || *r->at == '\'')
         return read_quoted(r);
     const char *from = r->at;
-    while (r->at < r->end && !strchr(":,{}[]", *r->at))
+    while (r->at < r->end && !strchr(r->wide ? ":,{}[]=;" : ":,{}[]", *r->at))
         r->at++;
     const char *to = r->at;
     while (to > from && is_blank(to[-1]))
         to--;
-    if (to == from || r->at >= r->end || *r->at != ':') {
+    if (to == from || r->plain || r->at >= r->end || (*r->at != ':' && !(r->wide && *r->at == '='))) {
         r->failed = true;
         return NULL;
     }
@@ -204,6 +295,7 @@ static struct json_node *read_container(struct json_reader *r)
     bool is_object = *r->at++ == '{';
     char close = is_object ? '}' : ']';
     struct json_node *n = json_node_new(r->arena, is_object ? NODE_OBJECT : NODE_LIST);
+    bool is_open = true; /* no value since the last comma */
     if (++r->depth > LIMIT_PARSE_DEPTH)
         r->failed = true;
     while (!r->failed) {
@@ -216,23 +308,34 @@ static struct json_node *read_container(struct json_reader *r)
             r->depth--;
             return n;
         }
-        if (*r->at == ',') {
+        if (*r->at == ',' || (r->wide && *r->at == ';')) {
+            if (r->wide && is_open && !is_object)
+                json_node_add(n, json_node_new(r->arena, NODE_NULL));
+            r->failed |= r->wide && is_open && is_object;
+            is_open = true;
             r->at++;
             continue;
         }
+        is_open = false;
         if (is_object) {
             key = read_key(r);
             skip_blanks(r);
-            if (r->failed || r->at >= r->end || *r->at++ != ':')
+            if (r->failed || r->at >= r->end || (*r->at != ':' && !(r->wide && *r->at == '=')))
                 break;
+            r->at += r->wide && *r->at == '=' && r->at + 1 < r->end && r->at[1] == '>' ? 2 : 1;
         }
-        struct json_node *child = read_node(r, is_object ? ",}" : ",]");
+        struct json_node *child = read_node(r, r->wide ? ",;:=]}/\\[{#" : is_object ? ",}" : ",]");
         if (!child)
             break;
         child->key = key;
-        json_node_add(n, child);
+        struct json_node *old = key ? json_node_get(n, key->bytes, key->len) : NULL;
+        r->failed |= old && r->wide;
+        if (old) /* the last of a name holds, at the first's place */
+            json_node_replace(old, child);
+        else
+            json_node_add(n, child);
         skip_blanks(r);
-        if (r->at < r->end && *r->at != ',' && *r->at != close)
+        if (r->at < r->end && *r->at != ',' && *r->at != close && !(r->wide && *r->at == ';'))
             break;
     }
     r->failed = true;
@@ -273,6 +376,22 @@ static struct json_node *read_node(struct json_reader *r, const char *stops)
 struct json_node *json_tree_read(struct arena *a, const char *s, size_t len)
 {
     struct json_reader r = {.arena = a, .at = s, .end = s + len};
+    skip_blanks(&r);
+    if (r.at == r.end) /* blanks alone are the empty text */
+        return word(&r, s, 0);
+    struct json_node *n = read_node(&r, "");
+    return r.failed ? NULL : n;
+}
+struct json_node *json_tree_read_wide(struct arena *a, const char *s, size_t len)
+{
+    struct json_reader r = {.arena = a, .at = s, .end = s + len, .wide = true};
+    skip_blanks(&r);
+    struct json_node *n = r.at < r.end && *r.at == '{' ? read_node(&r, "") : NULL;
+    return r.failed ? NULL : n;
+}
+struct json_node *json_tree_read_plain(struct arena *a, const char *s, size_t len)
+{
+    struct json_reader r = {.arena = a, .at = s, .end = s + len, .plain = true};
     struct json_node *n = read_node(&r, "");
     return r.failed ? NULL : n;
 }
@@ -299,6 +418,16 @@ static struct text *key_text(struct arena *a, struct value key)
     struct text *s = text_scratch(a, b.bytes ? b.bytes : "", b.len);
     buf_fini(&b);
     return s;
+}
+
+bool json_tree_is_finite(const struct json_node *n)
+{
+    if (n->kind == NODE_NUMBER && !n->raw)
+        return isfinite(value_to_double(n->v));
+    for (const struct json_node *child = n->first; child; child = child->next)
+        if (!json_tree_is_finite(child))
+            return false;
+    return true;
 }
 
 struct json_node *json_tree_of(struct arena *a, struct value v)
@@ -370,6 +499,8 @@ static bool quote_special(struct buf *out, unsigned char c, const char *next, en
     const char *from = "\"\\\b\f\n\r\t", *to = "\"\\bfnrt", *at = c ? strchr(from, c) : NULL;
     if (at)
         buf_printf(out, "\\%c", to[at - from]);
+    else if (style == JSON_SMART && c < 0x20)
+        buf_printf(out, "\\u%04X", c);
     else if (c < 0x20 || (style == JSON_GSON && c < 0x80 && strchr("<>&='", c)))
         buf_printf(out, "\\u%04x", c);
     else if (c == '/' && (style == JSON_SMART || (style == JSON_ORG && behind_less)))
@@ -390,7 +521,7 @@ void json_tree_quote(const char *s, size_t len, enum json_style style, struct bu
             code == 0x2028 || code == 0x2029 ||
             (style != JSON_GSON && ((code >= 0x7f && code < 0xa0) || (code >= 0x2000 && code < 0x2100)));
         if (hidden && !(style == JSON_ORG && code == 0x7f))
-            buf_printf(out, "\\u%04x", code);
+            buf_printf(out, style == JSON_SMART ? "\\u%04X" : "\\u%04x", code);
         else if (taken > 1)
             buf_add(out, s + i, taken);
         else if (!quote_special(out, c, s + i + 1, style, i && s[i - 1] == '<'))

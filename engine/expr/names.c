@@ -83,6 +83,12 @@ static void report_source(struct expr_ctx *c, const struct ast_expr *ref)
 {
     const struct scope *s = c->scope;
     const char *text = ref->source.text;
+    if (s->output_only && s->output) {
+        diag_error(c->diags, ref->source.span, "having and order by see what select gives, not '%s%s'",
+                   (char[]){ref->mark, 0}, text);
+        diag_hint(c->diags, "write %s", ref->name.text);
+        return;
+    }
     diag_error(c->diags, ref->source.span, "'%s%s' is no input of this query", (char[]){ref->mark, 0}, text);
     const char **names = arena_array(c->arena, (size_t)s->count + 1, sizeof(*names));
     for (int i = 0; i < s->count; i++) {
@@ -101,15 +107,29 @@ static void report_source(struct expr_ctx *c, const struct ast_expr *ref)
         diag_hint(c->diags, "its inputs are '%s' and '%s'", names[0], names[1]);
 }
 
+/* An inner stream joined with itself under an alias: its own name stands for both sides (not so for other
+ * streams, nor when the alias is the left side's). */
+static bool is_both_sides(const struct scope *s, char mark, const struct scope_source *source)
+{
+    return mark == '#' && s->count == 2 && !s->resolve && source == &s->sources[0] && !source->alias &&
+           s->sources[1].alias && s->sources[1].id && strcmp(source->id, s->sources[1].id) == 0;
+}
+
 static struct expr *compile_qualified(struct expr_ctx *c, const struct ast_expr *ref)
 {
     const struct scope *s = c->scope;
-    const struct scope_source *source = source_find(s, ref->mark, ref->source.text);
-    if (!source) {
+    bool of_output = s->output_only && s->output;
+    const struct scope_source *source = of_output ? NULL : source_find(s, ref->mark, ref->source.text);
+    if (of_output ? ref->mark != s->output_mark || strcmp(ref->source.text, s->output->id) != 0 : !source) {
         report_source(c, ref);
         return NULL;
     }
-    const struct schema *schema = s->output_only && s->output ? s->output : source->schema;
+    if (source && is_both_sides(s, ref->mark, source)) {
+        diag_error(c->diags, ref->span, "'#%s' is both sides of this join", ref->source.text);
+        diag_hint(c->diags, "give the left side a name, too: #%s as a", ref->source.text);
+        return NULL;
+    }
+    const struct schema *schema = of_output ? s->output : source->schema;
     KNOWN(schema);
     int at = schema_find(schema, ref->name.text);
     if (at < 0) {
@@ -118,7 +138,7 @@ static struct expr *compile_qualified(struct expr_ctx *c, const struct ast_expr 
         hint_names(c, ref->name.text, &schema, 1);
         return NULL;
     }
-    return expr_attr(c->arena, schema == s->output ? SLOT_OUTPUT : source->slot, (uint16_t)at, schema);
+    return expr_attr(c->arena, of_output ? SLOT_OUTPUT : source->slot, (uint16_t)at, schema);
 }
 
 /* How many inputs an unqualified name may look into. */

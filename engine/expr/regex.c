@@ -55,8 +55,11 @@ struct regex *regex_new(struct arena *a, const char *pattern, size_t len, char *
     r->arena = a;
     r->pattern = arena_strndup(a, text, translated.len);
     r->pattern_len = translated.len;
-    r->match = pcre2_match_data_create_from_pattern(compiled,
-                                                    pcre2_general_context_create(arena_for_pcre, no_free, a));
+    pcre2_general_context *memory = pcre2_general_context_create(arena_for_pcre, no_free, a);
+    r->match = pcre2_match_data_create_from_pattern(compiled, memory);
+    r->limits = pcre2_match_context_create(memory);
+    pcre2_set_match_limit(r->limits, LIMIT_STEPS);
+    pcre2_set_heap_limit(r->limits, LIMIT_HEAP_KIB);
     pcre2_pattern_info(compiled, PCRE2_INFO_CAPTURECOUNT, &r->groups);
     r->places = (size_t *)pcre2_get_ovector_pointer(r->match);
 out:
@@ -74,12 +77,6 @@ static pcre2_code *code_of_halves(struct regex *r)
 
 int regex_match(struct regex *r, const char *s, size_t len, size_t start, enum regex_how how)
 {
-    static _Thread_local pcre2_match_context *limits; /* one a thread, for its life */
-    if (!limits) {
-        limits = pcre2_match_context_create(NULL);
-        pcre2_set_match_limit(limits, LIMIT_STEPS);
-        pcre2_set_heap_limit(limits, LIMIT_HEAP_KIB);
-    }
     if (how != REGEX_AGAIN)
         r->is_valid = utf8_valid(s, len);
     uint32_t options = how == REGEX_WHOLE    ? PCRE2_ANCHORED | PCRE2_ENDANCHORED
@@ -87,8 +84,8 @@ int regex_match(struct regex *r, const char *s, size_t len, size_t start, enum r
                                              : 0;
     pcre2_code *code = r->is_valid ? r->code : code_of_halves(r);
     options |= r->is_valid ? PCRE2_NO_UTF_CHECK : 0;
-    int rc =
-        code ? pcre2_match(code, (PCRE2_SPTR)s, len, start, options, r->match, limits) : PCRE2_ERROR_NOMEMORY;
+    int rc = code ? pcre2_match(code, (PCRE2_SPTR)s, len, start, options, r->match, r->limits)
+                  : PCRE2_ERROR_NOMEMORY;
     return rc >= 0 ? 1 : rc == PCRE2_ERROR_NOMATCH ? 0 : -1;
 }
 

@@ -12,8 +12,8 @@
 enum regex_how { REGEX_FIND, REGEX_AGAIN, REGEX_PREFIX, REGEX_WHOLE };
 
 struct regex {
-    void *code, *match;   /* PCRE2's */
-    void *code_of_halves; /* for texts with halves of surrogate pairs, made when the first comes */
+    void *code, *match, *limits; /* PCRE2's */
+    void *code_of_halves;        /* for texts with halves of surrogate pairs, made when the first comes */
     struct arena *arena;
     char *pattern; /* PCRE2's */
     size_t pattern_len;

@@ -5,6 +5,7 @@
 #include "engine/base/utf8.h"
 #include "engine/lang/parse_in.h"
 #include <stdio.h>
+#include <strings.h>
 
 /* ---- tokens ---- */
 
@@ -386,6 +387,44 @@ int64_t parse_time(const char *text)
         number = lex_next(&lex);
     } while (number.kind != TOKEN_END);
     return total;
+}
+
+/* Milliseconds of the unit a word names in a @purge, or 0. */
+static int64_t purge_unit_ms(const char *word, size_t len)
+{
+    static const struct {
+        const char *names[3];
+        enum token_kind unit;
+    } units[] = {
+        {{"sec", "second", "seconds"}, TOKEN_SECONDS}, {{"min", "minute", "minutes"}, TOKEN_MINUTES},
+        {{"h", "hour", "hours"}, TOKEN_HOURS},         {{"day", "days"}, TOKEN_DAYS},
+        {{"month", "months"}, TOKEN_MONTHS},           {{"year", "years"}, TOKEN_YEARS},
+    };
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        for (int k = 0; k < 3 && units[i].names[k]; k++)
+            if (strlen(units[i].names[k]) == len && strncasecmp(units[i].names[k], word, len) == 0)
+                return lex_unit_ms(units[i].unit);
+    }
+    return 0;
+}
+
+int64_t parse_purge_time(const char *text)
+{
+    int64_t total = 0;
+    do {
+        size_t digits = strspn(text, "0123456789");
+        const char *word = text + digits + strspn(text + digits, " ");
+        size_t len = strcspn(word, " 0123456789");
+        int64_t unit_ms = purge_unit_ms(word, len), count;
+        if (!num_parse_long(text, digits, &count) || count > INT32_MAX || unit_ms == 0 ||
+            __builtin_add_overflow(total, count * unit_ms, &total))
+            return -1;
+        text = word + len;
+        if (*text == ' ')
+            text += strspn(text, " ");
+        else if (*text == '\0')
+            return total;
+    } while (true);
 }
 
 struct ast_expr *parse_expression(struct diags *diags, const char *text, size_t len)

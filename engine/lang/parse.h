@@ -15,6 +15,9 @@ struct ast_ondemand *parse_ondemand(struct diags *diags, const char *text, size_
 struct ast_expr *parse_expression(struct diags *diags, const char *text, size_t len);
 /* '1 min', '10 sec', as annotations write times: milliseconds, or -1. */
 int64_t parse_time(const char *text);
+/* The same as @purge writes times (spec 01 section 3.3): counts are ints, 'h' is an hour, and there are no weeks
+ * and no milliseconds. */
+int64_t parse_purge_time(const char *text);
 
 /* Replaces every ${NAME} (spec 01 section 1.6) by lookup(user, NAME); 0, or ERR_NOT_FOUND with the missing
  * name and its place in e. *out is arena memory. Without any ${ *out is text itself. */

@@ -193,7 +193,9 @@ static struct ast_state *parse_logical(struct parser *p, struct ast_source *firs
  *
  * A pattern is: C+, N, left, or right. A sequence is: C+; or N, left or right and then C+; or C and then N,
  * left or right. */
-enum item { ITEM_PRESENT = 1, ITEM_ABSENT = 2, ITEM_LEFT = 4, ITEM_RIGHT = 8 };
+/* An absent element in parentheses of its own is none of these: it may be a whole pattern, or what stands
+ * before or behind the present part of a sequence, but no item among others. */
+enum item { ITEM_PRESENT = 1, ITEM_ABSENT = 2, ITEM_LEFT = 4, ITEM_RIGHT = 8, ITEM_WRAPPED = 16 };
 
 static int chain_items(struct parser *p, const struct ast_state *chain, uint8_t **items);
 
@@ -247,7 +249,8 @@ static uint8_t item_kind(struct parser *p, const struct ast_state *s)
         return ITEM_PRESENT;
     uint8_t *items;
     int count = chain_items(p, s->left, &items);
-    return chain_kind(items, count);
+    uint8_t kind = chain_kind(items, count);
+    return kind == ITEM_ABSENT ? ITEM_WRAPPED : kind;
 }
 
 static int chain_items(struct parser *p, const struct ast_state *chain, uint8_t **items)
@@ -296,11 +299,14 @@ static int sequence_head(const uint8_t *items, int count)
 
 static void stop_absent(struct parser *p, const struct ast_state *chain)
 {
-    const struct ast_state *absent = NULL;
+    const struct ast_state *absent = NULL, *wrapped = NULL;
     bool before = false, adjacent = false;
     for (const struct ast_state *s = chain;; s = s->right) {
         const struct ast_state *item = s->kind == STATE_NEXT ? s->left : s;
-        bool now = item_kind(p, item) != ITEM_PRESENT;
+        uint8_t kind = item_kind(p, item);
+        bool now = kind != ITEM_PRESENT;
+        if (kind == ITEM_WRAPPED && !wrapped)
+            wrapped = item;
         adjacent = now && before;
         if (now && (!absent || adjacent))
             absent = item;
@@ -311,7 +317,11 @@ static void stop_absent(struct parser *p, const struct ast_state *chain)
             break;
     }
     KNOWN(absent); /* that is why we are here */
-    if (adjacent)
+    if (wrapped)
+        parse_stop(p, wrapped->span,
+                   "an element behind 'not' cannot stand in parentheses of its own beside others",
+                   wrapped->kind == STATE_EVERY ? "every not S for 5 sec" : "not S for 5 sec");
+    else if (adjacent)
         parse_stop(p, absent->span, "an element behind 'not' cannot follow another one at once",
                    "join the two with 'and'");
     else
@@ -467,6 +477,19 @@ static struct ast_state *parse_chain(struct parser *p, struct chain_rules rules,
     return root;
 }
 
+/* May a sequence begin with this group? comma: it holds one. */
+static bool group_leads(struct parser *p, const struct ast_state *group, bool comma)
+{
+    uint8_t kind = item_kind(p, group);
+    const struct ast_state *s = group;
+    while (s->kind == STATE_GROUP)
+        s = s->left;
+    if ((s->kind == STATE_AND || s->kind == STATE_OR) &&
+        (s->left->kind == STATE_ABSENT || s->right->kind == STATE_ABSENT))
+        return true;
+    return comma ? kind != ITEM_PRESENT : kind == ITEM_WRAPPED;
+}
+
 /* pattern  = chain of '->' [ WITHIN time ]
  * sequence = [ EVERY ] logical ',' element { ',' element } [ WITHIN time ] */
 void parse_pattern(struct parser *p, struct ast_query *q, struct ast_source *first, uint32_t start)
@@ -478,8 +501,7 @@ void parse_pattern(struct parser *p, struct ast_query *q, struct ast_source *fir
     struct chain_rules rules = {TOKEN_ARROW, NULL};
     if (peek(p) == TOKEN_COMMA) {
         rules.join = TOKEN_COMMA;
-        if (!p->panic && inner->kind == STATE_GROUP &&
-            ((!comma_at && item_kind(p, inner) != ITEM_ABSENT) || item_kind(p, inner) == ITEM_PRESENT))
+        if (!p->panic && inner->kind == STATE_GROUP && !group_leads(p, inner, comma_at != 0))
             parse_stop(p, inner->span, "a sequence cannot begin with a group in parentheses",
                        s->kind == STATE_EVERY ? "'every' of a sequence covers its first element only" : NULL);
     } else if (!p->panic && comma_at) {

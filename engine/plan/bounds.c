@@ -40,6 +40,14 @@ static const struct {
     {"window.unique:firstTimeBatch", "the rows of two batches"},
     {"window.unique:timeLengthBatch", "at most two batches"},
     {"window.unique:externalTimeBatch", "the rows of two batches"},
+    {"window.extrema:minByLength", "at most that many rows"},
+    {"window.extrema:maxByLength", "at most that many rows"},
+    {"window.extrema:minbytime", "the rows of that time that may become the least"},
+    {"window.extrema:maxbytime", "the rows of that time that may become the greatest"},
+    {"window.extrema:minByLengthBatch", "two rows"},
+    {"window.extrema:maxByLengthBatch", "two rows"},
+    {"window.extrema:minbytimebatch", "two rows"},
+    {"window.extrema:maxbytimebatch", "two rows"},
     {"output all", "what one interval holds"},
     {"output first", "a moment or a row, of every group with 'group by'"},
     {"output last", "a row, of every group with 'group by'"},
@@ -47,6 +55,16 @@ static const struct {
     {"states", "partial matches"},
     {"unique:deduplicate", "the values of that time"},
     {"reorder:kslack", "the rows of the largest delay seen"},
+    {"geo:crosses", "the names of those inside"},
+    {"geo:stationary", "a place for every object ever seen"},
+    {"geo:proximity", "a place for every object ever seen, and the pairs that are near"},
+    {"geo:locationApproximate", "the beacons last seen, of every recorder"},
+    {"extrema:topK", "a counter for every value in the window before it"},
+    {"extrema:bottomK", "a counter for every value in the window before it"},
+    {"extrema:topKLengthBatch", "a counter for every value of a batch"},
+    {"extrema:bottomKLengthBatch", "a counter for every value of a batch"},
+    {"extrema:topKTimeBatch", "a counter for every value of that time"},
+    {"extrema:bottomKTimeBatch", "a counter for every value of that time"},
 };
 
 /* Aggregators that keep what they were given until it leaves the window. */
@@ -95,16 +113,17 @@ const char *plan_bound(const struct plan_query *q, const struct op_plan *op)
             return windows[i].words;
     }
     if (op->type == &op_filter)
-        return ((const struct filter_plan *)op)->aggs->count ? "aggregators" : NULL;
+        return ((const struct filter_plan *)op)->aggs->slot_count ? "aggregators" : NULL;
     if (op->type == &op_select) {
         const struct select_plan *s = (const struct select_plan *)op;
-        if (s->aggs.count + s->having_aggs.count == 0)
+        if (s->aggs.slot_count + s->having_aggs.slot_count == 0)
             return s->keep_groups && s->key_count ? "a number for every group ever seen" : NULL;
         if (s->key_count == 0)
             return "one group";
         if (!keys_are_free(s))
             return "the groups there can be";
-        return q && has_window(q) && !s->keep_groups ? "the groups that have rows" : "every group ever seen";
+        return q && has_window(q) && !s->keep_groups && !s->aggs.lasts ? "the groups that have rows"
+                                                                       : "every group ever seen";
     }
     return op->type->save ? "" : NULL;
 }
@@ -133,14 +152,16 @@ static void warn_select(struct planner *p, const struct plan_query *q)
     const struct select_plan *s = selector(q);
     const struct ast_expr *by = q->ast->select.group_by;
     bool windowless = !has_window(q);
-    if (by && keys_are_free(s) &&
-        (windowless ? s->aggs.count + s->having_aggs.count > 0 || s->keep_groups : s->keep_groups)) {
+    bool numbers = s->keep_groups, states = s->aggs.slot_count + s->having_aggs.slot_count > 0;
+    if (by && keys_are_free(s) && (numbers || s->aggs.lasts || (windowless && states))) {
         const struct ast_expr *last = by;
         while (last->next)
             last = last->next;
         struct span all = {by->span.at, last->span.at + last->span.len - by->span.at};
         diag_warn(p->diags, all, "every group ever seen is remembered: %s",
-                  windowless ? "the query has no window" : "the rate limit numbers them");
+                  windowless ? "the query has no window"
+                  : numbers  ? "the rate limit numbers them"
+                             : "a function goes on from event to event in each");
         diag_hint(p->diags, windowless
                                 ? "fine when there are few groups; else a window, or a partition with @purge"
                                 : "fine when there are few groups; else a partition with @purge");
@@ -151,9 +172,17 @@ static void warn_select(struct planner *p, const struct plan_query *q)
         warn_collectors(p, s->having);
     for (int i = 0; i < q->op_count; i++) {
         const char *name = q->ops[i]->type->name;
+        if (windowless && (strcmp(name, "extrema:topK") == 0 || strcmp(name, "extrema:bottomK") == 0)) {
+            diag_warn(p->diags, q->ops[i]->span,
+                      "every value ever seen keeps a counter: the query has no window");
+            diag_hint(p->diags, "a window before it lets old values go, '#window.time(1 hour)'");
+        }
         if (strcmp(name, "window.unique:ever") == 0 || strcmp(name, "window.unique:first") == 0) {
             diag_warn(p->diags, q->ops[i]->span, "every value ever seen keeps a row in this window");
             diag_hint(p->diags, "fine when there are few values; else '#unique:time'");
+        } else if (strcmp(name, "geo:stationary") == 0 || strcmp(name, "geo:proximity") == 0) {
+            diag_warn(p->diags, q->ops[i]->span, "the place of every object ever seen is kept");
+            diag_hint(p->diags, "fine when there are few objects; else a partition with @purge");
         }
     }
 }

@@ -232,6 +232,9 @@ void plan_explain(const struct plan *p, struct buf *out)
 {
     buf_printf(out, "app %s (%s clock)\n", p->name ? p->name : "(no name)",
                p->playback ? "playback" : "live");
+    if (p->idle_ms > 0)
+        buf_printf(out, "  after %" PRId64 " ms without an event the clock goes on by %" PRId64 " ms\n",
+                   p->idle_ms, p->increment_ms);
     for (int i = 0; i < p->stream_count; i++) {
         buf_add_str(out, "stream ");
         explain_schema(p->streams[i]->schema, out);

@@ -73,7 +73,7 @@ struct plan {
     const char *name;
     bool playback;
     bool has_stored;               /* a table of @store(type='lmdb') */
-    int64_t idle_ms, increment_ms; /* playback's; 0: none */
+    int64_t idle_ms, increment_ms; /* playback's heartbeat (run/heartbeat.c); idle_ms 0: none */
     struct plan_limits limits;
     struct ast_app *ast;
     const char *start_error; /* why it can't be started, which the language finds out only then; or NULL */
@@ -125,7 +125,8 @@ struct plan_from {
     struct scope scope;
     const struct schema *schema; /* single-stream: rows that reach the selector */
     bool is_single;
-    bool sliding; /* the window really removes (aggregators min, max) */
+    bool is_found; /* rows of an on-demand query: having and order by see all their attributes */
+    bool sliding;  /* the window really removes (aggregators min, max) */
     /* Joins and patterns: called with the selector, to tie their ends to it. NULL: last->next is set to
      * it. */
     void (*finish)(struct plan_from *from, struct op_plan *select);

@@ -396,7 +396,7 @@ static void plan_retention(struct aggregation_build *b, const struct ast_element
         return;
     }
     if (strcasecmp(e->value, "all") != 0)
-        retention_ms = parse_time(e->value);
+        retention_ms = parse_purge_time(e->value);
     if (retention_ms < 0) {
         diag_error(b->p->diags, e->span, "'%s' is not a time", e->value);
         diag_hint(b->p->diags, "write a number and a unit, or 'all'");
@@ -431,7 +431,7 @@ static void plan_purge(struct aggregation_build *b)
     if (!plan->purges)
         return;
     if (interval) {
-        plan->interval_ms = parse_time(interval->value);
+        plan->interval_ms = parse_purge_time(interval->value);
         if (plan->interval_ms <= 0) {
             diag_error(b->p->diags, interval->span, "'%s' is not a time above 0", interval->value);
             diag_hint(b->p->diags, "write a number and a unit: '10 sec', '15 min'");

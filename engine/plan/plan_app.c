@@ -61,6 +61,8 @@ static void plan_playback(struct planner *p, const struct ast_annotation *a)
     if (idle) {
         p->plan->idle_ms = element_time(p, idle);
         p->plan->increment_ms = element_time(p, increment);
+        if (p->plan->idle_ms == 0)
+            p->plan->idle_ms = 1; /* the language's heart beats without a pause then */
     }
 }
 
@@ -163,6 +165,11 @@ static bool id_taken(struct planner *p, const struct ast_definition *def, const 
                                         (other->kind == DEFINE_TRIGGER && def->kind == DEFINE_STREAM));
     if (stream_and_trigger && schema_same(e->schema, schema)) {
         *same = true;
+        if (!annotations_same(other->annotations, def->annotations)) {
+            diag_error(p->diags, def->id.span,
+                       "the stream '%s' has an annotation, so a trigger cannot feed it", def->id.text);
+            diag_hint(p->diags, "put the annotations on a stream of its own, and fill that by a query");
+        }
         return true;
     }
     diag_error(p->diags, def->id.span, "'%s' is defined twice", def->id.text);

@@ -13,6 +13,7 @@ struct join_source {
     struct op_plan *window;
     const struct window_type *window_type;
     struct join_side_plan *side;
+    bool sees_stamp; /* eventTimestamp(this side) is asked for */
 };
 struct join_build {
     struct planner *p;
@@ -165,6 +166,14 @@ static bool equality(struct join_build *b, const struct ast_expr *on, struct exp
     return false;
 }
 
+/* scope.event_slot: which sides' times are asked for. */
+static uint16_t stamp_seen(struct expr_ctx *c, uint16_t slot)
+{
+    struct join_build *b = c->scope->user;
+    b->sources[slot].sees_stamp = true;
+    return slot;
+}
+
 static int side_plan(struct join_build *b, int i, struct expr *on, struct expr *const keys[2])
 {
     struct planner *p = b->p;
@@ -226,7 +235,9 @@ static void join_finish(struct plan_from *from, struct op_plan *select)
             continue;
         b->sources[i].side->select = select;
         b->sources[i].side->expired_matters = matters;
-        b->sources[i].side->is_direct = b->sources[i].side->lookup && select_is_direct(b, s);
+        b->sources[i].side->sees_stamp = b->sources[i].sees_stamp;
+        b->sources[i].side->is_direct =
+            b->sources[i].side->lookup && !b->sources[i].sees_stamp && select_is_direct(b, s);
         b->sources[i].side->op.next = select;
     }
     if (b->self) {
@@ -288,7 +299,7 @@ int plan_join(struct planner *p, const struct ast_query *ast, bool expired_wante
         if (source_handlers(b, i, ast, expired_wanted) < 0)
             return -1;
     }
-    b->scope = (struct scope){.sources = b->scopes, .count = 2};
+    b->scope = (struct scope){.sources = b->scopes, .count = 2, .event_slot = stamp_seen, .user = b};
     struct expr *on = NULL;
     struct expr *keys[2] = {NULL, NULL};
     bool is_static = b->sources[0].is_static || b->sources[1].is_static;

@@ -22,7 +22,7 @@ static void ids_fill(struct plan *p)
 static struct op_plan *select_plan(struct planner *p, const struct ast_ondemand *ast,
                                    const struct scope_source *source)
 {
-    struct plan_from from = {.is_single = true};
+    struct plan_from from = {.is_single = true, .is_found = true};
     struct ast_query query = {.select = ast->select, .input_span = ast->span};
     if (source) {
         from.scope = (struct scope){.sources = source, .count = 1};

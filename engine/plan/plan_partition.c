@@ -22,24 +22,49 @@ static const struct ast_annotation *annotation_once(struct planner *p, const str
     return found;
 }
 
+static const struct ast_element *name_given(const struct ast_partition *ast)
+{
+    const struct ast_annotation *info = NULL;
+    for (const struct ast_annotation *a = ast->annotations; a; a = a->next)
+        info = strcasecmp(a->name.text, "info") == 0 ? a : info;
+    return info ? ast_find_element(info, "name") : NULL;
+}
+
+/* Is this the name that a partition is given, before or behind? */
+static bool is_given(const struct planner *p, const char *name)
+{
+    for (const struct ast_item *i = p->plan->ast->items; i; i = i->next) {
+        const struct ast_element *given = i->partition ? name_given(i->partition) : NULL;
+        if (given && strcmp(given->value, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A name that is made up gives way to one that is given: state is kept by it. */
 static void partition_named(struct planner *p, struct plan_partition *pp, const struct ast_partition *ast)
 {
-    const struct ast_annotation *info = annotation_once(p, ast->annotations, "info");
-    const struct ast_element *name = info ? ast_find_element(info, "name") : NULL;
+    annotation_once(p, ast->annotations, "info");
+    const struct ast_element *name = name_given(ast);
     int number = 1;
     for (const struct plan_item *i = p->plan->items; i; i = i->next) {
         number += i->partition != NULL;
-        bool taken = name && ((i->query && i->query->is_named && strcmp(i->query->name, name->value) == 0) ||
-                              (i->partition && plan_partition_has_name(i->partition, name->value)));
+        bool taken =
+            name &&
+            ((i->query && i->query->is_named && strcmp(i->query->name, name->value) == 0) ||
+             (i->partition && i->partition->is_named && strcmp(i->partition->name, name->value) == 0));
         if (taken)
             diag_error(p->diags, name->span, "there are two queries or partitions named '%s'", name->value);
     }
+    pp->is_named = name != NULL;
     pp->name = name ? name->value : arena_printf(p->arena, "partition_%d", number);
+    while (!name && is_given(p, pp->name))
+        pp->name = arena_printf(p->arena, "%s_", pp->name);
 }
 
 static int64_t purge_time(struct planner *p, const struct ast_element *e)
 {
-    int64_t ms = parse_time(e->value);
+    int64_t ms = parse_purge_time(e->value);
     if (ms <= 0) {
         diag_error(p->diags, e->span, "'%s' is not a time", e->value);
         diag_hint(p->diags, "write a number and a unit: '10 sec', '1 hour'");
@@ -71,15 +96,13 @@ static void partition_purge(struct planner *p, struct plan_partition *pp, const 
 
 /* ---- names ---- */
 
-bool plan_partition_has_name(const struct plan_partition *p, const char *name)
+const struct plan_query *plan_partition_query(const struct plan_partition *p, const char *name)
 {
-    if (strcmp(p->name, name) == 0)
-        return true;
     for (int i = 0; i < p->query_count; i++) {
         if (strcmp(p->queries[i]->name, name) == 0)
-            return true;
+            return p->queries[i];
     }
-    return false;
+    return NULL;
 }
 
 int plan_partition_add_inner(struct planner *p, const struct plan_element *e)

@@ -69,28 +69,59 @@ void plan_events_wanted(const struct ast_query *ast, bool *current, bool *expire
     *expired = events != EVENTS_CURRENT;
 }
 
-static void query_named(struct planner *p, struct plan_query *q)
+/* What @info(name='...') says, or NULL. */
+static const struct ast_element *name_given(struct planner *p, const struct ast_query *ast, bool reports)
 {
     const struct ast_annotation *info = NULL;
-    for (const struct ast_annotation *a = q->ast->annotations; a; a = a->next) {
+    for (const struct ast_annotation *a = ast->annotations; a; a = a->next) {
         if (strcasecmp(a->name.text, "info") != 0)
             continue;
-        if (info)
+        if (info && reports)
             diag_error(p->diags, a->span, "@info is given twice");
         info = a;
     }
-    const struct ast_element *name = info ? ast_find_element(info, "name") : NULL;
+    return info ? ast_find_element(info, "name") : NULL;
+}
+
+/* The query before this one that has the name, NULL: none. */
+static const struct plan_query *query_of_name(const struct planner *p, const char *name)
+{
+    const struct plan_query *found = p->partition ? plan_partition_query(p->partition, name) : NULL;
+    for (const struct plan_item *i = p->plan->items; i && !found; i = i->next) {
+        if (i->partition)
+            found = plan_partition_query(i->partition, name);
+        else if (i->query && strcmp(i->query->name, name) == 0)
+            found = i->query;
+    }
+    return found;
+}
+
+/* Every query has a name of its own, be it made up: state and numbers are kept by it. Only @info(name) of
+ * queries outside partitions and of partitions share one room of names besides. */
+static void query_named(struct planner *p, struct plan_query *q)
+{
+    const struct ast_element *name = name_given(p, q->ast, true);
     int number = ++p->plan->query_count;
     /* Callbacks of queries inside partitions can't be had (spec 07 section 4). */
     q->is_named = name && !p->partition;
     q->name = name ? name->value : arena_printf(p->arena, "query_%d", number);
-    bool taken = name && p->partition && plan_partition_has_name(p->partition, q->name);
-    for (const struct plan_item *i = p->plan->items; i && name; i = i->next) {
-        taken = taken || (i->query && i->query->is_named && strcmp(i->query->name, q->name) == 0) ||
-                (i->partition && plan_partition_has_name(i->partition, q->name));
-    }
-    if (taken)
+    const struct plan_query *other = query_of_name(p, q->name);
+    const struct ast_element *given = other ? name_given(p, other->ast, false) : NULL;
+    if (other && (!name || !given)) {
+        diag_error(p->diags,
+                   name    ? name->span
+                   : given ? given->span
+                           : q->ast->span,
+                   "'%s' is the name of another query, which is given none and so is named by its number",
+                   q->name);
+        diag_hint(p->diags, "choose another name here, or give the other query one by @info(name='...')");
+    } else if (other) {
         diag_error(p->diags, name->span, "there are two queries named '%s'", q->name);
+    }
+    for (const struct plan_item *i = p->plan->items; i && name && !p->partition; i = i->next) {
+        if (i->partition && i->partition->is_named && strcmp(i->partition->name, q->name) == 0)
+            diag_error(p->diags, name->span, "there is a partition named '%s'", q->name);
+    }
 }
 
 static int query_chain(struct planner *p, const struct ast_query *ast)

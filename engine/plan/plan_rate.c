@@ -1,4 +1,5 @@
 /* plan_rate.c - output rate limits (spec 05 part B): which operator serves the clause. */
+#include "engine/expr/agg.h"
 #include "engine/plan/plan.h"
 #include "engine/run/ratelimit.h"
 #include "engine/run/select.h"
@@ -101,7 +102,7 @@ struct op_plan *plan_rate(struct planner *p, const struct ast_query *ast, struct
     int agg_count = 0;
     bool *is_agg = arena_array(p->arena, (size_t)s->count + 1, sizeof(*is_agg));
     for (int i = 0; i < s->count; i++) {
-        is_agg[i] = s->attrs[i]->agg != NULL;
+        is_agg[i] = s->attrs[i]->agg && !s->attrs[i]->agg->lasts;
         agg_count += is_agg[i];
     }
     switch (rate->kind) {

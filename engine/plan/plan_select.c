@@ -7,6 +7,7 @@ struct select_build {
     struct planner *p;
     struct plan_from *from;
     struct select_plan *s;
+    char output_mark;
     int cap;
     struct attribute *attributes;
     bool failed;
@@ -94,7 +95,8 @@ static struct scope output_scope(const struct select_build *b, const struct sche
 {
     struct scope scope = b->from->scope;
     scope.output = out;
-    scope.output_only = b->from->is_single;
+    scope.output_only = b->from->is_single && !b->from->is_found;
+    scope.output_mark = b->output_mark;
     return scope;
 }
 
@@ -104,6 +106,7 @@ static void select_having(struct select_build *b, const struct ast_select *ast, 
         return;
     struct scope scope = output_scope(b, out);
     b->s->having_aggs.removable = b->s->aggs.removable;
+    b->s->having_aggs.is_keyed = b->p->partition != NULL;
     struct expr_ctx c = plan_expr_ctx(b->p, &scope, &b->s->having_aggs);
     if (ast->having->kind == AST_ATTR || ast->having->kind == AST_LITERAL) {
         diag_error(b->p->diags, ast->having->span, "'having' needs a comparison, not a value alone");
@@ -155,9 +158,10 @@ static int64_t select_count(struct select_build *b, const struct ast_expr *e, co
 struct op_plan *plan_select(struct planner *p, const struct ast_query *ast, struct plan_from *from)
 {
     struct select_plan *s = (struct select_plan *)op_plan_new(p, &op_select, sizeof(*s), ast->select.span);
-    struct select_build b = {.p = p, .from = from, .s = s};
+    struct select_build b = {.p = p, .from = from, .s = s, .output_mark = ast->output.mark};
     const struct ast_select *sel = &ast->select;
     s->aggs.removable = from->sliding;
+    s->aggs.is_keyed = sel->group_by || p->partition;
     if (!sel->given || sel->all)
         select_all(&b, sel->given ? sel->span : ast->input_span);
     else

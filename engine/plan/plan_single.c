@@ -1,5 +1,6 @@
 /* plan_single.c - 'from S[filter]#function()#window.name()': the chain of one source (spec 03 section 1, 04
  * section 1). */
+#include "engine/expr/absent.h"
 #include "engine/plan/plan.h"
 #include "engine/run/filter.h"
 #include "engine/window/handler.h"
@@ -29,16 +30,25 @@ static struct op_plan *plan_filter(struct planner *p, const struct ast_handler *
 static void unknown_handler(struct planner *p, const struct ast_expr *call)
 {
     const char *space = call->space.text;
+    if (absent_report(p->diags, call))
+        return;
     diag_error(p->diags, call->op_span, "there is no stream function '%s%s%s'", space ? space : "",
                space ? ":" : "", call->name.text);
+    const char *near = space ? handler_near(space, call->name.text) : NULL;
     if (!space && window_find(NULL, call->name.text))
         diag_hint(p->diags, "windows are written '#window.%s(...)'", call->name.text);
+    else if (near)
+        diag_hint(p->diags, "did you mean '%s:%s'?", space, near);
 }
 
 static void unknown_window(struct planner *p, const struct ast_expr *call)
 {
-    diag_error(p->diags, call->op_span, "there is no window '%s'", call->name.text);
-    const char *near = window_near(call->name.text);
+    if (absent_report(p->diags, call))
+        return;
+    const char *space = call->space.text;
+    const char *name = space ? arena_printf(p->arena, "%s:%s", space, call->name.text) : call->name.text;
+    diag_error(p->diags, call->op_span, "there is no window '%s'", name);
+    const char *near = window_near(name);
     if (near)
         diag_hint(p->diags, "did you mean '%s'? Names of windows are case-sensitive", near);
 }

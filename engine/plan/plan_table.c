@@ -802,6 +802,11 @@ int plan_table_statement(struct planner *p, const struct ast_output *o, const st
         return -1;
     if (o->kind == OUTPUT_INSERT)
         return 0;
+    if (!o->on) {
+        diag_error(p->diags, o->span, "'delete' needs a condition");
+        diag_hint(p->diags, "all rows: on 1 == 1");
+        return -1;
+    }
     /* The event has no name of its own: bare names are its attributes, the table's need the table's name. */
     struct scope_source *sources = arena_array(p->arena, 2, sizeof(*sources));
     sources[0] = (struct scope_source){.id = "the event", .schema = out, .slot = 0};

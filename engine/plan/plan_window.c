@@ -11,8 +11,10 @@ void plan_define_window(struct planner *p, const struct ast_definition *def)
     e->publishes_expired = def->window_output != EVENTS_CURRENT;
     e->window_type = window_find(call->space.text, call->name.text);
     if (!e->window_type) {
-        diag_error(p->diags, call->op_span, "there is no window '%s'", call->name.text);
-        const char *near = window_near(call->name.text);
+        const char *space = call->space.text;
+        const char *name = space ? arena_printf(p->arena, "%s:%s", space, call->name.text) : call->name.text;
+        diag_error(p->diags, call->op_span, "there is no window '%s'", name);
+        const char *near = window_near(name);
         if (near)
             diag_hint(p->diags, "did you mean '%s'?", near);
         return;

@@ -171,12 +171,22 @@ static void merge_open(const struct aggregation *a, int unit, int64_t since_ms, 
     }
 }
 
+/* What eventTimestamp(ref) says of a row: the start of its bucket; with 'aggregate by' the time of its newest
+ * event, which is kept only where some attribute is the newest event's. */
+static int64_t row_stamp(const struct aggregate_plan *p, const struct row *row)
+{
+    if (!p->by)
+        return row_get(row, 0).as.l;
+    return p->layout.latest_time < 0 ? 0 : row_get(row, (size_t)p->layout.latest_time).as.l;
+}
+
 /* A mean of whole numbers is a long in a column of doubles, and the size of a set is an int in one of longs:
  * the language's comparisons and sums fail on them. */
 static struct row *output_row(const struct aggregation *a, const struct row *row)
 {
     const struct aggregate_plan *p = a->plan;
     struct row *out = scratch_row(a->op.env->scratch, p->out->count);
+    out->at_ms = row_stamp(p, row);
     for (uint32_t i = 0; i < p->out->count; i++) {
         const struct aggregate_output *o = &p->outputs[i];
         struct value v = row_get(row, (size_t)o->column);

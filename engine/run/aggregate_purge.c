@@ -34,7 +34,7 @@ static int purge_start(struct op *op, struct err *e)
     struct aggregate_purge *p = (struct aggregate_purge *)op;
     (void)e;
     if (!p->started)
-        ask(p, op_now(op) + p->of->plan->interval_ms);
+        ask(p, op_task_now(op) + p->of->plan->interval_ms);
     p->started = true;
     return 0;
 }
@@ -97,7 +97,7 @@ static int purge_due(struct op *op, int64_t due_ms)
 {
     struct aggregate_purge *p = (struct aggregate_purge *)op;
     (void)due_ms;
-    int64_t now_ms = op_now(op);
+    int64_t now_ms = op_task_now(op);
     int rc = 0;
     bool goes = false;
     for (int i = 0; i < p->of->plan->unit_count && rc == 0 && !p->halted; i++)

@@ -94,7 +94,8 @@ struct app *app_new(struct plan *plan, const struct app_host *host)
     app->env.scratch = &app->scratch;
     app->env.app_name = app->name;
     app->env.random_state = host->seed;
-    app->env.now_ms = INT64_MIN;
+    app->env.world = host->world;
+    app->env.now_ms = app->playback ? 0 : INT64_MIN;
     app->timers = timers_new(app);
     app->shared = mem_array((size_t)plan->op_count + 1, sizeof(void *));
     app->streams = mem_array((size_t)plan->stream_count + 1, sizeof(struct stream *));
@@ -120,6 +121,8 @@ struct app *app_new(struct plan *plan, const struct app_host *host)
     app->triggers = mem_array((size_t)triggers + 1, sizeof(struct op *));
     for (const struct plan_trigger *t = plan->triggers; t; t = t->next)
         app->triggers[app->trigger_count++] = trigger_new(app, t);
+    if (app->playback && plan->idle_ms > 0)
+        app->heartbeat = heartbeat_new(app);
     return app;
 }
 
@@ -130,6 +133,7 @@ void app_free(struct app *app)
     ondemand_free(app);
     for (int i = 0; i < app->trigger_count; i++)
         op_free(app->triggers[i]);
+    op_free(app->heartbeat);
     for (int i = app->partition_count; i > 0; i--)
         partition_free(app->partitions[i - 1]);
     for (int i = app->query_count; i > 0; i--) {
@@ -223,8 +227,13 @@ int app_start(struct app *app, int64_t now_ms, bool resume, struct err *e)
 {
     if (app->plan->start_error)
         return err_set(e, ERR_INVALID, "%s", app->plan->start_error);
-    app->env.now_ms = now_ms;
+    app->env.began_ms = app->playback ? 0 : now_ms;
     app->started = true;
+    app->task_ms = app->until_ms = now_ms;
+    if (!app->playback)
+        app->env.now_ms = now_ms;
+    else if (!app->awaits_clock)
+        timers_move(app, now_ms);
     int rc = tables_start(app, e);
     if (rc == 0 && !resume)
         rc = ops_start(app, e);
@@ -233,6 +242,21 @@ int app_start(struct app *app, int64_t now_ms, bool resume, struct err *e)
     if (rc < 0)
         app->started = false;
     return rc;
+}
+
+void app_await_clock(struct app *app)
+{
+    app->awaits_clock = true;
+}
+
+int64_t app_task_now(const struct app *app)
+{
+    return app->playback ? app->task_ms : app->env.now_ms;
+}
+
+bool app_is_inside(const struct app *app)
+{
+    return app->depth > 0;
 }
 
 void app_keep_tables(struct app *app, struct store *store, uint32_t number)
@@ -280,6 +304,8 @@ void app_each_op(struct app *app, void (*visit)(struct op *op, void *user), void
         partition_each_op(app->partitions[i], visit, user);
     for (int i = 0; i < app->trigger_count; i++)
         visit(app->triggers[i], user);
+    if (app->heartbeat)
+        visit(app->heartbeat, user);
 }
 
 static __attribute__((noinline)) void send_batch(struct app *app, struct stream *s,
@@ -444,6 +470,8 @@ static int save_part(struct app *app, const char *name, const struct part_of *wh
     case PART_HEAD:
         expr_env_save(&app->env, w);
         script_save(&app->env, w);
+        if (app->playback)
+            heartbeat_save(app, w);
         break;
     case PART_TABLE:
         table_save(what->thing, w);
@@ -515,7 +543,9 @@ static int load_body(struct app *app, const struct part_of *what, struct reader 
 {
     switch (what->kind) {
     case PART_HEAD:
-        return expr_env_load(&app->env, r) < 0 ? ERR_STATE : script_load(&app->env, r);
+        if (expr_env_load(&app->env, r) < 0 || script_load(&app->env, r) < 0)
+            return ERR_STATE;
+        return r->at < r->end ? heartbeat_load(app, r) : 0; /* of an app that was in playback */
     case PART_TABLE:
         return table_load(what->thing, r);
     case PART_OP:

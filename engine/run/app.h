@@ -47,6 +47,10 @@ struct app {
     struct arena_mark scratch_mark; /* what app_leave resets to: the first block stays */
     char *name;
     bool playback, started;
+    bool awaits_clock;       /* app_await_clock */
+    int64_t task_ms;         /* playback: the task clock (timer.c) */
+    int64_t until_ms;        /* where it goes right now */
+    struct op *heartbeat;    /* of idle.time, or NULL */
     int depth;               /* of pushes under way */
     struct stream **streams; /* by number; NULL for inner streams */
     struct op **windows;     /* named windows, by number; their output op publishes to window_streams */
@@ -175,12 +179,21 @@ static inline void app_leave(struct app *app)
 /* timer.c */
 struct timers *timers_new(struct app *app);
 void timers_free(struct timers *t);
-int64_t timers_next(const struct timers *t);
+int64_t timers_next(const struct timers *t); /* live: of all; playback: of those on the task clock */
+/* Playback: the app's clock is set to at_ms, unless that is before it; what it finds due fires. */
+void timers_move(struct app *app, int64_t at_ms);
 /* After all operators: the order in which requests were made. */
 void timers_save(struct timers *t, struct writer *w);
 int timers_load(struct timers *t, struct reader *r);
 /* Every operator that may ask for timers, in an order that a saved and loaded app shares. */
 void app_each_op(struct app *app, void (*visit)(struct op *op, void *user), void *user);
+
+/* heartbeat.c: @app:playback(idle.time, increment). stir: the clock was set. */
+struct op *heartbeat_new(struct app *app);
+void heartbeat_stir(struct app *app);
+/* Both clocks' part of the state. */
+void heartbeat_save(const struct app *app, struct writer *w);
+int heartbeat_load(struct app *app, struct reader *r);
 
 /* What the other files of the room do for app.c. */
 int trigger_start(struct app *app, bool resume, struct err *e); /* trigger.c */

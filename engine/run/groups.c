@@ -212,7 +212,7 @@ void groups_reset(struct groups *g, const struct agg_layout *l, bool keep)
 {
     for (uint32_t i = g->count; i > 0; i--) {
         struct group *group = g->all[i - 1];
-        if (!(group->marks & GROUP_USED) && !keep && group->held == 0) {
+        if (!(group->marks & GROUP_USED) && !keep && !l->lasts && group->held == 0) {
             groups_forget(g, l, group);
             continue;
         }

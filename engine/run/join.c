@@ -50,6 +50,19 @@ static inline bool has_room(const struct batch *out)
            !mem_is_over((size_t)out->cap * 2 * (sizeof(struct event) + 2 * sizeof(struct row *)));
 }
 
+/* The row of e as eventTimestamp(ref) is to see it: one that expires has the moment at which it does. The
+ * copy borrows the row's values and lies in scratch, like the pairs. */
+static struct row *stamped(const struct join_side *j, const struct event *e)
+{
+    if (LIKELY(!plan_of(&j->op)->sees_stamp) || e->row->at_ms == e->at_ms)
+        return e->row;
+    struct row *copy = arena_raw(j->op.env->scratch, row_bytes(e->row->count));
+    memcpy(copy, e->row, row_bytes(e->row->count));
+    copy->at_ms = e->at_ms;
+    copy->refs = 1;
+    return copy;
+}
+
 /* Candidates are tried with 'on', in order. */
 static int try_pair(struct join_side *j, const struct join_side_plan *p, struct frame *f, struct row **rows,
                     struct row *other, const struct event *e, struct batch *out)
@@ -59,7 +72,7 @@ static int try_pair(struct join_side *j, const struct join_side_plan *p, struct 
         return UNLIKELY(f->env->failed) ? ERR_EVENT : 0;
     if (UNLIKELY(!has_room(out)))
         return expr_fail_memory(f->env);
-    pair_add(j, out, e->row, other, e, e->kind);
+    pair_add(j, out, rows[p->slot], other, e, e->kind);
     return 0;
 }
 
@@ -98,7 +111,7 @@ static int match(struct join_side *j, const struct join_side_plan *p, const stru
 {
     struct row *rows[2] = {NULL, NULL};
     struct frame f = {.env = j->op.env, .rows = rows, .at_ms = e->at_ms, .kind = e->kind, .user = &j->op};
-    rows[p->slot] = e->row;
+    rows[p->slot] = stamped(j, e);
     int rc;
     if (p->lookup) {
         struct row **found = NULL;
@@ -107,7 +120,7 @@ static int match(struct join_side *j, const struct join_side_plan *p, const stru
         for (uint32_t i = 0; rc == 0 && i < count; i++) {
             if (UNLIKELY(!has_room(out)))
                 return expr_fail_memory(f.env);
-            pair_add(j, out, e->row, found[i], e, e->kind);
+            pair_add(j, out, rows[p->slot], found[i], e, e->kind);
         }
     } else {
         rc = match_queue(j, p, &f, rows, e, out);
@@ -115,7 +128,7 @@ static int match(struct join_side *j, const struct join_side_plan *p, const stru
     if (rc < 0)
         return rc;
     if (out->count == 0 && p->preserved)
-        pair_add(j, out, e->row, NULL, e, e->kind);
+        pair_add(j, out, rows[p->slot], NULL, e, e->kind);
     return 0;
 }
 

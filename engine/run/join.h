@@ -17,6 +17,7 @@ struct join_side_plan {
     bool expired_matters; /* expired events change something behind the join */
     /* a lookup, and behind it nothing that RESET or expired events could change: see no_window_push */
     bool is_direct;
+    bool sees_stamp;                        /* some expression asks for eventTimestamp(this side) */
     struct expr *on;                        /* or NULL: every pair */
     const struct op_plan *other_window;     /* op of the other side in this query, or NULL */
     const struct plan_element *other_named; /* the other side is this named window */

@@ -138,6 +138,8 @@ static inline int64_t op_now(const struct op *op)
 }
 
 /* timer.c */
+/* The host's time, by which operators without a scheduler ask: in playback another one than the app's. */
+int64_t op_task_now(const struct op *op);
 void timer_request(struct op *op, int64_t due_ms);
 /* As timer_request, but among requests for the same moment it stands where the operator's first one stood. */
 void timer_repeat(struct op *op, int64_t due_ms);

@@ -27,6 +27,7 @@ struct partition_input {
 };
 struct plan_partition {
     const char *name; /* @info(name), or partition_N */
+    bool is_named;    /* @info(name) was given */
     struct span span;
     struct partition_input *inputs; /* in order of first use */
     int input_count, input_cap;
@@ -39,8 +40,8 @@ struct plan_partition {
     int64_t idle_ms, interval_ms;
 };
 
-/* Is this the name of p or of a query inside? */
-bool plan_partition_has_name(const struct plan_partition *p, const char *name);
+/* The query inside that has the name (spec 07), NULL: none. Borrowed from the plan. */
+const struct plan_query *plan_partition_query(const struct plan_partition *p, const char *name);
 /* Takes an inner stream in; returns its number. */
 int plan_partition_add_inner(struct planner *p, const struct plan_element *e);
 

@@ -1,5 +1,6 @@
 /* purge.c - see purge.h. */
 #include "engine/run/purge.h"
+#include "engine/run/app.h"
 
 enum { PHASE_MAX = 1 << 20 };
 
@@ -38,11 +39,13 @@ static int64_t moment_after(const struct purge *p, uint32_t phase, int64_t after
     return after_ms + ahead;
 }
 
-/* No check before this one can end a key. */
+/* No check before this one can end a key. Checks are by the task clock, silence by the app's: where the two
+ * pass on their own, nobody knows when the app's goes on, so every check looks. */
 static int64_t silence_ends(const struct purge *p, const struct op *op)
 {
-    int64_t ends_ms = p->first->last_ms + p->idle_ms;
-    return ends_ms > op_now(op) ? ends_ms : op_now(op);
+    const struct app *app = op_app(op);
+    int64_t ends_ms = p->first->last_ms + p->idle_ms, now_ms = op_task_now(op);
+    return ends_ms > now_ms && !(app->playback && app->awaits_clock) ? ends_ms : now_ms;
 }
 
 static void ask(struct purge *p, struct op *op, int64_t at_ms)
@@ -79,7 +82,7 @@ static void unlink_use(struct purge *p, struct purge_use *use)
 
 void purge_touch(struct purge *p, struct op *op, struct purge_use *use, bool is_new)
 {
-    uint32_t phase = phase_of(p, op_now(op));
+    uint32_t phase = phase_of(p, op_task_now(op));
     if (!is_new)
         unlink_use(p, use);
     use->last_ms = op_now(op);

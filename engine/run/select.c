@@ -22,8 +22,8 @@ static void select_open(struct op *op)
 {
     struct select *s = (struct select *)op;
     const struct select_plan *p = (const struct select_plan *)op->plan;
-    s->agg = p->aggs.count ? (char *)(s + 1) : NULL;
-    s->having_agg = p->having_aggs.count ? (char *)(s + 1) + agg_bytes(&p->aggs) : NULL;
+    s->agg = p->aggs.bytes ? (char *)(s + 1) : NULL;
+    s->having_agg = p->having_aggs.bytes ? (char *)(s + 1) + agg_bytes(&p->aggs) : NULL;
     if (p->key_count) {
         s->groups = mem_alloc(sizeof(*s->groups));
         groups_init(s->groups, p->key_count);
@@ -147,18 +147,17 @@ static inline bool having_passes(struct select *s, const struct select_plan *p, 
     return LIKELY(!p->having) || test_having(s, p, f, out);
 }
 
-/* RESET: all states begin again. The language evaluates the select list on it first, so a function around an
- * aggregator may fail there. */
+/* RESET: the states of the select list begin again, those of 'having' do not. The language evaluates the select
+ * list on it first, so a function around an aggregator may fail there. */
 static int reset(struct select *s, const struct select_plan *p, const struct event *e, bool keep_groups)
 {
     int rc = 0;
-    if (p->aggs.count) {
+    if (p->aggs.slot_count) {
         struct frame f = {.env = s->op.env, .agg = s->agg, .user = &s->op};
         frame_event(&f, p, e);
         rc = touch(p, &f);
     }
     agg_block_reset(&p->aggs, s->agg);
-    agg_block_reset(&p->having_aggs, s->having_agg);
     if (s->groups)
         groups_reset(s->groups, &p->aggs, keep_groups);
     return rc;
@@ -758,8 +757,8 @@ static void select_close(struct op *op)
 {
     struct select *s = (struct select *)op;
     const struct select_plan *p = (const struct select_plan *)op->plan;
-    agg_block_reset(&p->aggs, s->agg);
-    agg_block_reset(&p->having_aggs, s->having_agg);
+    agg_block_fini(&p->aggs, s->agg);
+    agg_block_fini(&p->having_aggs, s->having_agg);
     if (s->groups)
         groups_fini(s->groups, &p->aggs);
     mem_free(s->groups);

@@ -1,5 +1,6 @@
 /* select_order.c - order by, offset and limit of a selector: on the list of a chunk (spec 03 section 4). */
 #include "engine/base/utf8.h"
+#include "engine/data/object.h"
 #include "engine/run/quick.h"
 
 static int compare_values(struct value a, struct value b)
@@ -9,8 +10,9 @@ static int compare_values(struct value a, struct value b)
     if (a.type == TYPE_STRING && b.type == TYPE_STRING)
         return utf8_compare_units(a.as.s->bytes, a.as.s->len, b.as.s->bytes, b.as.s->len);
     if (a.type == TYPE_OBJECT || b.type == TYPE_OBJECT) {
-        uint32_t x = value_hash(a), y = value_hash(b);
-        return x < y ? -1 : x > y;
+        /* The language subtracts, and what leaves the range of int comes back from the other end. */
+        int32_t apart = (int32_t)((uint32_t)value_java_hash(a) - (uint32_t)value_java_hash(b));
+        return apart < 0 ? -1 : apart > 0;
     }
     if ((a.type == TYPE_FLOAT || a.type == TYPE_DOUBLE) || (b.type == TYPE_FLOAT || b.type == TYPE_DOUBLE)) {
         double x = value_to_double(a), y = value_to_double(b);

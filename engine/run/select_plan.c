@@ -105,9 +105,9 @@ void select_classify(struct select_plan *s, struct arena *a)
     s->is_cut = s->order_count > 0 || s->offset > 0 || s->limit >= 0;
     bool alone = !s->is_cut && !s->having && !s->is_snapshot && s->current_wanted && !s->expired_wanted;
     s->is_quick = alone && s->is_single;
-    s->is_plain = alone && s->kind == SELECT_PLAIN;
+    s->is_plain = alone && s->kind == SELECT_PLAIN && !s->aggs.lasts;
     s->mold = s->is_quick || s->is_plain ? mold_new(s, a) : NULL;
-    s->adds_on_spot = s->mold && !s->mold->calls && s->impure_count == s->aggs.count;
+    s->adds_on_spot = s->mold && !s->mold->calls && s->impure_count == s->aggs.slot_count;
 }
 
 /* A column, or nothing at all, is what it looks at. */
@@ -153,7 +153,7 @@ static bool place_of(const struct kept_plan *kept, const struct expr *e, uint32_
  * for no others are counted there. */
 static bool slide_plan(struct select_plan *s, const struct kept_plan *kept, struct arena *a)
 {
-    if (!s->mold || !kept->has_shape || s->key_count > 1 || s->impure_count != s->aggs.count)
+    if (!s->mold || !kept->has_shape || s->key_count > 1 || s->impure_count != s->aggs.slot_count)
         return false;
     if (kept->text_count != (uint32_t)s->key_count)
         return false;

@@ -11,8 +11,12 @@
  *             the others when the clock is set next, be it to the same moment.
  *
  * In both an operator whose turn it is fires all it has due, also what it asks for meanwhile; then it comes
- * in again with what is left. Operators without a scheduler (triggers, cron) live by the live rules in
- * playback too: the clock halts at their moments. */
+ * in again with what is left.
+ *
+ * An app in playback has two clocks: its own, which events set (app_move), and the task clock, which is the
+ * host's (app_tick). Operators without a scheduler (triggers, cron, checks of @purge, the heartbeat of
+ * idle.time) live by the live rules on the task clock; what they send has the time of the other. app_advance
+ * is both together: the app's clock goes along, and halts at their moments. */
 #include "engine/base/log.h"
 #include "engine/base/utf8.h"
 #include "engine/run/app.h"
@@ -49,6 +53,7 @@ struct timers {
     struct heap aside;
     uint32_t round; /* counts the turns of schedulers of keys */
     bool is_in_round;
+    bool serves; /* schedulers have their turns now */
 };
 
 struct timers *timers_new(struct app *app)
@@ -169,10 +174,22 @@ static void map_grow(struct heap *h, uint32_t count)
         h->buckets *= 2;
 }
 
+int64_t op_task_now(const struct op *op)
+{
+    const struct app *app = op_app(op);
+    return app->playback ? app->task_ms : app->env.now_ms;
+}
+
+/* By the clock that its timers follow. */
+static int64_t now_of(const struct op *op)
+{
+    return has_scheduler(op) ? op_now(op) : op_task_now(op);
+}
+
 /* stays: it has been in the map of keys all the time. */
 static void come_in(struct op_timers *o, bool stays)
 {
-    int64_t due_ms = o->dues[o->head], now_ms = op_now(o->op);
+    int64_t due_ms = o->dues[o->head], now_ms = op_task_now(o->op);
     struct timers *t = op_app(o->op)->timers;
     struct heap *h = heap_of(o->op);
     bool has = has_scheduler(o->op);
@@ -257,7 +274,7 @@ static void run(struct app *app, struct heap *h, struct op_timers *o)
     struct op *op = o->op;
     heap_remove(h, o);
     o->runs = true;
-    while (o->count > 0 && o->dues[o->head] <= app->env.now_ms) {
+    while (o->count > 0 && o->dues[o->head] <= now_of(op)) {
         int64_t due_ms = o->dues[o->head];
         o->head = (o->head + 1) & (o->cap - 1);
         o->count--;
@@ -328,16 +345,22 @@ static void run_keys(struct app *app, struct heap *h, const struct op_plan *plan
         take_back(t, h, t->aside.list[0]);
 }
 
-static __attribute__((noinline)) void advance_live(struct app *app, int64_t now_ms)
+static void run_first(struct app *app)
 {
     struct heap *h = &app->timers->live;
+    if (UNLIKELY(h->list[0]->op->type->own_moments && is_of_key(h->list[0]->op)))
+        run_keys(app, h, h->list[0]->op->plan, h->list[0]->at_ms);
+    else
+        run(app, h, h->list[0]);
+}
+
+static __attribute__((noinline)) void advance_live(struct app *app, int64_t now_ms)
+{
+    const struct heap *h = &app->timers->live;
     while (h->count && h->list[0]->at_ms <= now_ms) {
         if (h->list[0]->at_ms > app->env.now_ms)
             app->env.now_ms = h->list[0]->at_ms;
-        if (UNLIKELY(h->list[0]->op->type->own_moments && is_of_key(h->list[0]->op)))
-            run_keys(app, h, h->list[0]->op->plan, h->list[0]->at_ms);
-        else
-            run(app, h, h->list[0]);
+        run_first(app);
     }
 }
 
@@ -371,6 +394,7 @@ static void advance_keys(struct app *app, struct heap *h)
 static void advance_schedulers(struct app *app)
 {
     struct timers *t = app->timers;
+    t->serves = true;
     for (uint32_t i = 0; i < t->scheduler_count; i++) {
         struct heap *h = &t->schedulers[i];
         if (h->count && is_of_key(h->list[0]->op))
@@ -378,22 +402,56 @@ static void advance_schedulers(struct app *app)
         while (h->count && !is_of_key(h->list[0]->op) && h->list[0]->at_ms <= app->env.now_ms)
             run(app, h, h->list[0]);
     }
+    t->serves = false;
 }
 
-/* The clock halts at each trigger on its way; there, as at the end, it jumps first. */
-static __attribute__((noinline)) void advance_playback(struct app *app, int64_t now_ms)
+void timers_move(struct app *app, int64_t at_ms)
+{
+    if (at_ms < app->env.now_ms)
+        return;
+    app->env.now_ms = at_ms;
+    advance_schedulers(app);
+    heartbeat_stir(app);
+}
+
+/* The task clock goes on; leads: the app's clock goes along. */
+static __attribute__((noinline)) void advance_tasks(struct app *app, int64_t until_ms, bool leads)
 {
     const struct heap *live = &app->timers->live;
-    while (live->count && live->list[0]->at_ms <= now_ms) {
+    app->until_ms = until_ms;
+    while (live->count && live->list[0]->at_ms <= until_ms) {
         int64_t at_ms = live->list[0]->at_ms;
-        if (at_ms > app->env.now_ms)
-            app->env.now_ms = at_ms;
-        advance_schedulers(app);
-        advance_live(app, at_ms);
+        if (leads && at_ms > app->task_ms) {
+            app->until_ms = app->task_ms = at_ms;
+            timers_move(app, at_ms);
+        } else if (at_ms > app->task_ms) {
+            app->task_ms = at_ms;
+        }
+        /* what the clock let fire may have asked for an earlier moment, or taken this one back */
+        if (live->count && live->list[0]->at_ms <= app->task_ms)
+            run_first(app);
     }
-    if (now_ms > app->env.now_ms)
-        app->env.now_ms = now_ms;
-    advance_schedulers(app);
+    if (until_ms > app->task_ms)
+        app->task_ms = until_ms;
+    app->until_ms = app->task_ms;
+}
+
+void app_move(struct app *app, int64_t at_ms)
+{
+    if (!app->playback || !app->started)
+        return;
+    if (!app->timers->serves)
+        timers_move(app, at_ms);
+    else if (at_ms >= app->env.now_ms) /* time passes between pushes only */
+        heartbeat_stir(app);
+}
+
+void app_tick(struct app *app, int64_t now_ms)
+{
+    if (!app->playback)
+        app_advance(app, now_ms);
+    else if (app->started && app->depth == 0)
+        advance_tasks(app, now_ms, false);
 }
 
 static __attribute__((noinline)) void advance_due(struct app *app, int64_t now_ms)
@@ -406,12 +464,15 @@ void app_advance(struct app *app, int64_t now_ms)
 {
     if (UNLIKELY(!app->started))
         return;
+    if (UNLIKELY(app->playback)) {
+        advance_tasks(app, now_ms, true);
+        timers_move(app, now_ms);
+        return;
+    }
     const struct heap *live = &app->timers->live;
     if (now_ms < app->env.now_ms)
         now_ms = app->env.now_ms; /* the clock stays, and what is due by it fires */
-    if (UNLIKELY(app->playback))
-        advance_playback(app, now_ms);
-    else if (UNLIKELY(live->count && live->list[0]->at_ms <= now_ms))
+    if (UNLIKELY(live->count && live->list[0]->at_ms <= now_ms))
         advance_due(app, now_ms); /* the clock may stand, but what was asked for since may be due */
     else
         app->env.now_ms = now_ms;
@@ -419,13 +480,7 @@ void app_advance(struct app *app, int64_t now_ms)
 
 int64_t timers_next(const struct timers *t)
 {
-    int64_t next = t->live.count ? t->live.list[0]->at_ms : INT64_MAX;
-    for (uint32_t i = 0; i < t->scheduler_count; i++) {
-        const struct heap *h = &t->schedulers[i];
-        if (h->count && h->list[0]->at_ms < next)
-            next = h->list[0]->at_ms;
-    }
-    return next;
+    return t->live.count ? t->live.list[0]->at_ms : INT64_MAX;
 }
 
 /* ---- state: operators save the moments they asked for; here is in what order they came in ---- */

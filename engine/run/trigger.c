@@ -2,7 +2,7 @@
  * stamped with the clock.
  *
  * Laws: (1) triggers begin in order of definition, and those due at one moment fire in that order: 'every'
- * keeps the place of its first request; (2) they have no scheduler, so they keep their own moments in
+ * keeps the place of its first request; (2) they have no scheduler, so they go by the task clock, in
  * playback too; (3) 'start' fires when the app starts, not when it resumes; the phase of the others is
  * state. */
 #include "engine/run/trigger.h"
@@ -119,7 +119,7 @@ struct op *trigger_new(struct app *app, const struct plan_trigger *plan)
 static int trigger_begin(struct trigger *t, bool resume, struct err *e)
 {
     const struct ast_definition *def = t->plan->definition;
-    int64_t now_ms = op_now(&t->op);
+    int64_t now_ms = op_task_now(&t->op);
     struct err why = {0};
     switch (t->kind) {
     case TRIGGER_START:

@@ -410,6 +410,39 @@ static bool ballast_give(struct lmdb_store *m)
     return unlink(path) == 0;
 }
 
+/* Pages in the file that nothing uses, in bytes. LMDB lists them in database 0, each record a count and numbers. */
+static uint64_t free_bytes(struct lmdb_store *m)
+{
+    MDB_txn *txn;
+    MDB_cursor *c;
+    MDB_val key, list;
+    MDB_stat stat;
+    uint64_t pages = 0;
+    if (mdb_txn_begin(m->env, NULL, MDB_RDONLY, &txn) != 0)
+        return 0;
+    if (mdb_env_stat(m->env, &stat) == 0 && mdb_cursor_open(txn, 0, &c) == 0) {
+        size_t count;
+        while (mdb_cursor_get(c, &key, &list, MDB_NEXT) == 0 && list.mv_size >= sizeof count) {
+            memcpy(&count, list.mv_data, sizeof count);
+            pages += count;
+        }
+        mdb_cursor_close(c);
+        pages *= stat.ms_psize;
+    }
+    mdb_txn_abort(txn);
+    return pages;
+}
+
+/* On a disk without room for the ballast its place is in the file: so many pages stay free, or what was full once
+ * could not be relieved when it is full again. */
+static bool has_reserve(struct lmdb_store *m, const struct store_batch *b)
+{
+    if (!m->ballast_bytes || m->has_ballast)
+        return true;
+    ballast_make(m);
+    return m->has_ballast || free_bytes(m) >= m->ballast_bytes + 2 * b->ops.len;
+}
+
 /* A short write at the end of the disk is an I/O error to LMDB. */
 static bool is_disk_full(const struct lmdb_store *m, int rc)
 {
@@ -464,6 +497,8 @@ static int lmdb_apply(struct store *s, const struct store_batch *b, struct err *
     int rc = mend(m, e);
     if (rc < 0)
         return rc;
+    if (!b->relieves && !has_reserve(m, b))
+        return fail(m, ENOSPC, "writing the state", e);
     do
         rc = write_all(m, b, &pages);
     while (rc == MDB_MAP_FULL && grow(m, b->relieves));
@@ -481,8 +516,6 @@ static int lmdb_apply(struct store *s, const struct store_batch *b, struct err *
     shrink(m); /* the tenth is for the next one in need */
     if (rc == 0) {
         m->page_bytes += pages;
-        if (!b->relieves)
-            ballast_make(m);
         return 0;
     }
     if (is_disk_full(m, rc)) {

@@ -56,7 +56,8 @@ struct store_options {
     uint64_t most_bytes;
     bool reads_only; /* inspect: nothing is made or changed */
     /* A file of so many bytes, FOLDER/ballast: when the disk is full it goes, so that a batch that relieves
-     * is written all the same; it comes back when the disk does. 0: none */
+     * is written all the same; it comes back when the disk does. Until then other batches leave as many bytes
+     * free in the store's own file. 0: none */
     uint64_t ballast_bytes;
 };
 /* What it did since it was opened. */

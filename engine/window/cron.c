@@ -26,7 +26,7 @@ static const struct cron_plan *plan_of(const struct op *op)
 
 static void ask(struct cron_window *w)
 {
-    w->next_ms = cron_next(&plan_of(&w->op)->cron, op_now(&w->op));
+    w->next_ms = cron_next(&plan_of(&w->op)->cron, op_task_now(&w->op));
     w->asked = w->next_ms >= 0;
     if (w->asked)
         timer_request(&w->op, w->next_ms);

@@ -1,19 +1,21 @@
 /* expression_batch.c - window.expressionBatch(condition [, include [, stream]]): a batch ends when the
  * condition fails (spec 04 section 2.16).
  *
- * Laws: (1) while the condition holds, events join the batch; streaming, each passes at once; (2) when it
- * fails, the condition's aggregators start anew with the event alone, and a chunk leaves: the previous batch
- * as expired, then the batch, stamped now; streaming: the batch as expired, then the event; (3) include puts
- * the event into the batch that ends, else it opens the next; (4) against an empty batch the event leaves as
- * expired and as current, and is not kept; (5) expired rows are always made, RESET never; (6) lookups find
- * the batch being collected; streaming: nothing. */
+ * Laws: (1) while the condition holds, events join the batch; streaming, each passes at once;
+ * (2) when it fails, the condition's aggregators start anew with the event alone, and a chunk leaves: the
+ * previous batch as expired, then the batch, stamped now; streaming: the batch as expired, then the event;
+ * (3) include, asked for each event that ends a batch which is not empty, puts it into that batch, else it
+ * opens the next;
+ * (4) against an empty batch the event leaves as expired and as current, and is not kept;
+ * (5) expired rows are always made, RESET never;
+ * (6) lookups find the batch being collected; streaming: nothing. */
 #include "engine/window/judge.h"
 
 struct expression_batch_plan {
     struct op_plan op;
     struct judge_plan judge;
     bool includes, streams;
-    int include; /* attribute that says it, or -1 */
+    const struct expr *include; /* says it for each event; NULL: includes does */
 };
 struct expression_batch {
     struct op op;
@@ -31,16 +33,17 @@ static void expression_batch_open(struct op *op)
     judge_open(&((struct expression_batch *)op)->judge, op, &plan_of(op)->judge);
 }
 
-/* Does e go into the batch that ends? False after expr_fail, too. */
-static bool is_included(struct op *op, const struct row *row)
+/* Does the event of row go into the batch that ends? False after expr_fail, too. */
+static bool is_included(struct op *op, struct row *row)
 {
     const struct expression_batch_plan *p = plan_of(op);
-    if (p->include < 0)
+    if (!p->include)
         return p->includes;
-    struct value v = row_get(row, (size_t)p->include);
-    if (v.type == TYPE_BOOL)
-        return v.as.l != 0;
-    expr_fail(op->env, "window.expressionBatch: '%s' is %s", op->plan->in->attributes[p->include].name,
+    struct frame f = {.env = op->env, .rows = &row, .at_ms = row->at_ms, .kind = EVENT_CURRENT};
+    struct value v = expr_eval(p->include, &f);
+    if (op->env->failed || v.type == TYPE_BOOL)
+        return !op->env->failed && v.as.l != 0;
+    expr_fail(op->env, "window.expressionBatch: its second parameter is %s",
               is_null(v) ? "null" : "not a bool");
     return false;
 }
@@ -114,7 +117,7 @@ static bool enter(struct expression_batch *w, const struct event *e, struct chun
         /* Aggregators that 'and' or 'or' skips are neither reset nor fed. */
         judge_says(&w->judge, op, row, first, row, EVENT_RESET);
         judge_says(&w->judge, op, row, first, row, EVENT_CURRENT);
-        bool include = !op->env->failed && is_included(op, row);
+        bool include = !op->env->failed && w->batch.count && is_included(op, row);
         if (op->env->failed) {
             /* nothing leaves, nothing joins */
         } else if (plan_of(op)->streams) {
@@ -174,8 +177,8 @@ static void expression_batch_explain(const struct op_plan *plan, struct buf *out
 {
     const struct expression_batch_plan *p = (const struct expression_batch_plan *)(const void *)plan;
     judge_explain(plan, &p->judge, out);
-    if (p->include >= 0)
-        buf_printf(out, ", %s", plan->in->attributes[p->include].name);
+    if (p->include)
+        buf_printf(out, ", %s", p->include->name ? p->include->name : "a condition");
     else
         buf_add_str(out, p->includes ? ", true" : ", false");
     buf_add_str(out, p->streams ? ", true)" : ")");
@@ -208,15 +211,21 @@ static const struct op_type expression_batch_type = {
 
 static struct op_plan *expression_batch_plan(struct window_ctx *c, const struct ast_expr *call)
 {
-    struct expression_batch_plan p = {.include = -1};
+    struct expression_batch_plan p = {.include = NULL};
     if (!window_arg_count(c, call, 1, 3) || !judge_plan(c, call, 0, &p.judge))
         return NULL;
     const struct ast_expr *include = window_arg(call, 1);
-    if (include && include->kind == AST_ATTR) {
-        if (!window_arg_attr(c, call, 1, TYPE_BOOL, &p.include))
+    if (include && window_arg_is(call, 1, TYPE_BOOL)) {
+        if (!window_arg_bool(c, call, 1, &p.includes))
             return NULL;
-    } else if (include && !window_arg_bool(c, call, 1, &p.includes)) {
-        return NULL;
+    } else if (include) {
+        p.include = window_arg_expr(c, call, 1);
+        if (!p.include)
+            return NULL;
+        if (p.include->type != TYPE_BOOL) {
+            window_arg_wrong(c, call, 1, "must be true, false or a condition");
+            return NULL;
+        }
     }
     if (call->arg_count > 2 && !window_arg_bool(c, call, 2, &p.streams))
         return NULL;

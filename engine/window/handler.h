@@ -13,9 +13,14 @@ struct handler_type {
                             const struct schema **out);
 };
 const struct handler_type *handler_find(const char *space, const char *name);
+/* The one of space that is like name, for "did you mean"; or NULL. */
+const char *handler_near(const char *space, const char *name);
 
 extern const struct handler_type handler_log, handler_pol2cart, handler_deduplicate, handler_kslack,
     handler_str_tokenize, handler_list_tokenize, handler_map_tokenize, handler_json_tokenize,
-    handler_json_tokenize_object;
+    handler_json_tokenize_object, handler_geo_crosses, handler_geo_stationary, handler_geo_proximity,
+    handler_geo_closest_points, handler_geo_location_approximate, handler_file_create, handler_file_delete,
+    handler_file_rename, handler_file_move, handler_file_copy, handler_file_search, handler_top,
+    handler_bottom, handler_top_length, handler_bottom_length, handler_top_time, handler_bottom_time;
 
 #endif

@@ -97,7 +97,10 @@ static int time_load(struct op *op, struct reader *r)
     t->fired_ms = read_i64(r);
     if (r->failed)
         return ERR_STATE;
-    int64_t newest_ms = t->gone_ms;
+    int64_t newest_ms = t->gone_ms, gone_due_ms = time_add(t->gone_ms, plan_of(op)->span_ms);
+    /* A row that a later one found due has left its request behind, and older rows may wait for that. */
+    if (t->gone_ms != INT64_MIN && gone_due_ms > t->fired_ms)
+        timer_request(op, gone_due_ms);
     for (uint32_t i = 0; i < t->rows.count; i++) {
         int64_t at_ms = queue_at(&t->rows, i)->at_ms, due_ms = time_add(at_ms, plan_of(op)->span_ms);
         if (at_ms <= newest_ms)

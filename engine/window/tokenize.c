@@ -153,34 +153,23 @@ static struct value json_part(const struct tokenize_plan *p, struct frame *f, co
         return json_tree_value(f->env, n);
     if (n->kind == NODE_STRING && !is_element)
         return n->v;
-    struct buf text;
-    buf_init(&text, LIMIT_RESULT_BYTES);
-    json_tree_write(n, JSON_SMART, &text);
-    return result_buf(f, &text);
+    return json_written(f, n);
 }
 
 static bool json_parts(const struct tokenize_plan *p, struct frame *f, const struct event *e,
                        struct batch *out)
 {
-    struct json_node *root = arg_json(p->call, f, 0);
-    const struct json_path *path = root ? arg_path(p->call, f, 1) : NULL;
-    if (!path)
+    struct json_node *one = arg_element(p->call, f);
+    if (f->env->failed)
         return false;
-    struct json_found found = {0};
-    json_path_find(f->env->scratch, path, root, &found);
-    struct json_node *one = found.count ? found.nodes[0] : NULL;
     bool fine = true;
-    if (!json_path_is_definite(path)) {
-        /* What an indefinite path leads to is a list. */
-        for (size_t i = 0; i < found.count && fine; i++)
-            fine = part_add(p, f, e, out, json_part(p, f, found.nodes[i], true), VALUE_NULL);
-    } else if (one && one->kind == NODE_LIST) {
+    if (one && one->kind == NODE_LIST) {
         for (const struct json_node *n = one->first; n && fine; n = n->next)
             fine = part_add(p, f, e, out, json_part(p, f, n, true), VALUE_NULL);
     } else if (one && (one->kind == NODE_OBJECT || one->kind == NODE_STRING)) {
         fine = part_add(p, f, e, out, json_part(p, f, one, false), VALUE_NULL);
     }
-    bool is_empty = !one || (one->kind == NODE_LIST && one->count == 0);
+    bool is_empty = !one || one->kind == NODE_NULL || (one->kind == NODE_LIST && one->count == 0);
     if (is_empty && !p->flag)
         fine = part_add(p, f, e, out, VALUE_NULL, VALUE_NULL);
     return fine && !f->env->failed;

@@ -213,6 +213,8 @@ extern const struct window_type window_length, window_length_batch, window_batch
     window_expression_batch, window_unique_ever, window_unique_first, window_unique_length,
     window_unique_time, window_unique_length_batch, window_unique_first_length_batch,
     window_unique_time_batch, window_unique_first_time_batch, window_unique_time_length_batch,
-    window_unique_external_time_batch;
+    window_unique_external_time_batch, window_min_by_length, window_max_by_length, window_min_by_time,
+    window_max_by_time, window_min_by_length_batch, window_max_by_length_batch, window_min_by_time_batch,
+    window_max_by_time_batch;
 
 #endif

@@ -29,6 +29,14 @@ static const struct window_type *const windows[] = {
     &window_unique_first_time_batch,
     &window_unique_time_length_batch,
     &window_unique_external_time_batch,
+    &window_min_by_length,
+    &window_max_by_length,
+    &window_min_by_time,
+    &window_max_by_time,
+    &window_min_by_length_batch,
+    &window_max_by_length_batch,
+    &window_min_by_time_batch,
+    &window_max_by_time_batch,
 };
 /* As they are written behind '#window.'. */
 static const char *const names[] = {
@@ -58,6 +66,14 @@ static const char *const names[] = {
     "unique:firstTimeBatch",
     "unique:timeLengthBatch",
     "unique:externalTimeBatch",
+    "extrema:minByLength",
+    "extrema:maxByLength",
+    "extrema:minbytime",
+    "extrema:maxbytime",
+    "extrema:minByLengthBatch",
+    "extrema:maxByLengthBatch",
+    "extrema:minbytimebatch",
+    "extrema:maxbytimebatch",
     NULL,
 };
 _Static_assert(sizeof names / sizeof *names == sizeof windows / sizeof *windows + 1,

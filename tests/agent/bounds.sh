@@ -302,7 +302,7 @@ full_disk() {
     return $rc
 }
 full_disk_on() { # FOLDER
-    local near=$((port + 1)) main_broker
+    local near=$((port + 1))
     cat >"$dir/fd.siddhi" <<APP
 @app:name('FD') @app:durable
 $(source in/FD "weir-FD-$$")
@@ -315,17 +315,28 @@ APP
     start_agent -c "$dir/fd.json" --state "$1/state" "$dir/fd.siddhi"
     ready 'app FD' || return 1
     [[ -s $1/state/ballast ]] || return 1
-    send in/FD 1 6000 "$(printf '%1000s' x)" &
+    local main_broker=$broker
+    filled_and_drained "$near" "$main_broker" 1 && filled_and_drained "$near" "$main_broker" 2 || return 1
+    # With room the ballast is there again.
+    mount -o remount,size=8m "$1" && send in/FD 20001 20010 && until_true test -s "$1/state/ballast" || return 1
+    { kill -9 "$main_broker" && wait "$main_broker"; } 2>/dev/null
+    stop_agent
+}
+filled_and_drained() { # BROKER_OF_SINK BROKER_OF_SOURCE TIMES
+    local near=$1 first=$((($3 - 1) * 10000 + 1)) there=$port
+    send in/FD $first $((first + 5999)) "$(printf '%1000s' x)" &
     local sender=$!
-    until_true logged 'durable apps take nothing in' && until_true held FD 'the store' || return 1
-    main_broker=$broker
+    until_true logged 'durable apps take nothing in' "$3" && until_true held FD 'the store' || return 1
     broker=
     start_broker "$near" && listen 'out/#' || return 1
-    came_once() { [[ $(grep '^out/FD ' "$dir/got" | grep -o '"v":[0-9]*' | sort -u | wc -l) == 6000 ]]; }
-    until_true came_once && logged 'it is written again: durable apps go on' && until_true free FD || return 1
+    came_all() {
+        [[ $(grep '^out/FD ' "$dir/got" | grep -o '"v":[0-9]*' | cut -d : -f 2 | awk -v first=$first '$1 >= first' | sort -u | wc -l) == 6000 ]]
+    }
+    until_true came_all && logged 'it is written again: durable apps go on' "$3" && until_true free FD || return 1
     wait $sender
-    { kill -9 "$main_broker" && wait "$main_broker"; } 2>/dev/null
-    until_true test -s "$1/state/ballast" && stop_agent
+    stop_broker
+    stop_listening
+    broker=$2 port=$there
 }
 ok disk-really-full full_disk
 read_only() {

@@ -63,7 +63,9 @@ def select(g):
         n, of = len(texts) + 1, g.pick([a for a, t in s.attributes])
         window = g.pick(["", "#window.lengthBatch(3)", "#window.length(2)", "#window.time(1 sec)", "#window.batch()"])
         texts.append(f"@info(name='q{n}')\nfrom {s.name}\nselect createSet({of}) as ds\ninsert into Sets;")
-        clause = g.pick(["select sizeOfSet(unionSet(ds)) as n", "select unionSet(ds) as u"])
+        clause = g.pick(["select sizeOfSet(unionSet(ds)) as n", "select unionSet(ds) as u",
+                         "select ds, sizeOfSet(unionSet(ds)) as n group by ds", "select ds order by ds",
+                         "select ds, unionSet(ds) as u group by ds order by ds desc"])
         texts.append(f"@info(name='q{n + 1}')\nfrom Sets{window}\n{clause}\n{q.insert(g, 'SetOut')}")
     return finish(g, [s], texts, g.steps([s], None, g.pick([0, 0, 0.2, 0.4])), 0.08)
 

@@ -197,12 +197,13 @@ def map_text(g):
         return sink(g, "text", options, lambda s: f"Report of {{{{{s.attributes[0][0]}}}}}\n- {s.attributes[-1][0]}: "
                                                   f"{{{{{s.attributes[-1][0]}}}}}")
     s = schema(g)
-    options = flag(g, "event.grouping.enabled", 0.4)
+    options = flag(g, "event.grouping.enabled", 0.4) + flag(g, "fail.on.missing.attribute", 0.3)
     grouped = "event.grouping.enabled='true'" in options
     quote = lambda t, text: f'"{text}"' if t == "string" else text
     lines = lambda: ",\n".join(f"{n}:{quote(t, g.pick(['d1', 'lab', 'hall 2', 'a:b', 'north']) if t == 'string' else g.pick(NUMBERS[t]))}"
                                for n, t in s.attributes)
-    make = lambda: "\n~~~~~~~~~~\n".join(lines() for _ in range(g.pick([1, 2, 3]) if grouped else 1))
+    body = lambda: g.pick(["no pair", "", "x", "one,\ntwo"]) if "missing.attribute='false'" in options and g.chance(0.1) else lines()
+    make = lambda: "\n~~~~~~~~~~\n".join(body() for _ in range(g.pick([1, 2, 3]) if grouped else 1))
     return reader(g, s, "type='text'" + options), receives(g, make), None
 
 

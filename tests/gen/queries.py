@@ -187,6 +187,11 @@ def tail(g, out, having=0.2, order=0.25, limit=0.2):
 
 
 def having_condition(g, names):
+    numbers = [n for n, t, _ in names if t in NUMERIC]
+    if numbers and g.chance(0.06):  # its state is no group's, and no batch resets it
+        g.tag("having:aggregate")
+        n = g.pick(numbers)
+        return g.pick([f"sum({n}) > {g.pick([2, 5, 20])}", f"max({n}) == {n}", f"avg({n}) < {g.pick([3, 10])}", "count() > 3"])
     for _ in range(5):
         made = g.comparison(names)
         if " " in made:  # a bare attribute is refused

@@ -258,6 +258,10 @@ static const struct kind {
     {"rate limit", "from S select g, v group by g output last every 1 hour insert into Out;", 1500},
     {"snapshot", "from S select g, sum(v) as s group by g output snapshot every 1 hour insert into Out;",
      1500},
+    {"kalman", "from S select g, kf:kalmanFilter(v) as x group by g insert into Out;", 120},
+    {"topK", "from S#window.length(5000)#extrema:topK(g, 2) select Top1Element as g insert into Out;", 300},
+    {"maxByLength", "from S#window.extrema:maxByLength(v, 5000) select g insert into Out;", 900},
+    {"maxbytime", "from S#window.extrema:maxbytime(v, 1 hour) select g insert all events into Out;", 900},
     {"distinctCount", "from S select distinctCount(g) as n insert into Out;", 900},
 };
 

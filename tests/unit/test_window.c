@@ -38,6 +38,11 @@ static struct timer {
 } timers[TIMER_MAX];
 static int timer_count;
 
+int64_t op_task_now(const struct op *op)
+{
+    return op->env->now_ms;
+}
+
 void timer_request(struct op *op, int64_t due_ms)
 {
     timers[timer_count++] = (struct timer){op, due_ms};
@@ -637,6 +642,15 @@ static void test_cron_text(void)
     NEXT("0 0 0 1 1 ? 2000", 0, 946684800000);
     NEXT("0 0 0 1 1 ? 1971-2099/2", 31536000000, 94694400000);
     NEXT("0 0 0 1 1 ? 1970", 0, -1);
+    NEXT("0 0 0 1 1 ? 1969", 0, -1);
+    NEXT("0 0 0 1 1 ? 1960-1972/4", 0, 63072000000); /* 1972 */
+    NEXT("0 0 0 1 1 ? L", 0, -1);
+    NEXT("0 0 0 31 2 ?", 0, -1);
+    NEXT("0 0 0 ? * 8#2", 0, -1);
+    NEXT("0 0 0 L-30W 4 ?", 0, -1);
+    NEXT("* * * * * ? * what stands here is not read", 0, 1000);
+    NEXT("0 0 0 ? * MONDAY", 0, 4 * DAY * 1000LL);
+    NEXT("0 0 0 31W 4 ?", 0, 484 * DAY * 1000LL); /* Fri 30 Apr 1971: 31 Apr is Sat 1 May */
     NEXT("5,10,15 30 10 * * ?", 10 * 3600000 + 30 * 60000 + 10000, 10 * 3600000 + 30 * 60000 + 15000);
     static const char *const wrong[] = {"",
                                         "xx",
@@ -651,9 +665,22 @@ static void test_cron_text(void)
                                         "a * * * * ?",
                                         "* * * ? * 8",
                                         "* * * ? * 1#6",
-                                        "0 0 0 1 1 ? 1969",
                                         "1- * * * * ?",
-                                        "* * * * * ? * *"};
+                                        "0 0 0 0W * ?",
+                                        "0 0 0 L,15 * ?",
+                                        "0 0 0 1,15,L * ?",
+                                        "0 0 0 ? * MON#2,TUE#1",
+                                        "0 0 0 ? * MON,FRIL",
+                                        "0 0 0 ? * MO",
+                                        "0 0 0 L3 * ?",
+                                        "0 0 0 L-31 * ?",
+                                        "0 0 0 5/2X * ?",
+                                        "0 0 0 99999999999 * ?",
+                                        "0 0 0 ?xx 1 MON",
+                                        ", 0 0 1 * ?",
+                                        "0 0 0 1 L ?",
+                                        "0 0 0 ? 1 ,",
+                                        "0 0 0 1 1 ? 1973-1971"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct cron c;
         struct err e = {0};
@@ -730,7 +757,7 @@ static void test_expression_batch(void)
     REFUSED("expressionBatch('v > 1', true, b)",
             "the third parameter of window.expressionBatch must be true or false");
     REFUSED("expressionBatch('v > 1', v)",
-            "the second parameter of window.expressionBatch must be an attribute of type bool; 'v' is int");
+            "the second parameter of window.expressionBatch must be true, false or a condition");
 }
 
 static void test_unique(void)
@@ -763,6 +790,28 @@ static void test_unique(void)
     REFUSED("unique:time(5, 1.5)", "the second parameter of window.unique:time must be a constant time");
     REFUSED("unique:deduplicate(k, 1000)",
             "the second parameter of #unique:deduplicate must be a time or a constant of type long");
+}
+
+static void test_extrema(void)
+{
+    HOLDS("extrema:maxByLength(v, 2)", ALL, "1:a1 2:b3 3:c2 4:d1", "[a1@1] [-a1@2 b3@2] [b3@2] [-b3@4 c2@3]",
+          "c2");
+    HOLDS("extrema:minByLength(v * -1, 3)", ALL, "1:a4 2:b4 3:c2 4:d3 5:e0",
+          "[a4@1] [-a4@2 b4@2] [b4@2] [b4@2] "
+          "[-b4@5 d3@4]",
+          "d3");
+    RUN("extrema:minByLength(v, 1)", 0, "1:a5 2:b5", "[a5@1] [-a5@2 b5@2]");
+    RUN("extrema:maxbytime(v, 1 sec)", ALL, "1000:a4 1200:b9 1500:c6 1600:d2 2300:e1 >9000",
+        "[a4@1000] [b9@1200] [-a4@2000] [-b9@2200] [c6@1500] [-c6@2500]");
+    RUN("extrema:minByLengthBatch(v, 2)", ALL, "1:a4 2:b4 3:c3 4:d7", "[b4@2] [-b4@2 Rb4@2 c3@3]");
+    RUN("extrema:maxbytimebatch(v, 1 sec, 300)", ALL, "1000:a1 1200:b2 >1400 >2300 2400:c3 >9000",
+        "[b2@1200] [-b2@2300 Rb2@2300] [c3@2400] [-c3@4300 Rc3@4300]");
+    REFUSED("extrema:minByLength(b, 2)",
+            "the first parameter of window.extrema:minByLength must be a number or a string");
+    REFUSED("extrema:maxbytime(v, -1)",
+            "the second parameter of window.extrema:maxbytime must be greater than 0");
+    REFUSED("extrema:topKLengthBatch(k, 2, b)",
+            "the third parameter of #extrema:topKLengthBatch must be a constant of type int");
 }
 
 static void test_reorder(void)
@@ -827,8 +876,10 @@ static void test_names(void)
     CHECK(!window_find(NULL, "Length") && !window_find(NULL, "ever") && !window_find("unique", "sort") &&
           !handler_find(NULL, "deduplicate"));
     for (const char *const *name = window_names(); *name; name++) {
+        char space[16];
         const char *colon = strchr(*name, ':');
-        CHECK(window_find(colon ? "unique" : NULL, colon ? colon + 1 : *name));
+        snprintf(space, sizeof space, "%.*s", colon ? (int)(colon - *name) : 0, *name);
+        CHECK(window_find(colon ? space : NULL, colon ? colon + 1 : *name));
     }
 }
 
@@ -861,6 +912,7 @@ int main(void)
     test_expression();
     test_expression_batch();
     test_unique();
+    test_extrema();
     test_reorder();
     test_functions();
     test_names();
