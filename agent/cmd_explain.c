@@ -21,7 +21,7 @@ static bool is_secret(const struct port_type *type, const char *name)
 
 static void print_port(const struct plan *plan, const char *what, uint32_t stream,
                        const struct port_type *type, const struct options *options, const struct mapper *map,
-                       struct buf *out)
+                       const char *on_error, struct buf *out)
 {
     struct option_value *shown = mem_array((size_t)options->count + 1, sizeof *shown);
     struct options safe = {shown, 0};
@@ -32,6 +32,8 @@ static void print_port(const struct plan *plan, const char *what, uint32_t strea
     print_options(&safe, out);
     if (map)
         buf_printf(out, "  map %s", map->type->name);
+    if (on_error)
+        buf_printf(out, "  on.error %s", on_error);
     buf_add_char(out, '\n');
     mem_free(shown);
 }
@@ -40,10 +42,10 @@ static void explain_ports(const struct plan *plan, const struct bind *b, struct 
 {
     for (int i = 0; i < b->source_count; i++)
         print_port(plan, "source", b->sources[i].stream, b->sources[i].type, &b->sources[i].options,
-                   b->sources[i].map, out);
+                   b->sources[i].map, NULL, out);
     for (int i = 0; i < b->sink_count; i++)
         print_port(plan, "sink", b->sinks[i].stream, b->sinks[i].type, &b->sinks[i].options, b->sinks[i].map,
-                   out);
+                   b->sinks[i].on_error, out);
 }
 
 int cmd_explain(int argc, char **argv)

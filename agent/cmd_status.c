@@ -14,6 +14,8 @@ struct part { /* owned texts */
     char *app, *words;
     uint64_t bytes;
     int64_t copies;
+    bool has_partials;
+    int64_t partials, partials_dropped;
 };
 struct looking {
     const char *app, *socket, *state, *config_file;
@@ -113,8 +115,9 @@ static void cell_number(struct looking *l, const struct jnode *n, const char *na
 
 static void begin_apps(struct looking *l)
 {
-    static const char *const names[] = {"app",   "held by", "memory", "limit",   "disk",
-                                        "limit", "inbox",   "sinks",  "dropped", "stored"};
+    static const char *const names[] = {"app",     "held by", "memory",   "limit",
+                                        "disk",    "limit",   "inbox",    "sinks",
+                                        "dropped", "stored",  "partials", "partials dropped"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         texttable_column(&l->apps, names[i], i >= 2);
 }
@@ -149,6 +152,8 @@ static void take_app(struct looking *l, const struct jnode *n, struct arena *are
     cell_number(l, n, "sinks_wait_messages");
     cell_number(l, n, "dropped");
     cell_number(l, n, "stored");
+    cell_number(l, n, "partials");
+    cell_number(l, n, "partials_dropped");
 }
 
 static void take_part(struct looking *l, const struct jnode *n, struct arena *arena)
@@ -168,7 +173,10 @@ static void take_part(struct looking *l, const struct jnode *n, struct arena *ar
     l->parts[l->part_count++] = (struct part){.app = mem_strdup(l->last_app ? l->last_app : ""),
                                               .words = mem_strdup(words),
                                               .bytes = (uint64_t)number(n, "bytes"),
-                                              .copies = number(n, "copies")};
+                                              .copies = number(n, "copies"),
+                                              .has_partials = has(n, "partials"),
+                                              .partials = number(n, "partials"),
+                                              .partials_dropped = number(n, "partials_dropped")};
 }
 
 static void take_error(struct looking *l, const struct jnode *n, struct arena *arena)
@@ -216,9 +224,13 @@ static void print_parts(const struct looking *l)
 {
     struct texttable t;
     char text[AMOUNT_TEXT];
-    static const char *const names[] = {"app", "what holds it", "about", "copies"};
+    bool is_any = false;
+    static const char *const names[] = {"app",    "what holds it", "about",
+                                        "copies", "partials",      "partials dropped"};
     texttable_init(&t);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    for (uint32_t i = 0; i < l->part_count; i++)
+        is_any |= l->parts[i].has_partials;
+    for (size_t i = 0; i < sizeof names / sizeof *names - (is_any ? 0 : 2); i++)
         texttable_column(&t, names[i], i >= 2);
     for (uint32_t i = 0; i < l->part_count; i++) {
         const struct part *p = &l->parts[i];
@@ -227,6 +239,10 @@ static void print_parts(const struct looking *l)
         cell(&t, amount_print(text, p->bytes));
         snprintf(text, sizeof text, "%" PRId64, p->copies);
         cell(&t, text);
+        for (int k = 0; is_any && k < 2; k++) {
+            snprintf(text, sizeof text, "%" PRId64, k ? p->partials_dropped : p->partials);
+            cell(&t, p->has_partials ? text : "-");
+        }
     }
     fputc('\n', stdout);
     texttable_print(&t, stdout);

@@ -500,6 +500,8 @@ static void gone(struct hosted *h, const struct hosted *heir, bool retires)
     if (h->is_started)
         worker_remove(h->worker, h);
     close_ports(h, heir, retires && !h->durable);
+    if (h->is_started)
+        metrics_add(&metrics.matches_dropped, app_partials(h->app).dropped - h->partials_before);
     bind_free(h->bind);
     app_free(h->app);
     durable_close(h->durable);
@@ -524,6 +526,17 @@ static void note_tables(struct hosted *h)
 {
     if (!h->durable && app_tables_waiting(h->app))
         commit_note(&h->worker->commit, 1);
+}
+
+/* Its finest buckets that are open go with a stop; those that ended are in the store. */
+static void warn_aggregation(const struct hosted *h)
+{
+    const char *name = h->durable ? NULL : plan_stored_aggregation(app_plan(h->app));
+    if (name)
+        log_write(LOG_WARN, h->log_name,
+                  "aggregation %s is in the store, but the app is not durable: a stop loses what the open "
+                  "buckets of its finest unit hold",
+                  name);
 }
 
 /* A durable app ends at a checkpoint: the next one of its name begins there. */
@@ -644,12 +657,14 @@ int hosted_start(struct hosted *h, struct hosted *old, const struct config *conf
     }
     worker_add(h->worker, h);
     h->is_started = true;
+    h->partials_before = app_partials(h->app).dropped;
     attach_ports(h);
     if (h->durable)
         commit_note(&h->worker->commit, 1);
     else
         hosted_flush(h);
     note_tables(h);
+    warn_aggregation(h);
     return 0;
 }
 

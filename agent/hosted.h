@@ -31,6 +31,7 @@ struct hosted {
     bool is_playback;                        /* its clock is its events' */
     bool is_blocked;                         /* a sink is full: no turns, no timers until it isn't */
     bool is_started;
+    uint64_t partials_before;    /* dropped, by the state it was loaded from */
     struct durable *durable;     /* NULL: the app ends with the agent */
     bool has_tables;             /* some of its tables are in the store */
     bool replays;                /* a journal is worked off: what happens has been told before */

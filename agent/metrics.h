@@ -20,6 +20,7 @@ struct metrics {
     _Atomic uint64_t errors_replayed; /* entries that went through */
     _Atomic uint64_t limit_dropped;   /* messages that an app at its limit threw away */
     _Atomic uint64_t limit_stored;    /* or that went to the error store instead */
+    _Atomic uint64_t matches_dropped; /* partial matches at their bound: of apps that ended */
     _Atomic uint64_t turns;
 };
 extern struct metrics metrics;

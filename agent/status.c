@@ -62,7 +62,11 @@ static void on_part(void *user, const struct app_part *p)
     text(out, "operator", p->op);
     buf_add_char(out, ',');
     text(out, "partition", p->around);
-    buf_printf(out, ",\"copies\":%" PRIu32 ",\"bytes\":%" PRIu64 "}}\n", p->copies, p->bytes);
+    buf_printf(out, ",\"copies\":%" PRIu32 ",\"bytes\":%" PRIu64, p->copies, p->bytes);
+    if (p->is_pattern)
+        buf_printf(out, ",\"partials\":%" PRIu64 ",\"partials_dropped\":%" PRIu64, p->partials.live,
+                   p->partials.dropped);
+    buf_add_str(out, "}}\n");
 }
 
 /* Those, and what the account has besides. */
@@ -88,6 +92,7 @@ static void job_status(struct worker *w, void *user)
     struct buf *out = s->out;
     uint64_t waiting = 0, waiting_bytes = 0;
     const char *held = held_by(h);
+    struct app_partials partials = app_partials(h->app);
     for (int i = 0; i < h->bind->sink_count; i++)
         if (h->outboxes[i])
             outbox_count(h->outboxes[i], &waiting, &waiting_bytes);
@@ -108,9 +113,10 @@ static void job_status(struct worker *w, void *user)
     buf_printf(out,
                ",\"inbox_messages\":%" PRIu32 ",\"inbox_bytes\":%zu,\"inbox_limit_bytes\":%zu"
                ",\"sinks_wait_messages\":%" PRIu64 ",\"sinks_wait_bytes\":%" PRIu64 ",\"holds\":%" PRIu64
-               ",\"dropped\":%" PRIu64 ",\"stored\":%" PRIu64 ",\"events_over_limit\":%" PRIu64 "}\n",
+               ",\"dropped\":%" PRIu64 ",\"stored\":%" PRIu64 ",\"events_over_limit\":%" PRIu64
+               ",\"partials\":%" PRIu64 ",\"partials_dropped\":%" PRIu64 "}\n",
                inbox, inbox_bytes, inbox_most, waiting, waiting_bytes, b->holds, b->dropped, b->stored,
-               b->failed);
+               b->failed, partials.live, partials.dropped);
     s->totals->memory += (uint64_t)h->account.bytes + inbox_bytes + waiting_bytes;
     s->totals->disk += b->disk_bytes;
     s->totals->held += held != NULL;

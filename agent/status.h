@@ -13,6 +13,9 @@
  * Numbers of bytes and messages, times in milliseconds; "held" is null or what stands in the way: "memory",
  * "disk", "an app it feeds", "the system's memory" (bounds.h), "a sink", "the store".
  *
+ * "partials" are partial matches of patterns and sequences, "partials_dropped" those that went at the bound of
+ * their number: of the app and, in the part of the operator that has them, of the query.
+ *
  * Main thread; each app is asked on its worker. Parts look at all an app holds (app_held). */
 #ifndef WEIR_AGENT_STATUS_H
 #define WEIR_AGENT_STATUS_H

@@ -184,6 +184,14 @@ int app_find_lost(struct app *app, const struct state_home *home, struct app_men
 int app_restore_rest(struct app *app, const struct state_home *home, struct app_mend *m, struct err *e);
 const char *plan_text(const struct plan *p); /* the app's, with variables put in */
 
+/* Partial matches of patterns and sequences, by the elements they wait for, and those that were dropped at the
+ * bound of their number (run/pattern.h) since the app's start or by the state it was loaded from; of a
+ * partition all keys together. Counted along: asking costs nothing. */
+struct app_partials {
+    uint64_t live, dropped;
+};
+struct app_partials app_partials(const struct app *app); /* the sum over its queries */
+
 /* What the app's state lies in, part by part: each operator that keeps something, of a partition's all copies
  * together; tables, named windows, aggregations. An estimate, good to a fifth where rows and texts are most
  * of it (struct tally); the app's account (mem.h) is exact, and has the plan too. It looks at all groups,
@@ -196,6 +204,8 @@ struct app_part {
     const char *around; /* the partition it is in; NULL: none */
     uint64_t bytes;
     uint32_t copies; /* of a partition: keys that have one */
+    bool is_pattern;
+    struct app_partials partials; /* of a pattern or sequence */
 };
 void app_held(struct app *app, void (*fn)(void *user, const struct app_part *part), void *user);
 
@@ -210,6 +220,9 @@ void app_held(struct app *app, void (*fn)(void *user, const struct app_part *par
 struct store;
 struct store_batch;
 bool plan_has_stored(const struct plan *p);
+/* An aggregation whose rows are in the store, or NULL. What is open in its finest unit ends with an app that
+ * is not durable (run/aggregate_rebuild.c). */
+const char *plan_stored_aggregation(const struct plan *p);
 void app_keep_tables(struct app *app, struct store *store, uint32_t number);
 uint64_t app_tables_waiting(const struct app *app);
 void app_tables_collect(struct app *app, struct store_batch *batch);

@@ -3,6 +3,7 @@
  *
  * A warning is about growth by the number of different values or events ever seen. A window of time is as
  * large as its rate of events, which is what its author asked for; it is not warned of. */
+#include "engine/lang/parse.h"
 #include "engine/plan/plan.h"
 #include "engine/run/filter.h"
 #include "engine/run/partition.h"
@@ -277,18 +278,156 @@ static bool is_deleted_from(const struct plan *plan, const char *table)
     return false;
 }
 
-static void warn_insert(struct planner *p, const struct ast_output *o)
+/* Does column at of what q puts out take any number of values? */
+static bool is_free(const struct plan_query *q, uint32_t at)
 {
-    for (int i = 0; o->kind == OUTPUT_INSERT && i < p->plan->table_count; i++) {
+    const struct select_plan *s = selector(q);
+    const struct schema *out = q->select->out;
+    bool is_constant = (int)at < s->count && s->attrs[at]->flags & EXPR_CONST;
+    return at < out->count && out->attributes[at].type != TYPE_BOOL && !is_constant;
+}
+
+/* Of 'update or insert': the same of the table's column. One that it doesn't put out is null in what is
+ * inserted. */
+static bool is_free_named(const struct plan_query *q, const char *column)
+{
+    int at = schema_find(q->select->out, column);
+    return at >= 0 && is_free(q, (uint32_t)at);
+}
+
+/* Does on ask for a column of the table that is free? *names_any: for any. */
+static bool asks_for_free(const struct plan_query *q, const struct ast_expr *on, const char *table,
+                          bool *names_any)
+{
+    bool is_any = false;
+    if (!on)
+        return false;
+    if (on->kind == AST_ATTR && on->source.text && strcmp(on->source.text, table) == 0) {
+        *names_any = true;
+        is_any = is_free_named(q, on->name.text);
+    }
+    is_any |= asks_for_free(q, on->left, table, names_any);
+    is_any |= asks_for_free(q, on->right, table, names_any);
+    for (const struct ast_expr *a = on->args; a; a = a->next)
+        is_any |= asks_for_free(q, a, table, names_any);
+    return is_any;
+}
+
+static bool inserts_free_keys(const struct plan_query *q, const struct plan_element *e)
+{
+    const struct table_key *key = &((const struct table_plan *)e->config)->primary;
+    const struct ast_output *o = &q->ast->output;
+    bool names_any = false;
+    for (int i = 0; i < key->count; i++) {
+        if (o->kind == OUTPUT_INSERT ? is_free(q, key->columns[i])
+                                     : is_free_named(q, e->schema->attributes[key->columns[i]].name))
+            return true;
+    }
+    return !key->count && (asks_for_free(q, o->on, e->schema->id, &names_any) || !names_any);
+}
+
+static void warn_insert(struct planner *p, const struct plan_query *q)
+{
+    const struct ast_output *o = &q->ast->output;
+    bool is_upsert = o->kind == OUTPUT_UPSERT;
+    for (int i = 0; (o->kind == OUTPUT_INSERT || is_upsert) && i < p->plan->table_count; i++) {
         const struct plan_element *e = p->plan->tables[i];
         const struct table_plan *table = e->config;
-        if (strcmp(e->schema->id, o->target.text) != 0 || o->mark || table->primary.count ||
-            is_deleted_from(p->plan, o->target.text))
+        if (strcmp(e->schema->id, o->target.text) != 0 || o->mark || is_deleted_from(p->plan, o->target.text))
             continue;
-        diag_warn(p->diags, o->target.span,
-                  "'%s' gets a row with every event and has no primary key; no query deletes from it",
-                  o->target.text);
-        diag_hint(p->diags, "@PrimaryKey('...') before 'define table', or a query that deletes");
+        if (!is_upsert && !table->primary.count) {
+            diag_warn(p->diags, o->target.span,
+                      "'%s' gets a row with every event and has no primary key; no query deletes from it",
+                      o->target.text);
+            diag_hint(p->diags, "@PrimaryKey('...') before 'define table', or a query that deletes");
+        } else if (inserts_free_keys(q, e)) {
+            diag_warn(p->diags, o->target.span,
+                      "'%s' keeps a row for every %s ever seen; no query deletes from it", o->target.text,
+                      table->primary.count ? "key" : "value");
+            diag_hint(p->diags,
+                      "fine when there are few, or on-demand queries delete; else a query that deletes");
+        }
+    }
+}
+
+/* ---- windows of an expression ---- */
+
+static bool is_call(const struct ast_expr *e, const char *name)
+{
+    return e->kind == AST_CALL && !e->space.text && strcmp(e->name.text, name) == 0;
+}
+
+static bool has_count(const struct ast_expr *e)
+{
+    if (!e)
+        return false;
+    bool found = is_call(e, "count") || has_count(e->left) || has_count(e->right);
+    for (const struct ast_expr *a = e->args; a && !found; a = a->next)
+        found = has_count(a);
+    return found;
+}
+
+/* What differs from the window's oldest row: its time, or a column of it. */
+static bool has_first(const struct ast_expr *e)
+{
+    if (!e)
+        return false;
+    bool found = e->kind == AST_ATTR && strcmp(e->source.text ? e->source.text : e->name.text, "first") == 0;
+    found = found || has_first(e->left) || has_first(e->right);
+    for (const struct ast_expr *a = e->args; a && !found; a = a->next)
+        found = has_first(a);
+    return found;
+}
+
+/* Does e fail once there are many rows, or some that are old? A sum or a maximum may never grow. */
+static bool sets_bound(const struct ast_expr *e)
+{
+    switch (e->kind) {
+    case AST_AND:
+        return sets_bound(e->left) || sets_bound(e->right);
+    case AST_OR:
+        return sets_bound(e->left) && sets_bound(e->right);
+    case AST_NOT:
+        return has_count(e->left) || has_first(e->left);
+    case AST_LT:
+    case AST_LE:
+        return has_count(e->left) || has_first(e->left) || has_first(e->right);
+    case AST_GT:
+    case AST_GE:
+        return has_count(e->right) || has_first(e->left) || has_first(e->right);
+    case AST_EQ:
+    case AST_NE:
+        return has_count(e->left) || has_count(e->right);
+    default:
+        return false;
+    }
+}
+
+/* call: of a window; its text is the author's, so it was read before without an error. */
+static void warn_expression(struct planner *p, const struct ast_expr *call)
+{
+    const struct ast_expr *text = call->args;
+    bool is_batch = strcmp(call->name.text, "expressionBatch") == 0;
+    if ((!is_batch && strcmp(call->name.text, "expression") != 0) || !text || text->kind != AST_LITERAL ||
+        text->literal.type != TYPE_STRING)
+        return;
+    struct diags inner;
+    struct text *t = text->literal.as.s;
+    diags_init(&inner, p->arena, t->bytes, t->len);
+    const struct ast_expr *e = parse_expression(&inner, t->bytes, t->len);
+    if (!e || sets_bound(e))
+        return;
+    diag_warn(p->diags, text->span,
+              "this expression bounds the rows of the window neither by number nor by time");
+    diag_hint(p->diags, is_batch ? "'... and count() <= 1000': the batch ends there too"
+                                 : "'... and count() <= 1000': the oldest rows leave then");
+}
+
+static void warn_source(struct planner *p, const struct ast_source *s)
+{
+    for (const struct ast_handler *h = s ? s->handlers : NULL; h; h = h->next) {
+        if (h->kind == HANDLER_WINDOW)
+            warn_expression(p, h->expr);
     }
 }
 
@@ -296,7 +435,12 @@ static void warn_query(struct planner *p, const struct plan_query *q)
 {
     const struct ast_query *ast = q->ast;
     warn_select(p, q);
-    warn_insert(p, &ast->output);
+    warn_insert(p, q);
+    warn_source(p, ast->single);
+    if (ast->join) {
+        warn_source(p, ast->join->left);
+        warn_source(p, ast->join->right);
+    }
     if ((ast->input_kind == INPUT_PATTERN || ast->input_kind == INPUT_SEQUENCE) && ast->within_ms < 0)
         warn_state(p, ast->state, NULL, ast->input_kind == INPUT_SEQUENCE);
     if (ast->input_kind == INPUT_JOIN && is_bare_stream(p, ast->join->left) &&
@@ -341,5 +485,6 @@ void plan_warn_bounds(struct planner *p)
         const char *name = e->window->type->name;
         if (strcmp(name, "window.unique:ever") == 0 || strcmp(name, "window.unique:first") == 0)
             diag_warn(p->diags, e->definition->id.span, "every value ever seen keeps a row in this window");
+        warn_expression(p, e->definition->window);
     }
 }

@@ -41,6 +41,25 @@ static void explain_bytes(const struct op_plan *op, struct buf *out)
                    has_texts ? " and their texts" : "");
 }
 
+/* How each 'in' of e finds its rows. */
+static void explain_in(const struct expr *e, struct buf *out)
+{
+    if (!e)
+        return;
+    if (e->eval == table_eval_in) {
+        const struct table_query *q = e->config;
+        buf_printf(out, ", lookup in %s by %s", q->table->schema->id, q->how);
+        explain_in(q->on, out);
+        return;
+    }
+    explain_in(e->left, out);
+    explain_in(e->right, out);
+    for (int i = 0; i < e->arg_count; i++) {
+        if (e->args[i] != e->left && e->args[i] != e->right)
+            explain_in(e->args[i], out);
+    }
+}
+
 /* q NULL: of a named window. */
 static void explain_op(const struct plan *p, const struct plan_query *q, const struct op_plan *op,
                        struct buf *out)
@@ -52,6 +71,7 @@ static void explain_op(const struct plan *p, const struct plan_query *q, const s
     if (op->type == &op_filter) {
         buf_add_char(out, ' ');
         explain_text(p, ((const struct filter_plan *)op)->condition->span, out);
+        explain_in(((const struct filter_plan *)op)->condition, out);
     }
     if (op->type == &op_join_side && ((const struct join_side_plan *)op)->own_key) {
         const struct join_side_plan *side = (const struct join_side_plan *)op;
@@ -66,6 +86,9 @@ static void explain_op(const struct plan *p, const struct plan_query *q, const s
             buf_add_str(out, i ? ", " : ": ");
             explain_text(p, s->keys[i]->span, out);
         }
+        for (int i = 0; i < s->count; i++)
+            explain_in(s->attrs[i], out);
+        explain_in(s->having, out);
     }
     if (op->type->due)
         buf_add_str(out, " [timer]");
@@ -150,6 +173,8 @@ static void explain_window(const struct plan *p, const struct plan_element *e, s
     buf_add_str(out, "window ");
     explain_schema(e->schema, out);
     explain_op(p, NULL, e->window, out);
+    if (!e->publishes_current || !e->publishes_expired)
+        buf_printf(out, "  its readers get only %s events\n", e->publishes_current ? "current" : "expired");
 }
 
 static void explain_aggregation(const struct plan_element *e, struct buf *out)
@@ -167,6 +192,9 @@ static void explain_aggregation(const struct plan_element *e, struct buf *out)
         buf_printf(out, " %s", l->schema->attributes[i].name);
     buf_printf(out, "%s bucket, %zu bytes [timer] [state]\n",
                l->key_count || l->event_start >= 0 ? " and" : "", row_bytes(l->schema->count));
+    const struct table_plan *rows = p->units[0].table->config;
+    if (rows->type == &table_stored)
+        buf_printf(out, "  its rows are kept in %s, those of open buckets in memory\n", rows->type->name);
     for (int i = 0; i < p->unit_count; i++) {
         const struct aggregate_unit *u = &p->units[i];
         buf_printf(out, "    %s in %s", unit_name(u->unit), u->table->schema->id);

@@ -76,6 +76,7 @@ struct plan {
     int64_t idle_ms, increment_ms; /* playback's heartbeat (run/heartbeat.c); idle_ms 0: none */
     struct plan_limits limits;
     struct ast_app *ast;
+    const char *start_error; /* why it can't be started, which the language finds out only then; or NULL */
     struct plan_element **elements; /* all, in order of making */
     int element_count, element_cap;
     struct map ids; /* id (with '!' or '#') -> struct plan_element */

@@ -640,3 +640,14 @@ void plan_define_aggregation(struct planner *p, const struct ast_definition *def
     e->schema = out;
     e->config = plan;
 }
+
+const char *plan_stored_aggregation(const struct plan *p)
+{
+    for (int i = 0; i < p->aggregation_count; i++) {
+        const struct aggregate_plan *a = p->aggregations[i]->config;
+        const struct table_plan *rows = a->units[0].table->config;
+        if (rows->type == &table_stored)
+            return p->aggregations[i]->schema->id;
+    }
+    return NULL;
+}

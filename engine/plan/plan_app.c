@@ -66,6 +66,18 @@ static void plan_playback(struct planner *p, const struct ast_annotation *a)
     }
 }
 
+/* Accepted as everywhere (spec 10 section 5). */
+static void plan_statistics(struct planner *p, const struct ast_annotation *a)
+{
+    const struct ast_element *said = ast_find_element(a, "enable");
+    for (const struct ast_element *e = a->elements; e && !said; e = e->next)
+        said = e->key.text ? NULL : e;
+    if (said && strcasecmp(said->value, "false") == 0)
+        return;
+    diag_warn(p->diags, a->span, "@app:statistics has no effect here: nothing is reported");
+    diag_hint(p->diags, "`weir status` tells what the app holds and does");
+}
+
 static void plan_app_annotations(struct planner *p)
 {
     const struct ast_annotation *list = p->plan->ast->annotations;
@@ -82,6 +94,8 @@ static void plan_app_annotations(struct planner *p)
         }
         if (strcasecmp(a->name.text, "playback") == 0)
             plan_playback(p, a);
+        if (strcasecmp(a->name.text, "statistics") == 0)
+            plan_statistics(p, a);
         if (strcasecmp(a->name.text, "limits") == 0)
             plan_read_limits(p, a);
     }
@@ -198,6 +212,19 @@ static void plan_async(struct planner *p, const struct ast_annotation *a)
         int64_t n;
         if (!num_parse_long(e->value, strlen(e->value), &n) || n <= 0)
             diag_error(p->diags, e->span, "'%s' of @async is a whole number above 0", keys[i]);
+    }
+    diag_warn(p->diags, a->span, "@async has no effect here: each event is worked off at once, in order");
+    const struct ast_element *size = ast_find_element(a, "buffer.size");
+    int64_t n;
+    if (!size)
+        return;
+    if (!num_parse_long(size->value, strlen(size->value), &n) || n > INT32_MAX || n < INT32_MIN) {
+        diag_error(p->diags, size->span, "'buffer.size' of @async is a whole number");
+    } else if (n < 1 || (n & (n - 1))) {
+        p->plan->start_error = arena_printf(
+            p->arena, "'buffer.size' of @async is a power of two, not %s: 64, 1024", size->value);
+        diag_warn(p->diags, size->span, "%s", p->plan->start_error);
+        diag_hint(p->diags, "the app can't be started");
     }
 }
 

@@ -185,6 +185,12 @@ static bool define_store(struct planner *p, const struct ast_annotation *a)
             define_cache(p, n);
     }
     check_on_error(p, a);
+    for (const struct ast_element *e = a->elements; e; e = e->next) {
+        if (!e->key.text ||
+            (strcasecmp(e->key.text, "type") != 0 && strcasecmp(e->key.text, "on.error") != 0))
+            diag_warn(p->diags, e->span, "this store has no option '%s': it has no effect",
+                      e->key.text ? e->key.text : "");
+    }
     p->plan->has_stored = true;
     return true;
 }

@@ -225,6 +225,8 @@ static int ops_start(struct app *app, struct err *e)
  */
 int app_start(struct app *app, int64_t now_ms, bool resume, struct err *e)
 {
+    if (app->plan->start_error)
+        return err_set(e, ERR_INVALID, "%s", app->plan->start_error);
     app->env.began_ms = app->playback ? 0 : now_ms;
     app->started = true;
     app->task_ms = app->until_ms = now_ms;

@@ -2,6 +2,7 @@
  * which writes nothing (codec.h). */
 #include "engine/run/app.h"
 #include "engine/run/partition.h"
+#include "engine/run/pattern.h"
 
 struct copies {          /* of one operator in a partition */
     const struct op *op; /* one of them */
@@ -34,6 +35,35 @@ static void add_copy(struct op *op, void *user)
     c->bytes += op_held(op);
 }
 
+static struct app_partials partials_of(const struct app *app, const struct op_plan *op)
+{
+    struct pattern_stats stats = {0};
+    if (op->type == &op_pattern)
+        stats = pattern_stats(app->shared[op->number]);
+    return (struct app_partials){.live = stats.waits, .dropped = stats.dropped};
+}
+
+static void add_partials(struct app_partials *sum, const struct app *app, const struct plan_query *q)
+{
+    for (int i = 0; i < q->op_count; i++) {
+        struct app_partials of = partials_of(app, q->ops[i]);
+        sum->live += of.live;
+        sum->dropped += of.dropped;
+    }
+}
+
+struct app_partials app_partials(const struct app *app)
+{
+    struct app_partials sum = {0};
+    for (const struct plan_item *i = app->plan->items; i; i = i->next) {
+        if (i->query)
+            add_partials(&sum, app, i->query);
+        for (int k = 0; i->partition && k < i->partition->query_count; k++)
+            add_partials(&sum, app, i->partition->queries[k]);
+    }
+    return sum;
+}
+
 /* What is done with it isn't the app's. */
 static void tell(const struct telling *t, const struct app_part *part)
 {
@@ -58,12 +88,14 @@ static void tell_partitions(struct app *app, struct telling *t)
                                    .op = c->op->type->name,
                                    .around = q->partition ? q->partition->name : NULL,
                                    .bytes = c->bytes,
-                                   .copies = c->count});
+                                   .copies = c->count,
+                                   .is_pattern = c->op->type == &op_pattern,
+                                   .partials = partials_of(app, c->op->plan)});
     }
     mem_free(t->copies);
 }
 
-static void tell_query(const struct query *q, const struct telling *t)
+static void tell_query(const struct app *app, const struct query *q, const struct telling *t)
 {
     for (int i = 0; i < q->plan->op_count; i++) {
         if (q->ops[i]->type->save)
@@ -71,7 +103,9 @@ static void tell_query(const struct query *q, const struct telling *t)
                                        .name = q->plan->name,
                                        .op = q->ops[i]->type->name,
                                        .bytes = op_held(q->ops[i]),
-                                       .copies = 1});
+                                       .copies = 1,
+                                       .is_pattern = q->ops[i]->type == &op_pattern,
+                                       .partials = partials_of(app, q->ops[i]->plan)});
     }
 }
 
@@ -100,6 +134,6 @@ void app_held(struct app *app, void (*fn)(void *user, const struct app_part *par
         tell_element(plan->aggregations[i], "aggregation", NULL, tally.bytes, &t);
     }
     for (int i = 0; i < app->query_count; i++)
-        tell_query(app->queries[i], &t);
+        tell_query(app, app->queries[i], &t);
     tell_partitions(app, &t);
 }

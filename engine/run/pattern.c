@@ -83,12 +83,14 @@ void pattern_limit(struct pattern *m)
         struct pattern_node *n = longest(m, &l);
         if (l == &n->pending) {
             node_remove(m, n, l->first);
-            m->dropped++;
+            pattern_dropped(m);
             continue;
         }
         /* The heap of fresh is made again: not for each one. */
-        for (int i = 0; i < DROP_AT_ONCE && l->first; i++, m->dropped++)
+        for (int i = 0; i < DROP_AT_ONCE && l->first; i++) {
             node_drop(m, l);
+            pattern_dropped(m);
+        }
         node_heap_rebuild(m, n);
     }
     if (m->dropped < m->told)
@@ -99,11 +101,9 @@ void pattern_limit(struct pattern *m)
     m->told = m->dropped * 2;
 }
 
-void pattern_stats(const struct op *op, struct pattern_stats *stats)
+struct pattern_stats pattern_stats(const void *shared)
 {
-    const struct pattern *m = (const struct pattern *)op;
-    ASSERT(op->type == &op_pattern);
-    *stats = (struct pattern_stats){.waits = m->wait_count, .dropped = m->dropped, .late = m->late};
+    return shared ? ((const struct pattern_shared *)shared)->stats : (struct pattern_stats){0};
 }
 
 /* ---- what comes in ---- */
@@ -242,7 +242,7 @@ static void pattern_open(struct op *op)
 {
     struct pattern *m = (struct pattern *)op;
     const struct pattern_plan *plan = pattern_plan_of(m);
-    m->flags = op_shared(op);
+    m->shared = op_shared(op);
     m->nodes = mem_array(plan->node_count, sizeof(*m->nodes));
     m->frame = mem_array((size_t)pattern_frame_count(plan), sizeof(struct row *));
     m->newest_ms = INT64_MIN;
@@ -339,7 +339,7 @@ static void pattern_explain(const struct op_plan *plan, struct buf *out)
 
 static void pattern_save_shared(const struct op_plan *plan, const void *shared, struct writer *w)
 {
-    const struct pattern_flags *flags = shared;
+    const struct pattern_shared *flags = shared;
     const struct pattern_plan *p = (const struct pattern_plan *)(const void *)plan;
     for (int i = 0; i < p->node_count; i++)
         write_u8(w, flags->emit[i]);
@@ -347,7 +347,7 @@ static void pattern_save_shared(const struct op_plan *plan, const void *shared, 
 
 static int pattern_load_shared(const struct op_plan *plan, void *shared, struct reader *r)
 {
-    struct pattern_flags *flags = shared;
+    struct pattern_shared *flags = shared;
     const struct pattern_plan *p = (const struct pattern_plan *)(const void *)plan;
     for (int i = 0; i < p->node_count; i++)
         flags->emit[i] = read_u8(r) != 0;
@@ -357,7 +357,7 @@ static int pattern_load_shared(const struct op_plan *plan, void *shared, struct 
 const struct op_type op_pattern = {
     .name = "states",
     .size = sizeof(struct pattern),
-    .shared_size = sizeof(struct pattern_flags),
+    .shared_size = sizeof(struct pattern_shared),
     .open = pattern_open,
     .start = pattern_start,
     .push = pattern_push,

@@ -123,13 +123,13 @@ extern const struct op_type op_pattern, op_pattern_input, op_pattern_timer, op_p
  * goes; LIMIT_PATTERN_WAITS timers under way at one node, those asked for beyond are not set, and what waits
  * fires with the next timer after its time. 'within' ends them earlier. */
 struct pattern_stats {
-    uint32_t waits;   /* partial matches, by the elements they wait for */
-    uint64_t dropped; /* partial matches that were dropped by a bound, since the start of the app or the state
-                         it was loaded from */
-    uint64_t late;    /* timers that were not set */
+    uint64_t waits;   /* partial matches, by the elements they wait for */
+    uint64_t dropped; /* partial matches that were dropped by a bound, since the start of the app; and those
+                         noted in the state it was loaded from */
 };
-/* op: an instance of op_pattern. On the app's worker. */
-void pattern_stats(const struct op *op, struct pattern_stats *stats);
+/* Of all copies of the op_pattern together. shared: what op_shared has for it; NULL: no copy was made yet. On
+ * the app's worker. */
+struct pattern_stats pattern_stats(const void *shared);
 
 /* The value of a whole-list view: expr.slot is the frame row, expr.index the attribute. */
 struct value pattern_list_eval(const struct expr *e, struct frame *f);
@@ -159,17 +159,19 @@ struct pattern_node {
     bool is_ordered;
     int64_t tail_ts_ms, tail_start_ms;
 };
-/* The flag that a node's partial is complete, by number of the node: one for all keys of a partition, as the
- * language has it. A flag that nobody looked at stays raised, and the next node that looks takes it for its
- * own, of whatever key (spec 06 section 9, Q2). */
-struct pattern_flags {
+/* What all keys of a partition have in common. */
+struct pattern_shared {
+    struct pattern_stats stats; /* the sum over the copies, kept along */
+    /* The flag that a node's partial is complete, by number of the node: one for all keys, as the language
+     * has it. A flag that nobody looked at stays raised, and the next node that looks takes it for its own,
+     * of whatever key (spec 06 section 9, Q2). */
     bool emit[PATTERN_NODES_MAX];
 };
 struct pattern {
     struct op op;
-    struct pattern_flags *flags; /* op_shared */
-    struct pattern_node *nodes;  /* by number */
-    struct row **frame;          /* of the filter being asked */
+    struct pattern_shared *shared; /* op_shared */
+    struct pattern_node *nodes;    /* by number */
+    struct row **frame;            /* of the filter being asked */
     bool is_started;
     bool is_irregular; /* a partial got a first event while it waited: heaps don't know, lists are scanned */
     bool is_tapped;    /* the stream function let the event through */
@@ -192,7 +194,17 @@ static inline struct pattern_node *pattern_node_at(struct pattern *m, int number
 }
 static inline bool *node_emit(struct pattern *m, int number)
 {
-    return &m->flags->emit[number];
+    return &m->shared->emit[number];
+}
+static inline void pattern_count(struct pattern *m, int waits)
+{
+    m->wait_count += (uint32_t)waits;
+    m->shared->stats.waits += (uint64_t)(int64_t)waits;
+}
+static inline void pattern_dropped(struct pattern *m)
+{
+    m->dropped++;
+    m->shared->stats.dropped++;
 }
 static inline bool node_is_absent(const struct pattern_node *n)
 {

@@ -97,7 +97,7 @@ void node_fresh(struct pattern *m, struct pattern_node *n, struct partial *p)
     const struct pattern_plan *plan = pattern_plan_of(m);
     struct wait *w = wait_new(&n->fresh, p);
     wait_append(&n->fresh, w);
-    m->wait_count++;
+    pattern_count(m, 1);
     if (n->fresh.is_keyed)
         node_note_key(m, n, w);
     int64_t start_ms;
@@ -123,7 +123,7 @@ static void waits_remove(struct pattern *m, struct wait_list *l, struct wait *w)
     struct partial *p = w->partial;
     wait_unlink(l, w);
     wait_release(l, w);
-    m->wait_count--;
+    pattern_count(m, -1);
     partial_unref(m, p);
 }
 
@@ -706,7 +706,7 @@ static int try_count(struct pattern *m, struct pattern_node *n, struct wait *w, 
         slot->chain = chain_new();
     if (UNLIKELY(slot->chain->count >= LIMIT_PATTERN_CHAIN)) {
         node_remove(m, n, w);
-        m->dropped++;
+        pattern_dropped(m);
         return 0;
     }
     chain_add(slot->chain, row);

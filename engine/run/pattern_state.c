@@ -400,7 +400,7 @@ static void load_node(struct loading *l, struct pattern_node *n)
         wait_append(&pending, w);
         if (pending.is_keyed)
             node_note_key(l->m, n, w);
-        l->m->wait_count++;
+        pattern_count(l->m, 1);
     }
     node_pend(l->m, n, &pending);
     count = read_count(r, UINT32_MAX);
@@ -476,7 +476,9 @@ int pattern_load(struct op *op, struct reader *r)
     forget(m);
     m->is_started = read_u8(r) != 0;
     m->newest_ms = read_i64(r);
+    m->shared->stats.dropped -= m->dropped;
     m->dropped = (uint64_t)read_i64(r);
+    m->shared->stats.dropped += m->dropped;
     m->told = m->dropped * 2;
     for (int i = 0; i < count && !r->failed; i++)
         load_node(&l, &m->nodes[i]);

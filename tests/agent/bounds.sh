@@ -60,6 +60,20 @@ waits_and_goes_on() {
 }
 ok memory-waits-and-goes-on waits_and_goes_on
 
+# ---- partial matches: of the app, and with --parts of the query ----
+partials() {
+    passes M '' "from every a=S -> b=S[v < 0L] select a.v as x insert into Seen;" >"$dir/m.siddhi"
+    start_agent -c "$dir/two.json" "$dir/m.siddhi"
+    ready 'app M' || return 1
+    send in/M 1 50
+    waiting() { status --json M | grep -q '"partials":51,"partials_dropped":0'; }
+    until_true waiting || return 1
+    status --parts M >"$dir/said"
+    grep -Eq 'query keep states .* 51 +0$' "$dir/said" && grep -q 'partials dropped$' "$dir/said" || return 1
+    stop_agent && logged 'partial matches dropped 0;'
+}
+ok status-tells-partial-matches partials
+
 # ---- two apps: one at its share doesn't stop the other; an emptied table lets it go on ----
 two_apps() {
     passes A "@app:limits(memory='10%')" "$table" >"$dir/a.siddhi"

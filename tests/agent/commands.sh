@@ -51,6 +51,19 @@ head -c 5000000 /dev/zero | tr '\0' ' ' >big.siddhi
 expect check-big 1 - '*big.siddhi: more than 4194304 bytes' "$weir" check big.siddhi
 
 expect explain 0 '*Hot*' - "$weir" explain good.siddhi
+cat >looks.siddhi <<'EOA'
+define stream S (k string, v int);
+@primaryKey('k') define table T (k string, v int);
+define table U (k string, v int);
+define window W (k string, v int) length(5) output expired events;
+@store(type='lmdb') define aggregation A from S select k, sum(v) as s group by k aggregate every sec;
+@sink(type='log', on.error='wait') define stream O (k string);
+from S[v > 3 and (T.k == k) in T and (U.k == k) in U] select k, v insert into W;
+from W select k, (T.v > 5 in T) as b insert into B;
+from S[v == 1] select k insert into O;
+EOA
+expect explain-looks 0 '*only expired events*kept in the store*lookup in T by primary key (k), lookup in U by scan*select *lookup in T by scan*sink O log *on.error wait*' - \
+    "$weir" explain looks.siddhi
 expect explain-bad 1 - 'bad.siddhi:1:33: *' "$weir" explain bad.siddhi
 expect explain-two 2 - 'weir explain: name one app*' "$weir" explain good.siddhi bad.siddhi
 

@@ -3,6 +3,7 @@
  * them; what app_held tells. */
 #include "engine/base/amount.h"
 #include "engine/base/hash.h"
+#include "engine/base/limits.h"
 #include "engine/base/log.h"
 #include "engine/base/mem.h"
 #include "engine/engine.h"
@@ -230,6 +231,60 @@ static void test_held(void)
     mem_account = NULL;
 }
 
+static void on_partials(void *user, const struct app_part *p)
+{
+    struct app_partials *sums = user;
+    struct app_partials *sum = &sums[p->around != NULL];
+    CHECK(p->is_pattern == (p->op && !strcmp(p->op, "states")));
+    sum->live += p->partials.live;
+    sum->dropped += p->partials.dropped;
+}
+
+/* Partial matches are counted along, of a partition over its keys; a key that ends takes its own with it. */
+static void test_partials(void)
+{
+    static const char app_text[] =
+        "define stream S (k string, v long);\n"
+        "from every e1=S[v > 2l] -> e2=S[v > e1.v + 100l] select e1.v as a insert into A;\n"
+        "@purge(enable='true', interval='1 sec', idle.period='1 min')\n"
+        "partition with (k of S) begin\n"
+        "from every e1=S -> e2=S[v < 0l] within 1 hour select e1.v as a insert into B;\n"
+        "end;\n";
+    struct seen seen = {0};
+    struct err e = {0};
+    struct app_partials sums[2] = {0};
+    struct app *app = make(app_text, &seen);
+    CHECK(app_start(app, 1000, false, &e) == 0);
+    uint64_t first = app_partials(app).live;
+    for (int i = 0; i < 60; i++)
+        send(app, i, 1000 + i);
+    app_held(app, on_partials, sums);
+    CHECK(app_partials(app).live == sums[0].live + sums[1].live && app_partials(app).dropped == 0);
+    CHECK(sums[0].live == first + 30);     /* 3, 4 and 5 of each six */
+    CHECK(sums[1].live == 60 + 3 * first); /* each key waits for its next first event too */
+    app_advance(app, 1000 * 1000);
+    CHECK(app_partials(app).live == first + 30);
+    app_free(app);
+}
+
+/* Those that go at the bound are counted too. */
+static void test_partials_dropped(void)
+{
+    static const char app_text[] = "define stream S (k string, v long);\n"
+                                   "define stream R (v long);\n"
+                                   "from every e1=S -> e2=R select e1.v as a insert into A;\n";
+    struct seen seen = {0};
+    struct err e = {0};
+    struct app *app = make(app_text, &seen);
+    CHECK(app_start(app, 1000, false, &e) == 0);
+    for (int i = 0; i < LIMIT_PATTERN_WAITS + 100; i++)
+        send(app, i, 1000);
+    struct app_partials at_bound = app_partials(app);
+    CHECK(at_bound.dropped > 0 && at_bound.live <= LIMIT_PATTERN_WAITS);
+    CHECK(at_bound.live + at_bound.dropped == LIMIT_PATTERN_WAITS + 100 + 1);
+    app_free(app);
+}
+
 /* Law 2: a product that would pass the bound fails its event, counted, and the app goes on. */
 static void test_bound(void)
 {
@@ -290,6 +345,8 @@ int main(void)
     log_set(LOG_ERROR, false);
     test_amount();
     test_held();
+    test_partials();
+    test_partials_dropped();
     test_bound();
 #ifdef WEIR_DEBUG
     test_end(0, 1);
