@@ -61,7 +61,7 @@ static const struct setting settings[] = {
      "What durable apps did is on disk at the latest so long after it happened, while more keeps coming.\nWhen nothing comes it is written at once.", AT(commit_ms)},
     {"commit.events", SETTING_NUMBER, 1, 1000000, "4096", NULL,
      "It is written earlier when so many messages wait for it.", AT(commit_events)},
-    {"checkpoint.bytes", SETTING_NUMBER, 4096, 1073741824, "2097152", NULL,
+    {"checkpoint.bytes", SETTING_NUMBER, 4096, 1073741824, "1048576", NULL,
      "An app's state is written when its journal has grown by so much, and by more than the last state took.", AT(checkpoint_bytes)},
     {"state.bytes", SETTING_NUMBER, 1048576, 1099511627776, "1073741824", NULL,
      "Most bytes of the folder for state. At the bound durable apps stop taking input until there is room.", AT(state_bytes)},
