@@ -69,6 +69,20 @@ static struct chunk *find(struct finder *f, uint64_t hash, uint32_t len)
     return NULL;
 }
 
+/* The chunk that is expected here, if it is here: where it ends need not be looked for. The last one of before
+ * ended where the bytes did. */
+static struct chunk *find_expected(struct finder *f, const char *bytes, size_t len)
+{
+    if (f->expected >= f->before->count)
+        return NULL;
+    struct chunk *x = &f->before->list[f->expected];
+    const bool is_last = f->expected + 1 == f->before->count;
+    if (x->is_kept || x->len > len || (is_last && x->len != len) || hash_bytes(bytes, x->len, 0) != x->hash)
+        return NULL;
+    f->expected++;
+    return x;
+}
+
 static void chunk_add(struct chunks *c, uint32_t *cap, struct chunk x)
 {
     if (c->count == *cap) {
@@ -114,18 +128,23 @@ void chunks_save(struct chunks *c, struct state *s, const char *bytes, size_t le
     struct finder finder = {.before = c};
     uint32_t cap = 0;
     for (size_t at = 0; at < len;) {
-        uint32_t piece = (uint32_t)chunk_len((const unsigned char *)bytes + at, len - at);
-        struct chunk x = {.hash = hash_bytes(bytes + at, piece, 0), .len = piece};
-        struct chunk *known = find(&finder, x.hash, piece);
+        struct chunk *known = find_expected(&finder, bytes + at, len - at), x;
+        if (known) {
+            x = *known;
+        } else {
+            x = (struct chunk){.len = (uint32_t)chunk_len((const unsigned char *)bytes + at, len - at)};
+            x.hash = hash_bytes(bytes + at, x.len, 0);
+            known = find(&finder, x.hash, x.len);
+        }
         if (known && !known->is_kept) { /* a number stands in the list once */
             known->is_kept = true;
             x.number = known->number;
         } else {
             x.number = now.next++;
-            state_put(s, now.group, x.number, bytes + at, piece);
+            state_put(s, now.group, x.number, bytes + at, x.len);
         }
         chunk_add(&now, &cap, x);
-        at += piece;
+        at += x.len;
     }
     drop_unkept(c, s);
     mem_free(finder.slots);

@@ -131,7 +131,9 @@ void write_double(struct writer *w, double v)
 void write_varint(struct writer *w, uint64_t v)
 {
     char bytes[VARINT_MOST];
-    if (UNLIKELY(w->tally != NULL))
+    if (LIKELY(w->out.cap - w->out.len > VARINT_MOST && !w->out.overflow))
+        done(w, put_varint(w->out.bytes + w->out.len, v));
+    else if (w->tally)
         w->tally->bytes += WORD;
     else
         buf_add(&w->out, bytes, (size_t)(put_varint(bytes, v) - bytes));
@@ -311,7 +313,7 @@ void write_row_behind(struct writer *w, const struct row *r, const struct row *b
     uint64_t step = (uint64_t)r->at_ms - (before ? (uint64_t)before->at_ms : 0);
     uint64_t zigzag = step << 1 ^ (uint64_t)((int64_t)step >> 63);
     enum { HEAD_MOST = 10 };
-    char *start = buf_reserve(&w->out, HEAD_MOST + (size_t)r->count * 8), *at = start;
+    char *start = room(w, HEAD_MOST + (size_t)r->count * 8), *at = start;
     if (!start)
         return;
     *at++ = (char)((zigzag & 0x3F) | (same ? 0 : 0x40) | (zigzag >> 6 ? 0x80 : 0));
