@@ -256,6 +256,15 @@ wrong_settings() {
 }
 ok shares-that-are-wrong wrong_settings
 
+# A broker that was away, with a subscriber before the agent finds it: what is published to nobody is gone.
+far_side_comes() { # PORT
+    kill -STOP "$agent"
+    start_broker "$1" && listen 'out/#'
+    local rc=$?
+    kill -CONT "$agent"
+    return $rc
+}
+
 # ---- the disk: what waits for a far side that is away fills one app's share; the other goes on ----
 disk() {
     stop_broker
@@ -282,7 +291,7 @@ APP
     # Its far side comes back.
     local main_broker=$broker
     broker=
-    start_broker "$near" && listen 'out/#' || return 1
+    far_side_comes "$near" || return 1
     other=$main_broker
     came_once() { [[ $(grep '^out/DA ' "$dir/got" | grep -o '"v":[0-9]*' | sort -u | wc -l) == 9000 ]]; }
     until_true came_once && until_true free DA && logged 'app DA: there is room again' && stop_agent
@@ -328,7 +337,7 @@ filled_and_drained() { # BROKER_OF_SINK BROKER_OF_SOURCE TIMES
     local sender=$!
     until_true logged 'durable apps take nothing in' "$3" && until_true held FD 'the store' || return 1
     broker=
-    start_broker "$near" && listen 'out/#' || return 1
+    far_side_comes "$near" || return 1
     came_all() {
         [[ $(grep '^out/FD ' "$dir/got" | grep -o '"v":[0-9]*' | cut -d : -f 2 | awk -v first=$first '$1 >= first' | sort -u | wc -l) == 6000 ]]
     }
