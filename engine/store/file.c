@@ -526,10 +526,11 @@ static bool read_meta(const struct walk *w, unsigned which, struct meta *m)
     struct page_head h = head_of(bytes);
     memcpy(m, bytes + HEAD_BYTES, sizeof *m);
     size_t size = m->free.pad;
+    const uint64_t last = m->last_page; /* of 32 bits on some machines */
     bool is_size = size >= 512 && size <= PAGE_MOST && (size & (size - 1)) == 0;
     return h.number == which && h.flags == IS_META && m->magic == META_MAGIC && m->version == 1 && is_size &&
            m->free.flags == BY_NUMBER && m->top.flags == 0 && m->last_page + 1 >= METAS &&
-           (uint64_t)m->last_page < UINT64_MAX / PAGE_MOST && (m->number % METAS == which || !m->number) &&
+           last < UINT64_MAX / PAGE_MOST && (m->number % METAS == which || !m->number) &&
            (m->top.root == SIZE_MAX || m->top.root <= m->last_page) &&
            (m->free.root == SIZE_MAX || m->free.root <= m->last_page);
 }
