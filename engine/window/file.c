@@ -222,35 +222,11 @@ static struct op_plan *plan(struct window_ctx *c, const struct ast_expr *call, s
                             const struct schema **out, const struct file_plan *kind, const char *takes,
                             const struct attribute *added, int regex)
 {
-    struct expr *e = expr_new(c->arena, NULL, TYPE_NULL);
-    bool fine = true;
-    e->name = arena_printf(c->arena, "file:%s", call->name.text);
-    e->span = call->span;
-    e->args = arena_array(c->arena, (size_t)call->arg_count + 1, sizeof(*e->args));
-    for (const struct ast_expr *a = call->args; a; a = a->next) {
-        struct expr *arg = expr_compile(ec, a);
-        e->args[e->arg_count++] = arg;
-        fine = fine && arg;
-    }
-    if (fine && !signature_fits(takes, e)) {
-        struct buf words;
-        buf_init(&words, 300);
-        signature_print(&words, takes);
-        diag_error(c->diags, call->span, "%s takes %s", e->name, words.bytes);
-        buf_fini(&words);
-        fine = false;
-    }
-    if (added && schema_find(c->in, added->name) >= 0) {
-        diag_error(c->diags, call->op_span, "%s adds the attribute '%s', and there is one already", e->name,
-                   added->name);
-        fine = false;
-    }
-    if (!fine || (regex >= 0 && regex < e->arg_count && bind_regex(ec, e, call, regex, true) < 0))
+    struct expr *e = handler_call(c, call, ec);
+    bool fits = e && handler_takes(c, call, e, (const char *const[]){takes, NULL});
+    struct schema *schema = handler_adds(c, call, added, added != NULL);
+    if (!fits || !schema || (regex >= 0 && regex < e->arg_count && bind_regex(ec, e, call, regex, true) < 0))
         return NULL;
-    struct schema *schema = schema_new(c->arena, c->in->id, c->in->count + (added != NULL));
-    memcpy(schema->attributes, c->in->attributes, c->in->count * sizeof(*schema->attributes));
-    if (added)
-        schema->attributes[c->in->count] = *added;
     struct file_plan *p = window_plan_new(c, call, &file_type, sizeof *p);
     struct op_plan op = p->op;
     *p = *kind;

@@ -17,6 +17,14 @@ const struct handler_type *handler_find(const char *space, const char *name);
  * when an event fails, up to that one. one: false after failing its event. is_batch: out is one. */
 int handler_each(struct op *op, const struct batch *in, bool is_batch,
                  bool (*one)(struct op *op, struct frame *f, const struct event *e, struct batch *out));
+/* The call as an expression of its name, its arguments compiled. NULL after reporting. */
+struct expr *handler_call(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec);
+/* Do the arguments fit one of the signatures (expr/fn.h; the last is NULL)? False after reporting. */
+bool handler_takes(struct window_ctx *c, const struct ast_expr *call, const struct expr *e,
+                   const char *const *takes);
+/* c->in with count attributes behind its own. NULL after reporting those whose name is taken. */
+struct schema *handler_adds(struct window_ctx *c, const struct ast_expr *call, const struct attribute *added,
+                            int count);
 /* The one of space that is like name, for "did you mean"; or NULL. */
 const char *handler_near(const char *space, const char *name);
 

@@ -1,5 +1,6 @@
 /* handlers.c - the table of stream functions and processors. A new one: its struct in handler.h, a line here.
  */
+#include "engine/expr/fn.h"
 #include "engine/window/handler.h"
 
 static const struct handler_type *const handlers[] = {
@@ -68,4 +69,60 @@ int handler_each(struct op *op, const struct batch *in, bool is_batch,
             rc = ERR_EVENT;
     }
     return window_emit_made(op, &out, rc);
+}
+
+static const char *full_name(struct window_ctx *c, const struct ast_expr *call)
+{
+    const char *space = call->space.text;
+    return space ? arena_printf(c->arena, "%s:%s", space, call->name.text) : call->name.text;
+}
+
+struct expr *handler_call(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec)
+{
+    struct expr *e = expr_new(c->arena, NULL, TYPE_NULL);
+    bool fine = true;
+    e->name = full_name(c, call);
+    e->span = call->span;
+    e->args = arena_array(c->arena, (size_t)call->arg_count + 1, sizeof(*e->args));
+    for (const struct ast_expr *a = call->args; a; a = a->next) {
+        struct expr *arg = expr_compile(ec, a);
+        e->args[e->arg_count++] = arg;
+        fine = fine && arg;
+    }
+    return fine ? e : NULL;
+}
+
+bool handler_takes(struct window_ctx *c, const struct ast_expr *call, const struct expr *e,
+                   const char *const *takes)
+{
+    struct buf words;
+    for (int i = 0; takes[i]; i++)
+        if (signature_fits(takes[i], e))
+            return true;
+    buf_init(&words, 600);
+    for (int i = 0; takes[i]; i++) {
+        buf_add_str(&words, i ? " or " : "");
+        signature_print(&words, takes[i]);
+    }
+    diag_error(c->diags, call->span, "%s takes %s", e->name, words.bytes);
+    buf_fini(&words);
+    return false;
+}
+
+struct schema *handler_adds(struct window_ctx *c, const struct ast_expr *call, const struct attribute *added,
+                            int count)
+{
+    const uint32_t before = c->in->count;
+    struct schema *s = schema_new(c->arena, c->in->id, before + (uint32_t)count);
+    bool fine = true;
+    memcpy(s->attributes, c->in->attributes, before * sizeof(*s->attributes));
+    for (int i = 0; i < count; i++) {
+        s->attributes[before + (uint32_t)i] = added[i];
+        if (schema_find(c->in, added[i].name) >= 0) {
+            diag_error(c->diags, call->op_span, "%s adds the attribute '%s', and there is one already",
+                       full_name(c, call), added[i].name);
+            fine = false;
+        }
+    }
+    return fine ? s : NULL;
 }

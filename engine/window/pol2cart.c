@@ -45,7 +45,7 @@ static const struct op_type pol2cart_type = {
 static struct op_plan *pol2cart_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec,
                                      const struct schema **out)
 {
-    static const char *const names[] = {"x", "y", "z"};
+    static const struct attribute added[] = {{"x", TYPE_DOUBLE}, {"y", TYPE_DOUBLE}, {"z", TYPE_DOUBLE}};
     struct pol2cart_plan p = {.count = call->arg_count};
     if (!window_arg_count(c, call, 2, 3))
         return NULL;
@@ -56,19 +56,10 @@ static struct op_plan *pol2cart_plan(struct window_ctx *c, const struct ast_expr
         if (p.args[i] && p.args[i]->type != TYPE_DOUBLE)
             window_arg_wrong(c, call, i, "must be a double");
         fine = fine && p.args[i] && p.args[i]->type == TYPE_DOUBLE;
-        if (schema_find(c->in, names[i]) >= 0) {
-            diag_error(c->diags, call->op_span, "pol2Cart adds the attribute '%s', and there is one already",
-                       names[i]);
-            fine = false;
-        }
     }
-    if (!fine)
+    struct schema *schema = handler_adds(c, call, added, p.count);
+    if (!fine || !schema)
         return NULL;
-    struct schema *schema = schema_new(c->arena, c->in->id, c->in->count + (uint32_t)p.count);
-    for (uint32_t i = 0; i < c->in->count; i++)
-        schema->attributes[i] = c->in->attributes[i];
-    for (int i = 0; i < p.count; i++)
-        schema->attributes[c->in->count + (uint32_t)i] = (struct attribute){names[i], TYPE_DOUBLE};
     struct pol2cart_plan *plan = window_plan_new(c, call, &pol2cart_type, sizeof *plan);
     p.op = plan->op;
     p.op.out = schema;

@@ -194,28 +194,11 @@ static const struct op_type tokenize_type = {
 static struct tokenize_plan *plan_new(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec,
                                       const struct attribute *added, int count, const struct schema **out)
 {
-    struct expr *e = expr_new(c->arena, NULL, TYPE_NULL);
-    e->name = call->name.text;
-    e->span = call->span;
-    e->args = arena_array(c->arena, (size_t)call->arg_count + 1, sizeof(*e->args));
-    bool fine = true;
-    for (const struct ast_expr *a = call->args; a; a = a->next) {
-        struct expr *arg = expr_compile(ec, a);
-        e->args[e->arg_count++] = arg;
-        fine = fine && arg;
-    }
-    struct schema *schema = schema_new(c->arena, c->in->id, c->in->count + (uint32_t)count);
-    memcpy(schema->attributes, c->in->attributes, c->in->count * sizeof(*schema->attributes));
-    for (int i = 0; i < count; i++) {
-        schema->attributes[c->in->count + (uint32_t)i] = added[i];
-        if (schema_find(c->in, added[i].name) >= 0) {
-            diag_error(c->diags, call->op_span, "%s:%s adds the attribute '%s', and there is one already",
-                       call->space.text, call->name.text, added[i].name);
-            fine = false;
-        }
-    }
-    if (!fine)
+    struct expr *e = handler_call(c, call, ec);
+    struct schema *schema = handler_adds(c, call, added, count);
+    if (!e || !schema)
         return NULL;
+    e->name = call->name.text;
     struct tokenize_plan *p = window_plan_new(c, call, &tokenize_type, sizeof *p);
     p->call = e;
     p->added = count;
