@@ -26,8 +26,7 @@ struct extreme_batch {
     uint32_t count;        /* events of the batch, when n counts them */
     struct queue released; /* what was handed on last */
     int64_t ended_ms;      /* when */
-    bool is_set;           /* slices have begun */
-    int64_t next_ms;
+    struct slices slices;
     struct dues dues;
 };
 
@@ -97,29 +96,11 @@ static int length_push(struct op *op, const struct batch *in)
     return chunks_emit(&chunks, op);
 }
 
-/* Moves the slices on; is one over? */
-static bool tick(struct extreme_batch *w)
-{
-    const struct extreme_batch_plan *p = plan_of(&w->op);
-    int64_t now_ms = op_now(&w->op);
-    if (!w->is_set) {
-        w->is_set = true;
-        w->next_ms = time_add(now_ms, p->span_ms);
-        if (p->has_start)
-            w->next_ms = time_sub(w->next_ms, time_sub(now_ms, p->start_ms) % p->span_ms);
-        dues_request(&w->dues, &w->op, w->next_ms);
-    }
-    if (now_ms < w->next_ms)
-        return false;
-    w->next_ms = time_add(w->next_ms, p->span_ms);
-    dues_request(&w->dues, &w->op, w->next_ms);
-    return true;
-}
-
 static int turn(struct extreme_batch *w, const struct batch *in)
 {
     struct chunks chunks = {NULL, NULL};
-    bool is_over = tick(w);
+    const struct extreme_batch_plan *p = plan_of(&w->op);
+    bool is_over = slices_tick(&w->slices, &w->dues, &w->op, p->span_ms, p->has_start ? &p->start_ms : NULL);
     for (uint32_t i = 0; in && i < in->count; i++)
         if (in->events[i].kind == EVENT_CURRENT && !take(w, &in->events[i]))
             return ERR_EVENT;
@@ -129,7 +110,7 @@ static int turn(struct extreme_batch *w, const struct batch *in)
     if (w->released.count) {
         struct row *last = queue_at(&w->released, 0);
         int64_t at_ms = w->released.walked ? last->at_ms : op_now(&w->op);
-        if (plan_of(&w->op)->expires)
+        if (p->expires)
             batch_add(b, row_ref(last), at_ms, EVENT_EXPIRED);
         batch_add(b, queue_take(&w->released), at_ms, EVENT_RESET);
         w->released.walked = 0;
@@ -161,8 +142,8 @@ static void extreme_batch_save(const struct op *op, struct writer *w)
     queue_save(&b->released, w);
     write_u32(w, b->released.walked);
     write_i64(w, b->ended_ms);
-    write_u8(w, b->is_set);
-    write_i64(w, b->next_ms);
+    write_u8(w, b->slices.is_set);
+    write_i64(w, b->slices.next_ms);
     dues_save(&b->dues, w);
 }
 
@@ -176,8 +157,8 @@ static int extreme_batch_load(struct op *op, struct reader *r)
     queue_load(&b->released, r);
     b->released.walked = read_u32(r);
     b->ended_ms = read_i64(r);
-    b->is_set = read_u8(r) != 0;
-    b->next_ms = read_i64(r);
+    b->slices.is_set = read_u8(r) != 0;
+    b->slices.next_ms = read_i64(r);
     dues_load(&b->dues, op, r);
     if (!is_null(b->value) && b->value.type != plan_of(op)->key.expr->type)
         r->failed = true;

@@ -134,6 +134,17 @@ static void admit(struct slide *w, const struct event *e, struct value v)
         insert(w, from, c);
 }
 
+/* False: the event failed (law 5). */
+static bool value_of(struct op *op, const struct event *e, struct value *v)
+{
+    const struct extreme_key *k = &plan_of(op)->key;
+    if (!extreme_value(k, op, e, v))
+        return false;
+    if (is_null(*v))
+        expr_fail(op->env, "%s: %s is null", op->type->name, k->text);
+    return !op->env->failed;
+}
+
 /* ---- by length ---- */
 
 static int length_push(struct op *op, const struct batch *in)
@@ -146,12 +157,8 @@ static int length_push(struct op *op, const struct batch *in)
         struct value v;
         if (!e->row)
             continue;
-        if (!extreme_value(&p->key, op, e, &v))
+        if (!value_of(op, e, &v))
             return chunks_fail(&chunks);
-        if (is_null(v)) {
-            expr_fail(op->env, "%s: %s is null", op->type->name, p->key.text);
-            return chunks_fail(&chunks);
-        }
         admit(w, e, v);
         while (w->list[w->head].number + (uint64_t)p->n < w->arrived)
             drop_first(w);
@@ -217,12 +224,8 @@ static int time_push(struct op *op, const struct batch *in)
         is_current = e->kind == EVENT_CURRENT;
         if (!is_current)
             continue;
-        if (!extreme_value(&p->key, op, e, &v))
+        if (!value_of(op, e, &v))
             return window_fail(&out);
-        if (is_null(v)) {
-            expr_fail(op->env, "%s: %s is null", op->type->name, p->key.text);
-            return window_fail(&out);
-        }
         admit(w, e, v);
         if (e->at_ms > w->newest_ms) {
             w->newest_ms = e->at_ms;

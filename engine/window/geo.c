@@ -22,43 +22,13 @@ struct geo_plan *geo_plan_new(struct window_ctx *c, const struct ast_expr *call,
                               const struct attribute *added, const char *const *also, int count,
                               const struct schema **out)
 {
-    struct expr *e = expr_new(c->arena, NULL, TYPE_NULL);
-    bool fine = true, fits = false;
-    e->name = type->name;
-    e->span = call->span;
-    e->args = arena_array(c->arena, (size_t)call->arg_count + 1, sizeof(*e->args));
-    for (const struct ast_expr *a = call->args; a; a = a->next) {
-        struct expr *arg = expr_compile(ec, a);
-        e->args[e->arg_count++] = arg;
-        fine = fine && arg;
-    }
-    for (int i = 0; fine && !fits && takes[i]; i++)
-        fits = signature_fits(takes[i], e);
-    if (fine && !fits) {
-        struct buf words;
-        buf_init(&words, 600);
-        for (int i = 0; takes[i]; i++) {
-            buf_add_str(&words, i ? " or " : "");
-            signature_print(&words, takes[i]);
-        }
-        diag_error(c->diags, call->span, "%s takes %s", type->name, words.bytes);
-        buf_fini(&words);
-    }
-    uint32_t before = c->in->count;
-    struct schema *schema = schema_new(c->arena, c->in->id, before + (uint32_t)count);
-    memcpy(schema->attributes, c->in->attributes, before * sizeof(*schema->attributes));
-    for (int i = 0; i < count; i++) {
-        schema->attributes[before + (uint32_t)i] = added[i];
-        if (schema_find(c->in, added[i].name) >= 0) {
-            diag_error(c->diags, call->op_span, "%s adds the attribute '%s', and there is one already",
-                       type->name, added[i].name);
-            fine = false;
-        }
-    }
-    if (!fine || !fits)
+    struct expr *e = handler_call(c, call, ec);
+    bool fits = e && handler_takes(c, call, e, takes);
+    struct schema *schema = handler_adds(c, call, added, count);
+    if (!fits || !schema)
         return NULL;
     schema->also = also;
-    schema->also_from = before;
+    schema->also_from = c->in->count;
     struct geo_plan *p = window_plan_new(c, call, type, sizeof *p);
     p->call = e;
     p->added = count;
@@ -101,26 +71,38 @@ void geo_put(struct keyed *k, const struct text *key, struct row *row)
 
 /* ---- crosses ---- */
 
-struct crosses {
+/* What crosses and stationary hold: a row by the name of an object. */
+struct objects {
     struct op op;
-    struct keyed inside; /* the objects that are; rows of nothing of interest */
+    struct keyed held;
 };
 
+static void objects_save(const struct op *op, struct writer *w)
+{
+    write_tag(w, op->type->name);
+    keyed_save(&((struct objects *)(uintptr_t)op)->held, w);
+}
+static void objects_close(struct op *op)
+{
+    keyed_fini(&((struct objects *)op)->held);
+}
+
+/* Those that are inside; in rows of nothing of interest. */
 static bool crosses_one(struct op *op, struct frame *f, const struct event *e, struct batch *out)
 {
-    struct crosses *c = (struct crosses *)op;
+    struct objects *inside = (struct objects *)op;
     const struct geo_plan *p = geo_plan_of(op);
     int is_in = geo_is_within(p->call, f);
     struct text *id = is_in < 0 ? NULL : geo_name(p, f, 0);
     if (!id)
         return false;
-    struct keyed_entry *was = keyed_get(&c->inside, id);
+    struct keyed_entry *was = keyed_get(&inside->held, id);
     if ((was != NULL) == (is_in != 0))
         return true;
     if (was)
-        row_unref(keyed_take(&c->inside, was));
+        row_unref(keyed_take(&inside->held, was));
     else
-        geo_put(&c->inside, id, row_new(1, 0));
+        geo_put(&inside->held, id, row_new(1, 0));
     geo_add(p, e, out, &(struct value){{.l = is_in}, TYPE_BOOL});
     return true;
 }
@@ -128,28 +110,19 @@ static int crosses_push(struct op *op, const struct batch *in)
 {
     return handler_each(op, in, in->is_batch, crosses_one);
 }
-static void crosses_save(const struct op *op, struct writer *w)
-{
-    write_tag(w, "geo:crosses");
-    keyed_save(&((struct crosses *)(uintptr_t)op)->inside, w);
-}
 static int crosses_load(struct op *op, struct reader *r)
 {
-    read_tag(r, "geo:crosses");
-    keyed_load(&((struct crosses *)op)->inside, r);
+    read_tag(r, op->type->name);
+    keyed_load(&((struct objects *)op)->held, r);
     return window_loaded(r);
-}
-static void crosses_close(struct op *op)
-{
-    keyed_fini(&((struct crosses *)op)->inside);
 }
 static const struct op_type crosses_type = {
     .name = "geo:crosses",
-    .size = sizeof(struct crosses),
+    .size = sizeof(struct objects),
     .push = crosses_push,
-    .save = crosses_save,
+    .save = objects_save,
     .load = crosses_load,
-    .close = crosses_close,
+    .close = objects_close,
 };
 
 static struct op_plan *crosses_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec,
@@ -235,23 +208,19 @@ static struct op_plan *near_plan(struct window_ctx *c, const struct ast_expr *ca
 
 /* ---- stationary ---- */
 
-struct stationary {
-    struct op op;
-    struct keyed places; /* the flag: it is stationary there */
-};
-
+/* Its place of each object, with the flag: it is stationary there. */
 static bool stationary_one(struct op *op, struct frame *f, const struct event *e, struct batch *out)
 {
-    struct stationary *s = (struct stationary *)op;
+    struct objects *s = (struct objects *)op;
     const struct geo_plan *p = geo_plan_of(op);
     struct text *text = NULL;
     const struct geometry *now = geo_location(p->call, f, &text);
     struct text *id = now ? geo_name(p, f, 0) : NULL;
     if (!id)
         return false;
-    struct keyed_entry *was = keyed_get(&s->places, id);
+    struct keyed_entry *was = keyed_get(&s->held, id);
     if (!was) {
-        geo_put(&s->places, id, place_row(now, text, false));
+        geo_put(&s->held, id, place_row(now, text, false));
         return true;
     }
     const bool was_still = row_get(was->row, PLACE_FLAG).as.l;
@@ -259,11 +228,11 @@ static bool stationary_one(struct op *op, struct frame *f, const struct event *e
     if (is_still < 0)
         return false;
     if (!is_still) {
-        geo_put(&s->places, id, place_row(now, text, false));
+        geo_put(&s->held, id, place_row(now, text, false));
     } else if (!was_still) {
         struct row *row = row_copy(was->row, 0, 0);
         row_set(row, PLACE_FLAG, value_bool(true));
-        geo_put(&s->places, id, row);
+        geo_put(&s->held, id, row);
     }
     if (was_still != (bool)is_still)
         geo_add(p, e, out, &(struct value){{.l = is_still}, TYPE_BOOL});
@@ -273,29 +242,20 @@ static int stationary_push(struct op *op, const struct batch *in)
 {
     return handler_each(op, in, in->is_batch, stationary_one);
 }
-static void stationary_save(const struct op *op, struct writer *w)
-{
-    write_tag(w, "geo:stationary");
-    keyed_save(&((struct stationary *)(uintptr_t)op)->places, w);
-}
 static int stationary_load(struct op *op, struct reader *r)
 {
-    struct stationary *s = (struct stationary *)op;
-    read_tag(r, "geo:stationary");
-    keyed_load(&s->places, r);
-    return places_are_sound(&s->places, geo_plan_of(op)) ? window_loaded(r) : ERR_STATE;
-}
-static void stationary_close(struct op *op)
-{
-    keyed_fini(&((struct stationary *)op)->places);
+    struct objects *s = (struct objects *)op;
+    read_tag(r, op->type->name);
+    keyed_load(&s->held, r);
+    return places_are_sound(&s->held, geo_plan_of(op)) ? window_loaded(r) : ERR_STATE;
 }
 static const struct op_type stationary_type = {
     .name = "geo:stationary",
-    .size = sizeof(struct stationary),
+    .size = sizeof(struct objects),
     .push = stationary_push,
-    .save = stationary_save,
+    .save = objects_save,
     .load = stationary_load,
-    .close = stationary_close,
+    .close = objects_close,
 };
 static struct op_plan *stationary_plan(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec,
                                        const struct schema **out)

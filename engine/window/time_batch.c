@@ -14,8 +14,8 @@ struct time_batch_plan {
     bool has_start, streams, expires, keeps;
 };
 struct time_batch_shared {
-    bool is_set, is_lost; /* is_lost: the timer's copy ended, lost_key says whose it was */
-    int64_t next_ms;
+    bool is_lost; /* is_lost: the timer's copy ended, lost_key says whose it was */
+    struct slices slices;
     uint64_t lost_key;
 };
 struct time_batch {
@@ -48,12 +48,13 @@ static __attribute__((noinline)) void catch_up(struct time_batch *w, struct time
                                                int64_t now_ms)
 {
     const int64_t span_ms = plan_of(&w->op)->span_ms;
-    if (s->next_ms <= now_ms)
-        s->next_ms = time_add(s->next_ms, (time_sub(now_ms, s->next_ms) / span_ms + 1) * span_ms);
+    if (s->slices.next_ms <= now_ms)
+        s->slices.next_ms =
+            time_add(s->slices.next_ms, (time_sub(now_ms, s->slices.next_ms) / span_ms + 1) * span_ms);
     if (s->lost_key != key_of(&w->op))
         return;
     s->is_lost = false;
-    dues_request(&w->dues, &w->op, s->next_ms);
+    dues_request(&w->dues, &w->op, s->slices.next_ms);
 }
 
 /* Moves next on; is it time to flush? */
@@ -61,21 +62,9 @@ static bool tick(struct time_batch *w)
 {
     const struct time_batch_plan *p = plan_of(&w->op);
     struct time_batch_shared *s = op_shared(&w->op);
-    int64_t now_ms = op_now(&w->op);
     if (UNLIKELY(s->is_lost))
-        catch_up(w, s, now_ms);
-    if (!s->is_set) {
-        s->is_set = true;
-        s->next_ms = time_add(now_ms, p->span_ms);
-        if (p->has_start)
-            s->next_ms = time_sub(s->next_ms, time_sub(now_ms, p->start_ms) % p->span_ms);
-        dues_request(&w->dues, &w->op, s->next_ms);
-    }
-    if (now_ms < s->next_ms)
-        return false;
-    s->next_ms = time_add(s->next_ms, p->span_ms);
-    dues_request(&w->dues, &w->op, s->next_ms);
-    return true;
+        catch_up(w, s, op_now(&w->op));
+    return slices_tick(&s->slices, &w->dues, &w->op, p->span_ms, p->has_start ? &p->start_ms : NULL);
 }
 
 static void take(struct time_batch *w, const struct batch *in, struct batch *b)
@@ -146,8 +135,8 @@ static void time_batch_save(const struct op *op, struct writer *w)
     queue_save(&b->released, w);
     write_row(w, b->first);
     write_i64(w, b->first_ms);
-    write_u8(w, s->is_set);
-    write_i64(w, s->next_ms);
+    write_u8(w, s->slices.is_set);
+    write_i64(w, s->slices.next_ms);
     dues_save(&b->dues, w);
 }
 
@@ -160,8 +149,8 @@ static int time_batch_load(struct op *op, struct reader *r)
     queue_load(&b->released, r);
     b->first = read_row(r);
     b->first_ms = read_i64(r);
-    s->is_set = read_u8(r) != 0; /* the same in every copy */
-    s->next_ms = read_i64(r);
+    s->slices.is_set = read_u8(r) != 0; /* the same in every copy */
+    s->slices.next_ms = read_i64(r);
     dues_load(&b->dues, op, r);
     return window_loaded(r);
 }
@@ -170,8 +159,8 @@ static void time_batch_save_shared(const struct op_plan *plan, const void *share
 {
     const struct time_batch_shared *s = shared;
     (void)plan;
-    write_u8(w, (uint8_t)(s->is_set | s->is_lost << 1));
-    write_i64(w, s->next_ms);
+    write_u8(w, (uint8_t)(s->slices.is_set | s->is_lost << 1));
+    write_i64(w, s->slices.next_ms);
     if (s->is_lost)
         write_i64(w, (int64_t)s->lost_key);
 }
@@ -181,9 +170,9 @@ static int time_batch_load_shared(const struct op_plan *plan, void *shared, stru
     struct time_batch_shared *s = shared;
     (void)plan;
     uint8_t is = read_u8(r);
-    s->is_set = is & 1;
+    s->slices.is_set = is & 1;
     s->is_lost = is & 2;
-    s->next_ms = read_i64(r);
+    s->slices.next_ms = read_i64(r);
     s->lost_key = s->is_lost ? (uint64_t)read_i64(r) : 0;
     return window_loaded(r);
 }

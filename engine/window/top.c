@@ -39,8 +39,7 @@ struct top {
     struct row *shown; /* that went out; counted, may be NULL */
     bool waits;        /* shown did not expire yet */
     uint32_t count;    /* events of the batch */
-    bool is_set;       /* slices have begun */
-    int64_t next_ms;
+    struct slices slices;
     struct dues dues;
 };
 
@@ -206,30 +205,13 @@ static int length_push(struct op *op, const struct batch *in)
     return chunks_emit(&chunks, op);
 }
 
-/* Moves the slices on; is one over? */
-static bool tick(struct top *t)
-{
-    const struct top_plan *p = plan_of(&t->op);
-    int64_t now_ms = op_now(&t->op);
-    if (!t->is_set) {
-        t->is_set = true;
-        t->next_ms = time_add(now_ms, p->span_ms);
-        if (p->has_start)
-            t->next_ms = time_sub(t->next_ms, time_sub(now_ms, start_of(&t->op)) % p->span_ms);
-        dues_request(&t->dues, &t->op, t->next_ms);
-    }
-    if (now_ms < t->next_ms)
-        return false;
-    t->next_ms = time_add(t->next_ms, p->span_ms);
-    dues_request(&t->dues, &t->op, t->next_ms);
-    return true;
-}
-
 static int turn(struct top *t, const struct batch *in)
 {
     struct chunks chunks = {NULL, NULL};
-    bool is_over = tick(t);
-    bool counts = !plan_of(&t->op)->has_start || op_now(&t->op) >= start_of(&t->op);
+    const struct top_plan *p = plan_of(&t->op);
+    const int64_t start_ms = p->has_start ? start_of(&t->op) : 0;
+    bool is_over = slices_tick(&t->slices, &t->dues, &t->op, p->span_ms, p->has_start ? &start_ms : NULL);
+    bool counts = !p->has_start || op_now(&t->op) >= start_ms;
     for (uint32_t i = 0; in && counts && i < in->count; i++)
         if (in->events[i].kind == EVENT_CURRENT) {
             take_last(t, &in->events[i]);
@@ -280,8 +262,8 @@ static void top_save(const struct op *op, struct writer *w)
     write_row(w, t->shown);
     write_u8(w, t->waits);
     write_u32(w, t->count);
-    write_u8(w, t->is_set);
-    write_i64(w, t->next_ms);
+    write_u8(w, t->slices.is_set);
+    write_i64(w, t->slices.next_ms);
     top_save_shared(op->plan, op_shared(op), w);
     dues_save(&t->dues, w);
 }
@@ -302,8 +284,8 @@ static int top_load(struct op *op, struct reader *r)
     t->shown = read_row(r);
     t->waits = read_u8(r) != 0;
     t->count = read_u32(r);
-    t->is_set = read_u8(r) != 0;
-    t->next_ms = read_i64(r);
+    t->slices.is_set = read_u8(r) != 0;
+    t->slices.next_ms = read_i64(r);
     top_load_shared(op->plan, op_shared(op), r); /* the same in every copy */
     timer_cancel(op);
     dues_load(&t->dues, op, r);

@@ -22,9 +22,8 @@ struct unique_batch {
     struct queue released; /* if keeps */
     struct row *first;     /* of the last flush; counted */
     int64_t first_ms;
-    bool is_set; /* slices have begun */
-    bool full;   /* this slice was flushed by its length */
-    int64_t next_ms;
+    struct slices slices;
+    bool full; /* this slice was flushed by its length */
     struct dues dues;
 };
 
@@ -59,20 +58,9 @@ static void flush(struct unique_batch *w, struct chunks *chunks)
 static void tick(struct unique_batch *w, struct chunks *chunks)
 {
     const struct unique_batch_plan *p = plan_of(&w->op);
-    int64_t now_ms = op_now(&w->op);
-    if (p->span_ms <= 0)
+    if (p->span_ms <= 0 ||
+        !slices_tick(&w->slices, &w->dues, &w->op, p->span_ms, p->has_start ? &p->start_ms : NULL))
         return;
-    if (!w->is_set) {
-        w->is_set = true;
-        w->next_ms = time_add(now_ms, p->span_ms);
-        if (p->has_start)
-            w->next_ms = time_sub(w->next_ms, time_sub(now_ms, p->start_ms) % p->span_ms);
-        dues_request(&w->dues, &w->op, w->next_ms);
-    }
-    if (now_ms < w->next_ms)
-        return;
-    w->next_ms = time_add(w->next_ms, p->span_ms);
-    dues_request(&w->dues, &w->op, w->next_ms);
     if (!w->full)
         flush(w, chunks);
     w->full = false;
@@ -127,9 +115,9 @@ static void unique_batch_save(const struct op *op, struct writer *w)
     queue_save(&u->released, w);
     write_row(w, u->first);
     write_i64(w, u->first_ms);
-    write_u8(w, u->is_set);
+    write_u8(w, u->slices.is_set);
     write_u8(w, u->full);
-    write_i64(w, u->next_ms);
+    write_i64(w, u->slices.next_ms);
     dues_save(&u->dues, w);
 }
 
@@ -141,9 +129,9 @@ static int unique_batch_load(struct op *op, struct reader *r)
     queue_load(&u->released, r);
     u->first = read_row(r);
     u->first_ms = read_i64(r);
-    u->is_set = read_u8(r) != 0;
+    u->slices.is_set = read_u8(r) != 0;
     u->full = read_u8(r) != 0;
-    u->next_ms = read_i64(r);
+    u->slices.next_ms = read_i64(r);
     dues_load(&u->dues, op, r);
     return window_loaded(r);
 }

@@ -200,6 +200,14 @@ void dues_save(const struct dues *d, struct writer *w);
 void dues_load(struct dues *d, struct op *op, struct reader *r); /* requests them again */
 void dues_fini(struct dues *d);
 
+/* Slices of time run on without end, from the first event, or so that one begins at *start_ms (may be NULL). */
+struct slices {
+    bool is_set; /* they have begun */
+    int64_t next_ms;
+};
+/* Begins them, and moves them on by one when one is over: true. Each end is requested. */
+bool slices_tick(struct slices *s, struct dues *d, struct op *op, int64_t span_ms, const int64_t *start_ms);
+
 /* The result of a load: ERR_STATE when the reader failed. */
 static inline int window_loaded(const struct reader *r)
 {

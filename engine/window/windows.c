@@ -409,3 +409,20 @@ void dues_fini(struct dues *d)
     mem_free(d->ring);
     *d = (struct dues){0};
 }
+
+bool slices_tick(struct slices *s, struct dues *d, struct op *op, int64_t span_ms, const int64_t *start_ms)
+{
+    int64_t now_ms = op_now(op);
+    if (!s->is_set) {
+        s->is_set = true;
+        s->next_ms = time_add(now_ms, span_ms);
+        if (start_ms)
+            s->next_ms = time_sub(s->next_ms, time_sub(now_ms, *start_ms) % span_ms);
+        dues_request(d, op, s->next_ms);
+    }
+    if (now_ms < s->next_ms)
+        return false;
+    s->next_ms = time_add(s->next_ms, span_ms);
+    dues_request(d, op, s->next_ms);
+    return true;
+}
