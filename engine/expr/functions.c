@@ -20,12 +20,6 @@ enum {
     AGGREGATOR_TABLE_COUNT = sizeof(aggregator_tables) / sizeof(*aggregator_tables),
 };
 
-/* Namespaces of spec 20 that are known but have functions we don't (priority C, or later). */
-static const char *const known_spaces[] = {
-    "env",        "geo",  "extrema", "timeseries", "approximate", "priority", "markov", "streamingml",
-    "tensorflow", "pmml", "nlp",     "sentiment",  "graph",       "rdbms",    "file",
-};
-
 static bool same(const char *a, const char *b)
 {
     return a == b || (a && b && strcmp(a, b) == 0);
@@ -372,11 +366,6 @@ static void report_unknown(struct expr_ctx *c, const struct ast_expr *call)
                 has_space = true;
                 names[n++] = a->name;
             }
-    for (size_t i = 0; !has_space && i < sizeof(known_spaces) / sizeof(*known_spaces); i++)
-        if (same(space, known_spaces[i])) {
-            diag_unsupported(c->diags, call->op_span, full_name(c->arena, call));
-            return;
-        }
     if (!has_space) {
         diag_error(c->diags, call->op_span, "there are no functions '%s:'", space);
         diag_hint(
