@@ -253,34 +253,31 @@ void durable_close(struct durable *d)
 /* ---- notes ---- */
 
 /* Notes as they are, or in fewer bytes when that is worth it. */
-static void add_notes(struct buf *out, const struct buf *notes)
+static void write_notes(struct writer *w, const struct buf *notes)
 {
-    struct writer w = {0};
     struct buf packed;
     buf_init(&packed, SIZE_MAX);
-    buf_init(&w.out, SIZE_MAX);
     pack_bytes(&packed, notes->bytes, notes->len);
     bool is_less = packed.len < notes->len - notes->len / GAIN_LEAST;
-    write_varint(&w, is_less ? notes->len : 0);
-    buf_add(out, w.out.bytes, w.out.len);
-    buf_add(out, is_less ? packed.bytes : notes->bytes, is_less ? packed.len : notes->len);
-    buf_fini(&w.out);
+    write_varint(w, is_less ? notes->len : 0);
+    buf_add(&w->out, is_less ? packed.bytes : notes->bytes, is_less ? packed.len : notes->len);
     buf_fini(&packed);
 }
 
 static void cut(struct durable *d)
 {
-    struct buf *notes = &d->notes.out, record;
+    struct buf *notes = &d->notes.out;
+    struct writer record = {0};
     struct key k;
     if (!d->note_count)
         return;
     record_key(d, d->next, &k);
     uint64_t sum = hash_bytes(notes->bytes, notes->len, d->next);
-    buf_init(&record, SIZE_MAX);
-    buf_add(&record, &sum, SUM_BYTES);
-    add_notes(&record, notes);
-    batch_put(&d->closed, STORE_JOURNAL, k.bytes, k.len, record.bytes, record.len);
-    buf_fini(&record);
+    buf_init(&record.out, SIZE_MAX);
+    buf_add(&record.out, &sum, SUM_BYTES);
+    write_notes(&record, notes);
+    batch_put(&d->closed, STORE_JOURNAL, k.bytes, k.len, record.out.bytes, record.out.len);
+    buf_fini(&record.out);
     d->journal_bytes += notes->len;
     d->next++;
     buf_clear(notes);
