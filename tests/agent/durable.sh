@@ -17,11 +17,6 @@ lines() { # FROM TO
     local i
     for ((i = $1; i <= $2; i++)); do echo "{\"event\":{\"k\":\"a\",\"v\":$i}}"; done >>"$dir/in.txt"
 }
-kill_agent() {
-    kill -9 "$agent"
-    wait "$agent" 2>/dev/null
-    agent=
-}
 waits() { # MESSAGES: so many are on the disk for the sink
     "$WEIR" state inspect --state "$state" 2>/dev/null | grep -q "Out mqtt: $1 messages wait"
 }

@@ -31,14 +31,6 @@ gives() { # WANTED APP QUERY
     printf '    wanted %s, got %s\n' "$1" "$got"
     return 1
 }
-start_ready() {
-    start_agent "$@" && until_true logged 'ready:'
-}
-kill_agent() {
-    kill -9 "$agent"
-    wait "$agent" 2>/dev/null
-    agent=
-}
 start_broker || exit 1
 
 # A message of k and v comes in; 'strict' fails for a v that is no number; Out goes to the topic that k names.

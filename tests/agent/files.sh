@@ -39,14 +39,6 @@ tell() {
     sent=$((sent + 1))
     until_true count_of "$sent" "$1" && gives "$4" "$1"
 }
-start_ready() {
-    start_agent "$@" && until_true logged 'ready:'
-}
-kill_agent() {
-    kill -9 "$agent"
-    wait "$agent" 2>/dev/null
-    agent=
-}
 start_broker || exit 1
 
 write_app Env '' "from S select str:concat(env:getSystemProperty(a, b), '/', env:getEnvironmentProperty(a, b)) as text insert into Out;"

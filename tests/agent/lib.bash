@@ -171,6 +171,16 @@ start_agent() { # ARGUMENTS of weir run
     agent=$!
 }
 
+start_ready() { # ARGUMENTS of weir run
+    start_agent "$@" && until_true logged 'ready:'
+}
+
+kill_agent() {
+    kill -9 "$agent"
+    wait "$agent" 2>/dev/null
+    agent=
+}
+
 agent_ended() {
     ! kill -0 "$agent" 2>/dev/null
 }

@@ -55,14 +55,6 @@ refuses() { # PATTERN APP QUERY: exit 1, nothing on standard output
 talk() { # CODE
     perl tests/agent/talk.pl "$socket" "$1"
 }
-start_ready() { # ARGUMENTS of weir run
-    start_agent "$@" && until_true logged 'ready:'
-}
-kill_agent() {
-    kill -9 "$agent"
-    wait "$agent" 2>/dev/null
-    agent=
-}
 
 # ---- where there is no agent; wrong usage ----
 ok query-no-agent refuses "no agent answers at $dir/none/control.sock" --state "$dir/none" Room 'from T'

@@ -36,11 +36,6 @@ answered() {
 found() {
     until_true answered "$@"
 }
-kill_agent() {
-    kill -9 "$agent"
-    wait "$agent" 2>/dev/null
-    agent=
-}
 fresh_files() {
     : >"$dir/in.txt"
     : >"$dir/ask.txt"
