@@ -183,7 +183,7 @@ build/bench/%: tests/bench/%.c | build/deps.ok
 
 build/bench/%: tests/bench/mqtt/%.c | build/deps.ok
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -std=gnu11 $(LDFLAGS) -o $@ $< -lmosquitto
+	$(Q)$(CC) $(CFLAGS) -std=gnu11 -I. $(LDFLAGS) -o $@ $< -lmosquitto
 
 build/crash/%: tests/crash/%.c | build/deps.ok
 	@mkdir -p $(@D)

@@ -3,13 +3,13 @@
  * One JSON object a line.
  *
  *     bare HOST PORT TOPIC FILE [INFLIGHT] */
+#include "tests/bench/measure.h"
 #include <mosquitto.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
-#include <time.h>
 
 static long acknowledged;
 static bool is_connected;
@@ -27,13 +27,6 @@ static void on_publish(struct mosquitto *m, void *user, int id)
     (void)user;
     (void)id;
     acknowledged++;
-}
-
-static double clock_s(clockid_t id)
-{
-    struct timespec t;
-    clock_gettime(id, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static int publish_all(struct mosquitto *m, const char *topic, FILE *f, long in_flight, long *sent)
