@@ -158,7 +158,7 @@ static int plan_ranges(struct planner *p, struct partition_input *in, struct exp
     in->ranges = arena_array(p->arena, (size_t)count, sizeof(*in->ranges));
     for (const struct ast_partition_range *r = list; r; r = r->next) {
         struct partition_range *range = &in->ranges[in->range_count++];
-        range->condition = expr_compile_bool(c, r->condition, "partition range");
+        range->condition = plan_condition(c, r->condition, "partition range");
         range->label = label_text(p, r->label);
         if (!range->condition)
             rc = -1;
@@ -185,6 +185,7 @@ static int plan_key(struct planner *p, struct plan_partition *pp, const struct a
     struct scope_source source = {.id = e->schema->id, .schema = e->schema};
     struct scope scope = {.sources = &source, .count = 1};
     struct expr_ctx c = plan_expr_ctx(p, &scope, NULL);
+    c.compile_in = NULL; /* no key is sought in a table */
     if (key->ranges)
         return plan_ranges(p, in, &c, key->ranges);
     in->value = expr_compile(&c, key->value);

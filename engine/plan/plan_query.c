@@ -60,6 +60,15 @@ struct expr_ctx plan_expr_ctx(struct planner *p, const struct scope *scope, stru
                              .user = p};
 }
 
+struct expr *plan_condition(struct expr_ctx *c, const struct ast_expr *e, const char *what)
+{
+    if (e->kind != AST_ATTR && e->kind != AST_LITERAL)
+        return expr_compile_bool(c, e, what);
+    diag_error(c->diags, e->span, "%s needs a comparison, not a value alone", what);
+    diag_hint(c->diags, "write 'x == true' for the value x");
+    return NULL;
+}
+
 void plan_events_wanted(const struct ast_query *ast, bool *current, bool *expired)
 {
     enum ast_events events = ast->output.events;

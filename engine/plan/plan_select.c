@@ -108,13 +108,7 @@ static void select_having(struct select_build *b, const struct ast_select *ast, 
     b->s->having_aggs.removable = b->s->aggs.removable;
     b->s->having_aggs.is_keyed = b->p->partition != NULL;
     struct expr_ctx c = plan_expr_ctx(b->p, &scope, &b->s->having_aggs);
-    if (ast->having->kind == AST_ATTR || ast->having->kind == AST_LITERAL) {
-        diag_error(b->p->diags, ast->having->span, "'having' needs a comparison, not a value alone");
-        diag_hint(b->p->diags, "write 'having x == true'");
-        b->failed = true;
-        return;
-    }
-    b->s->having = expr_compile_bool(&c, ast->having, "'having' condition");
+    b->s->having = plan_condition(&c, ast->having, "'having'");
     if (!b->s->having)
         b->failed = true;
 }
