@@ -263,7 +263,12 @@ static int join_sides(struct join_build *b, const struct ast_query *ast)
         diag_error(b->p->diags, ast->input_span, "one side of a join must be a stream or a window");
         return -1;
     }
-    bool aggregation = l->element->kind == ELEMENT_AGGREGATION || r->element->kind == ELEMENT_AGGREGATION;
+    if (l->element->kind == ELEMENT_AGGREGATION) {
+        diag_error(b->p->diags, j->left->id.span, "an aggregation stands on the right of a join");
+        diag_hint(b->p->diags, "write '%s join %s'", j->right->id.text, j->left->id.text);
+        return -1;
+    }
+    bool aggregation = r->element->kind == ELEMENT_AGGREGATION;
     if (!aggregation && (j->within_from || j->per)) {
         diag_error(b->p->diags, j->within_from ? j->within_from->span : j->per->span,
                    "'within' and 'per' belong to a join with an aggregation");
