@@ -8,6 +8,7 @@
 #include "engine/run/output.h"
 #include "engine/run/ratelimit.h"
 #include "engine/run/select.h"
+#include "engine/window/handler.h"
 
 struct group { /* every over elements first .. last */
     int first, last;
@@ -218,7 +219,14 @@ static int plan_function(struct pattern_build *b, struct pattern_node_plan *n, c
                             .in_partition = p->partition != NULL};
     struct op_plan *first = NULL, *last = NULL, *window = NULL;
     const struct window_type *window_type;
+    const struct handler_type *type =
+        h->kind == HANDLER_FUNCTION ? handler_find(h->expr->space.text, h->expr->name.text) : NULL;
     alone.next = NULL;
+    if (type && type->is_processor) {
+        diag_error(p->diags, h->span, "#%s can't stand in a pattern", type->name);
+        diag_hint(p->diags, "put it into a query of its own before the pattern");
+        return -1;
+    }
     if (plan_handlers(p, &alone, &source, &n->schema, &first, &last, &wc, &window, &window_type) < 0)
         return -1;
     if (window || first->type->due) {

@@ -128,4 +128,4 @@ static struct op_plan *deduplicate_plan(struct window_ctx *c, const struct ast_e
     return &plan->op;
 }
 
-const struct handler_type handler_deduplicate = {"unique", "deduplicate", deduplicate_plan};
+const struct handler_type handler_deduplicate = {"unique", "deduplicate", deduplicate_plan, true};

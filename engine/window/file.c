@@ -273,9 +273,9 @@ static struct op_plan *search_plan(struct window_ctx *c, const struct ast_expr *
     return plan(c, call, ec, out, &(struct file_plan){.work = search}, "s?sb", &names, 1);
 }
 
-const struct handler_type handler_file_create = {"file", "create", create_plan};
-const struct handler_type handler_file_delete = {"file", "delete", delete_plan};
-const struct handler_type handler_file_rename = {"file", "rename", rename_plan};
-const struct handler_type handler_file_move = {"file", "move", move_plan};
-const struct handler_type handler_file_copy = {"file", "copy", copy_plan};
-const struct handler_type handler_file_search = {"file", "search", search_plan};
+const struct handler_type handler_file_create = {"file", "create", create_plan, false};
+const struct handler_type handler_file_delete = {"file", "delete", delete_plan, false};
+const struct handler_type handler_file_rename = {"file", "rename", rename_plan, false};
+const struct handler_type handler_file_move = {"file", "move", move_plan, false};
+const struct handler_type handler_file_copy = {"file", "copy", copy_plan, false};
+const struct handler_type handler_file_search = {"file", "search", search_plan, false};

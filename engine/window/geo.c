@@ -133,7 +133,7 @@ static struct op_plan *crosses_plan(struct window_ctx *c, const struct ast_expr 
     struct geo_plan *p = geo_plan_new(c, call, ec, &crosses_type, takes, added, also, 1, out);
     return p && bind_geo(ec, p->call, call, 1, true) == 0 ? &p->op : NULL;
 }
-const struct handler_type handler_geo_crosses = {"geo", "crosses", crosses_plan};
+const struct handler_type handler_geo_crosses = {"geo", "crosses", crosses_plan, false};
 
 /* ---- places of objects ---- */
 
@@ -264,7 +264,7 @@ static struct op_plan *stationary_plan(struct window_ctx *c, const struct ast_ex
     static const struct attribute added[] = {{"isStationary", TYPE_BOOL}};
     return near_plan(c, call, ec, &stationary_type, added, also, 1, out);
 }
-const struct handler_type handler_geo_stationary = {"geo", "stationary", stationary_plan};
+const struct handler_type handler_geo_stationary = {"geo", "stationary", stationary_plan, false};
 
 /* ---- proximity ---- */
 
@@ -372,7 +372,7 @@ static struct op_plan *proximity_plan(struct window_ctx *c, const struct ast_exp
                                              {"isWithinProximity", TYPE_BOOL}};
     return near_plan(c, call, ec, &proximity_type, added, also, 2, out);
 }
-const struct handler_type handler_geo_proximity = {"geo", "proximity", proximity_plan};
+const struct handler_type handler_geo_proximity = {"geo", "proximity", proximity_plan, false};
 
 /* ---- closestPoints ---- */
 
@@ -410,4 +410,4 @@ static struct op_plan *closest_plan(struct window_ctx *c, const struct ast_expr 
     struct geo_plan *p = geo_plan_new(c, call, ec, &closest_type, takes, added, NULL, 4, out);
     return p && bind_geo(ec, p->call, call, 0, true) == 0 ? &p->op : NULL;
 }
-const struct handler_type handler_geo_closest_points = {"geo", "closestPoints", closest_plan};
+const struct handler_type handler_geo_closest_points = {"geo", "closestPoints", closest_plan, false};

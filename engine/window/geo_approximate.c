@@ -223,4 +223,5 @@ static struct op_plan *approximate_plan(struct window_ctx *c, const struct ast_e
     return p ? &p->op : NULL;
 }
 
-const struct handler_type handler_geo_location_approximate = {"geo", "locationApproximate", approximate_plan};
+const struct handler_type handler_geo_location_approximate = {"geo", "locationApproximate", approximate_plan,
+                                                              false};

@@ -11,6 +11,8 @@ struct handler_type {
      * reporting. */
     struct op_plan *(*plan)(struct window_ctx *c, const struct ast_expr *call, struct expr_ctx *ec,
                             const struct schema **out);
+    bool
+        is_processor; /* takes and gives events as it likes: none stands in a pattern, where a function may */
 };
 const struct handler_type *handler_find(const char *space, const char *name);
 /* The push of those that work off one event after the other, RESETs apart: what one puts into out goes on, also

@@ -298,4 +298,4 @@ static struct op_plan *kslack_plan(struct window_ctx *c, const struct ast_expr *
     return &plan->op;
 }
 
-const struct handler_type handler_kslack = {"reorder", "kslack", kslack_plan};
+const struct handler_type handler_kslack = {"reorder", "kslack", kslack_plan, true};

@@ -121,4 +121,4 @@ static struct op_plan *log_plan(struct window_ctx *c, const struct ast_expr *cal
     return &plan->op;
 }
 
-const struct handler_type handler_log = {NULL, "log", log_plan};
+const struct handler_type handler_log = {NULL, "log", log_plan, true};

@@ -68,4 +68,4 @@ static struct op_plan *pol2cart_plan(struct window_ctx *c, const struct ast_expr
     return &plan->op;
 }
 
-const struct handler_type handler_pol2cart = {NULL, "pol2Cart", pol2cart_plan};
+const struct handler_type handler_pol2cart = {NULL, "pol2Cart", pol2cart_plan, false};

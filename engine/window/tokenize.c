@@ -304,8 +304,8 @@ static struct op_plan *json_object_plan(struct window_ctx *c, const struct ast_e
     return json_plan(c, call, ec, out, true);
 }
 
-const struct handler_type handler_str_tokenize = {"str", "tokenize", str_plan};
-const struct handler_type handler_list_tokenize = {"list", "tokenize", list_plan};
-const struct handler_type handler_map_tokenize = {"map", "tokenize", map_plan};
-const struct handler_type handler_json_tokenize = {"json", "tokenize", json_text_plan};
-const struct handler_type handler_json_tokenize_object = {"json", "tokenizeAsObject", json_object_plan};
+const struct handler_type handler_str_tokenize = {"str", "tokenize", str_plan, true};
+const struct handler_type handler_list_tokenize = {"list", "tokenize", list_plan, true};
+const struct handler_type handler_map_tokenize = {"map", "tokenize", map_plan, true};
+const struct handler_type handler_json_tokenize = {"json", "tokenize", json_text_plan, true};
+const struct handler_type handler_json_tokenize_object = {"json", "tokenizeAsObject", json_object_plan, true};

@@ -420,9 +420,10 @@ PLAN(bottom_by_length_plan, bottom_by_length, false)
 PLAN(top_by_time_plan, top_by_time, true)
 PLAN(bottom_by_time_plan, bottom_by_time, false)
 
-const struct handler_type handler_top = {"extrema", "topK", top_k_plan};
-const struct handler_type handler_bottom = {"extrema", "bottomK", bottom_k_plan};
-const struct handler_type handler_top_length = {"extrema", "topKLengthBatch", top_by_length_plan};
-const struct handler_type handler_bottom_length = {"extrema", "bottomKLengthBatch", bottom_by_length_plan};
-const struct handler_type handler_top_time = {"extrema", "topKTimeBatch", top_by_time_plan};
-const struct handler_type handler_bottom_time = {"extrema", "bottomKTimeBatch", bottom_by_time_plan};
+const struct handler_type handler_top = {"extrema", "topK", top_k_plan, true};
+const struct handler_type handler_bottom = {"extrema", "bottomK", bottom_k_plan, true};
+const struct handler_type handler_top_length = {"extrema", "topKLengthBatch", top_by_length_plan, true};
+const struct handler_type handler_bottom_length = {"extrema", "bottomKLengthBatch", bottom_by_length_plan,
+                                                   true};
+const struct handler_type handler_top_time = {"extrema", "topKTimeBatch", top_by_time_plan, true};
+const struct handler_type handler_bottom_time = {"extrema", "bottomKTimeBatch", bottom_by_time_plan, true};
