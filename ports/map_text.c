@@ -265,7 +265,7 @@ static int set_value(struct reading *r, struct row *row, uint32_t i, const char 
     return map_set_scalar(r->m, row, i, begin, len) ? 0 : unfit(r, i);
 }
 
-/* name : value. A line without a colon says nothing. */
+/* name : value. A line without a colon says nothing; of a name that comes again the first counts. */
 static int read_line(struct reading *r, struct row *row, bool *seen, const char *begin, const char *end)
 {
     const char *colon = memchr(begin, ':', (size_t)(end - begin));
@@ -278,8 +278,9 @@ static int read_line(struct reading *r, struct row *row, bool *seen, const char 
     for (uint32_t i = 0; i < r->m->schema->count; i++) {
         const char *attribute = r->m->schema->attributes[i].name;
         if (strncmp(attribute, name, len) == 0 && attribute[len] == '\0') {
+            bool again = seen[i];
             seen[i] = true;
-            return set_value(r, row, i, value, end);
+            return again ? 0 : set_value(r, row, i, value, end);
         }
     }
     return 0;

@@ -94,7 +94,7 @@ def weir(path, restart_every, show):
     command = [os.environ.get("WEIR", "build/weir"), "test", "--show", str(show)]
     command += ["--restart-every", str(restart_every)] if restart_every else []
     done = subprocess.run(command + [path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    return done.returncode, done.stdout.decode()
+    return done.returncode, done.stdout.decode(errors="replace")
 
 
 def failing(text):
