@@ -435,6 +435,8 @@ struct xml_node *xml_parse(struct arena *a, const char *text, size_t len, bool a
     struct parser p = {
         .arena = a, .start = text, .at = text, .end = text + len, .allow_doctype = allow_doctype};
     p.document = p.open = arena_alloc(a, sizeof(*p.document));
+    if (starts(&p, "\xEF\xBB\xBF")) /* a byte order mark */
+        p.start = p.at += 3;
     while (p.at < p.end && !p.wrong) {
         if (*p.at == '<')
             read_markup(&p);
