@@ -212,20 +212,21 @@ static void set_field(struct arena *a, struct map_field *f, const struct ast_ele
         f->property = arena_strdup(a, e->value + 4);
 }
 
+/* What the stream does not have is passed over, of a name given twice the last counts. */
 static bool open_named_fields(struct mapper *m, struct diags *diags, const struct ast_annotation *attributes)
 {
     bool good = true;
     for (const struct ast_element *e = attributes->elements; e; e = e->next) {
         int i = schema_find(m->schema, e->key.text);
         if (i < 0) {
-            diag_error(diags, e->key.span, "stream '%s' has no attribute '%s'", m->schema->id, e->key.text);
-            good = false;
-        } else if (m->fields[i].expr) {
-            diag_error(diags, e->key.span, "'%s' is mapped for the second time", e->key.text);
-            good = false;
-        } else {
-            set_field(m->arena, &m->fields[i], e);
+            diag_warn(diags, e->key.span, "stream '%s' has no attribute '%s'; it is ignored", m->schema->id,
+                      e->key.text);
+            continue;
         }
+        if (m->fields[i].expr)
+            diag_warn(diags, e->key.span, "'%s' is mapped for the second time; the last counts", e->key.text);
+        m->fields[i] = (struct map_field){0};
+        set_field(m->arena, &m->fields[i], e);
     }
     for (uint32_t i = 0; good && i < m->schema->count; i++) {
         if (!m->fields[i].expr) {
@@ -279,6 +280,12 @@ static bool open_payload(struct mapper *m, struct diags *diags, const struct ast
         good &= t != NULL;
         if (count == 1)
             m->payload = t;
+        for (int i = 0; e->key.text && i < m->named_count; i++) {
+            if (strcmp(m->named[i].key, e->key.text) == 0) {
+                diag_error(diags, e->key.span, "'%s' is given twice in @payload", e->key.text);
+                good = false;
+            }
+        }
         if (e->key.text)
             m->named[m->named_count++] =
                 (struct map_named){.key = arena_strdup(m->arena, e->key.text), .value = t, .span = e->span};
