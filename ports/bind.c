@@ -174,7 +174,7 @@ static bool check_port(struct making *mk, const struct port_type *type, const st
     return false;
 }
 
-/* lists: the annotation's own elements, and a destination's. */
+/* lists: a destination's elements, and the annotation's own. */
 static bool configure_port(struct making *mk, const struct port_type *type, struct bind_sink *sink,
                            struct options *out, const struct ast_element *const *lists, int list_count,
                            struct span at)
@@ -340,7 +340,7 @@ static bool read_distribution(struct making *mk, const struct ast_annotation *d,
                              *by = ast_find_element(d, "partitionKey");
     *strategy = -1;
     for (int i = 0; name && i < 3; i++)
-        if (strcasecmp(strategies[i], name->value) == 0)
+        if (strcmp(strategies[i], name->value) == 0)
             *strategy = i;
     if (*strategy < 0) {
         diag_error(mk->diags, name ? name->span : d->span,
@@ -378,7 +378,7 @@ static void make_sinks(struct making *mk, const struct ast_annotation *a)
         return;
     struct mapper *m = map_open(mk->arena, mk->diags, map, a->span, mk->schema, true, type);
     check_dedupe(mk, a, type, m);
-    const struct ast_element *lists[LISTS] = {a->elements, NULL};
+    const struct ast_element *lists[LISTS] = {a->elements, a->elements}; /* the sink's own count more */
     int first = mk->b->sink_count, group = distribution ? mk->groups++ : -1;
     for (const struct ast_annotation *n = distribution ? distribution->nested : a; n; n = n->next) {
         if (distribution && strcasecmp(n->name.text, "destination") != 0)
@@ -393,7 +393,8 @@ static void make_sinks(struct making *mk, const struct ast_annotation *a)
                                 .strategy = strategy,
                                 .partition_key = key,
                                 .number = mk->b->sink_count};
-        lists[1] = distribution ? n->elements : NULL;
+        if (distribution)
+            lists[0] = n->elements;
         configure_port(mk, type, s, &s->options, lists, distribution ? LISTS : 1, n->span);
         mk->b->sink_count++;
         if (!distribution)
