@@ -274,6 +274,8 @@ static bool open_payload(struct mapper *m, struct diags *diags, const struct ast
         return false;
     }
     m->named = arena_array(m->arena, (size_t)count, sizeof(*m->named));
+    if (count == 1 && m->type->own_payload && m->type->own_payload(m))
+        return true;
     bool good = true;
     for (const struct ast_element *e = payload->elements; e; e = e->next) {
         struct template *t = template_compile(m->arena, diags, e->span, e->value, m->schema);

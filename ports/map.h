@@ -37,6 +37,8 @@ struct map_type {
     bool can_source, can_sink;
     bool in_process; /* carries events or maps, not bytes */
     size_t size;
+    /* Does open read the text of @payload itself, as another language than template.h's? NULL: no. */
+    bool (*own_payload)(const struct mapper *m);
     /* Checks annotations and options, prepares self. Reports to diags with places and returns -1. */
     int (*open)(struct mapper *m, struct diags *diags, const struct ast_annotation *map);
     /* One message to any number of chunks. now_ms stamps rows. A message or a part of it that doesn't fit: e

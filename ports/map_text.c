@@ -4,6 +4,7 @@
  * match is bounded (MATCH_LIMIT), so that no message can stop the worker. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "ports/map_in.h"
+#include "ports/mustache.h"
 #include <pcre2.h>
 #include <string.h>
 #include <strings.h>
@@ -30,12 +31,6 @@ struct field {
     struct regex *regex;
     uint32_t group;
 };
-struct mustache {
-    const char *text; /* or NULL: the attribute */
-    size_t len;
-    int attribute;
-    bool raw;
-};
 struct text_map {
     bool grouping;
     const char *new_line, *delimiter;
@@ -47,8 +42,7 @@ struct text_map {
     int regex_count;
     struct field *fields; /* one for each attribute, custom mapping */
     /* sink */
-    struct mustache *mustache;
-    int mustache_count;
+    struct mustache *mustache; /* or NULL */
 };
 
 /* ---- open ---- */
@@ -138,32 +132,22 @@ static int open_source(struct mapper *m, struct text_map *t, struct diags *diags
     return 0;
 }
 
-/* The template again, as Mustache reads it. Its attributes were checked. */
-static void open_mustache(struct mapper *m, struct text_map *t, const char *text)
+static bool has_mustache(const struct mapper *m)
 {
-    size_t braces = 1;
-    for (const char *p = text; *p; p++)
-        braces += *p == '{';
-    t->mustache = arena_array(m->arena, braces + 1, sizeof(*t->mustache));
-    const char *plain = text;
-    for (const char *p = strchr(text, '{'); p; p = strchr(p, '{')) {
-        bool raw = strncmp(p, "{{{", 3) == 0;
-        size_t open = raw ? 3 : 2;
-        size_t len = strncmp(p, "{{", 2) == 0 ? strcspn(p + open, "{}") : 0;
-        const char *name = len > 0 ? arena_strndup(m->arena, p + open, len) : "";
-        int attribute = schema_find(m->schema, name);
-        if (attribute < 0 || strncmp(p + open + len, "}}}", open) != 0) {
-            p++;
-            continue;
-        }
-        if (p > plain)
-            t->mustache[t->mustache_count++] = (struct mustache){.text = plain, .len = (size_t)(p - plain)};
-        t->mustache[t->mustache_count++] = (struct mustache){.attribute = attribute, .raw = raw};
-        p += 2 * open + len;
-        plain = p;
-    }
-    if (*plain)
-        t->mustache[t->mustache_count++] = (struct mustache){.text = plain, .len = strlen(plain)};
+    return m->is_sink && option_bool(&m->options, "mustache.enabled");
+}
+
+/* What the template begins with, for those who ask what the messages look like. */
+static struct template *open_beginning(struct arena *a, const char *text)
+{
+    struct template *t = arena_alloc(a, sizeof(*t));
+    t->object = -1;
+    if (strncmp(text, "{{", 2) == 0)
+        return t;
+    t->parts = arena_array(a, 1, sizeof(*t->parts));
+    t->parts[0] = (struct template_part){.text = text, .len = strlen(text), .attribute = -1};
+    t->count = 1;
+    return t;
 }
 
 static int open_sink(struct mapper *m, struct text_map *t, struct diags *diags,
@@ -173,11 +157,13 @@ static int open_sink(struct mapper *m, struct text_map *t, struct diags *diags,
         diag_error(diags, m->named[1].span, "mapper text takes one @payload text, without a name");
         return -1;
     }
-    if (m->payload && m->payload->object < 0 && option_bool(&m->options, "mustache.enabled")) {
-        const struct ast_annotation *payload = ast_find_annotation(map->nested, "payload");
-        open_mustache(m, t, arena_strdup(m->arena, payload->elements->value));
-    }
-    return 0;
+    const struct ast_annotation *payload = ast_find_annotation(map->nested, "payload");
+    if (!payload || !has_mustache(m))
+        return 0;
+    const char *text = arena_strdup(m->arena, payload->elements->value);
+    t->mustache = mustache_compile(m->arena, diags, payload->elements->span, text, m->schema);
+    m->payload = open_beginning(m->arena, text);
+    return t->mustache ? 0 : -1;
 }
 
 /* Users write '\n' for a newline, and strings of the language know no escapes. */
@@ -243,7 +229,7 @@ static int unfit(struct reading *r, uint32_t i)
     return err_set(r->e, ERR_INVALID, "the value of '%s' does not fit", r->m->schema->attributes[i].name);
 }
 
-/* Of numbers, commas are left out; of strings, the quotes, whatever they are. */
+/* Of numbers and bools, commas are left out; of strings, the quotes, whatever they are. */
 static int set_value(struct reading *r, struct row *row, uint32_t i, const char *begin, const char *end)
 {
     size_t len = (size_t)(end - begin);
@@ -253,14 +239,16 @@ static int set_value(struct reading *r, struct row *row, uint32_t i, const char 
             return unfit(r, i);
         return map_set_scalar(r->m, row, i, begin + 1, len - 2) ? 0 : unfit(r, i);
     }
-    if (type_is_numeric(type) && memchr(begin, ',', len)) {
+    if ((type_is_numeric(type) || type == TYPE_BOOL) && memchr(begin, ',', len)) {
         char *plain = arena_raw(&r->m->scratch, len);
         size_t n = 0;
         for (const char *p = begin; p < end; p++)
             if (*p != ',')
                 plain[n++] = *p;
         begin = plain;
-        len = n;
+        end = plain + n;
+        trim(&begin, &end);
+        len = (size_t)(end - begin);
     }
     return map_set_scalar(r->m, row, i, begin, len) ? 0 : unfit(r, i);
 }
@@ -409,47 +397,10 @@ static void write_default(struct mapper *m, const struct text_map *t, const stru
     }
 }
 
-static void write_escaped(struct buf *out, const char *s, size_t len)
-{
-    static const char from[] = "&<>\"'`=\n\r";
-    static const char *const to[] = {"&amp;", "&lt;",  "&gt;",  "&quot;", "&#39;",
-                                     "&#96;", "&#61;", "&#10;", "&#13;"};
-    for (size_t i = 0; i < len; i++) {
-        const char *place = s[i] ? strchr(from, s[i]) : NULL;
-        if (place)
-            buf_add_str(out, to[place - from]);
-        else
-            buf_add_char(out, s[i]);
-    }
-}
-
-static void write_mustache(struct mapper *m, const struct text_map *t, const struct row *row)
-{
-    for (int k = 0; k < t->mustache_count; k++) {
-        const struct mustache *part = &t->mustache[k];
-        if (part->text) {
-            buf_add(&m->out, part->text, part->len);
-            continue;
-        }
-        struct value v = row_get(row, (size_t)part->attribute);
-        if (is_null(v))
-            continue;
-        if (part->raw) {
-            value_print(v, &m->out);
-            continue;
-        }
-        struct buf text;
-        buf_init(&text, m->out.max_bytes);
-        value_print(v, &text);
-        write_escaped(&m->out, text.bytes ? text.bytes : "", text.len);
-        buf_fini(&text);
-    }
-}
-
 static void write_event(struct mapper *m, const struct text_map *t, const struct row *row)
 {
     if (t->mustache)
-        write_mustache(m, t, row);
+        mustache_render(t->mustache, row, &m->out);
     else if (m->payload)
         template_render(m->payload, row, "null", &m->out);
     else
@@ -485,6 +436,7 @@ const struct map_type map_type_text = {
     .can_source = true,
     .can_sink = true,
     .size = sizeof(struct text_map),
+    .own_payload = has_mustache,
     .open = text_open,
     .read = text_read,
     .write = text_write,
