@@ -1,6 +1,7 @@
 /* compare.c - == != < <= > >= (spec 02 section 3). The pair of static types decides in which domain is
  * compared; each domain and operator has a node for each shape of operands. A value must have the tag its
- * column declares: comparing does not convert other tags.
+ * column declares: comparing does not convert other tags. (Texts are compared as objects: a value of another tag is
+ * unequal.)
  *
  * Laws: null on a side gives false, and true for !=. NaN is unequal to everything. A literal is converted
  * when compiling. */
@@ -14,6 +15,10 @@ static __attribute__((noinline)) bool operands_ready(const struct expr *e, struc
 {
     if (is_null(*a) || is_null(*b)) {
         *result = value_bool(e->index == AST_NE);
+        return false;
+    }
+    if (to == TYPE_STRING && (a->type != TYPE_STRING || b->type != TYPE_STRING)) {
+        *result = value_bool(value_same(*a, *b) == (e->index == AST_EQ)); /* as objects: cast() makes such */
         return false;
     }
     if (a->type != e->left->type || b->type != e->right->type) {
