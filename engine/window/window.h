@@ -208,6 +208,10 @@ struct slices {
 /* Begins them, and moves them on by one when one is over: true. Each end is requested. */
 bool slices_tick(struct slices *s, struct dues *d, struct op *op, int64_t span_ms, const int64_t *start_ms);
 
+/* For op_type.is_idle, of a window that holds nothing, and skip: the end that is asked for is the only one. */
+bool slices_wait(const struct slices *s, const struct dues *d);
+int64_t slices_skip(struct slices *s, struct dues *d, int64_t span_ms, int64_t until_ms);
+
 /* The result of a load: ERR_STATE when the reader failed. */
 static inline int window_loaded(const struct reader *r)
 {

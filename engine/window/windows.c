@@ -426,3 +426,13 @@ bool slices_tick(struct slices *s, struct dues *d, struct op *op, int64_t span_m
     dues_request(d, op, s->next_ms);
     return true;
 }
+
+bool slices_wait(const struct slices *s, const struct dues *d)
+{
+    return s->is_set && d->count == 1 && d->ring[d->head] == s->next_ms;
+}
+
+int64_t slices_skip(struct slices *s, struct dues *d, int64_t span_ms, int64_t until_ms)
+{
+    return d->ring[d->head] = s->next_ms = moment_before(s->next_ms, span_ms, until_ms);
+}
