@@ -316,11 +316,16 @@ static void skip_idle(struct heap *h, int64_t until_ms)
     heap_mend(h);
 }
 
-/* At each turn of a loop that brings all that is due until until_ms. A look at all costs as much as they are,
- * so it comes after as many turns. */
-static void skip_now_and_then(struct heap *h, int64_t until_ms, uint32_t *turns)
+/* At each turn of a loop that brings all that is due until until_ms; now_ms: the clock. A look at all costs as
+ * much as they are, so it comes after as many turns; and between two moments only, for in the middle of one those
+ * that have had their turn would come in before the others. */
+static void skip_now_and_then(struct heap *h, int64_t now_ms, int64_t until_ms, uint32_t *turns)
 {
-    if (LIKELY(until_ms - h->list[0]->at_ms < SKIP_LEAST_MS) || (*turns)-- > 0)
+    if (LIKELY(until_ms - h->list[0]->at_ms < SKIP_LEAST_MS))
+        return;
+    if (*turns > 0)
+        --*turns;
+    if (*turns > 0 || h->list[0]->at_ms <= now_ms)
         return;
     *turns = h->count;
     skip_idle(h, until_ms);
@@ -420,7 +425,7 @@ static __attribute__((noinline)) void advance_live(struct app *app, int64_t now_
     struct heap *h = &app->timers->live;
     uint32_t turns = 0;
     while (h->count && h->list[0]->at_ms <= now_ms) {
-        skip_now_and_then(h, now_ms, &turns);
+        skip_now_and_then(h, app->env.now_ms, now_ms, &turns);
         if (h->list[0]->at_ms > app->env.now_ms)
             app->env.now_ms = h->list[0]->at_ms;
         run_first(app);
@@ -485,7 +490,7 @@ static __attribute__((noinline)) void advance_tasks(struct app *app, int64_t unt
     app->until_ms = until_ms;
     while (live->count && live->list[0]->at_ms <= until_ms) {
         if (!leads) /* else the app's clock halts at each moment */
-            skip_now_and_then(live, until_ms, &turns);
+            skip_now_and_then(live, app->task_ms, until_ms, &turns);
         int64_t at_ms = live->list[0]->at_ms;
         if (leads && at_ms > app->task_ms) {
             app->until_ms = app->task_ms = at_ms;
