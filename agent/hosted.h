@@ -25,6 +25,7 @@ struct hosted {
     struct outbox **outboxes;
     int64_t due_ms;             /* earliest timer, as the computer's clock will show it */
     bool stands;                /* its time is ahead of that clock: step.h */
+    int64_t slice_ms;           /* of time, that it catches up at once */
     int64_t stood_us;           /* what passed meanwhile that it has not been told */
     struct mem_account account; /* what the engine holds for it */
     struct bounds bounds;

@@ -90,6 +90,42 @@ int64_t step_due(const struct worker *w, const struct hosted *h)
     return at_ms < due_ms ? at_ms : due_ms;
 }
 
+/* ---- much to catch up ---- */
+
+enum { SLICE_LEAST_MS = 60 * 1000, SLICE_QUICK_US = 20000, SLICE_SLOW_US = 100000 };
+
+static int64_t slice_end(const struct hosted *h)
+{
+    int64_t from_ms = app_next_due(h->app), at_ms = app_task_now(h->app);
+    if (from_ms == INT64_MAX)
+        return from_ms;
+    from_ms = from_ms < at_ms ? at_ms : from_ms;
+    return from_ms + (h->slice_ms < SLICE_LEAST_MS ? SLICE_LEAST_MS : h->slice_ms);
+}
+
+bool step_lags(const struct hosted *h, int64_t now_ms)
+{
+    return slice_end(h) < now_ms;
+}
+
+/* In most of what lies behind a long gap nothing happens: slices grow as long as they are quick. */
+void step_advance(struct hosted *h, int64_t now_ms)
+{
+    int64_t end_ms = slice_end(h);
+    if (end_ms >= now_ms) {
+        hosted_advance(h, now_ms);
+        return;
+    }
+    int64_t from_us = clock_steady_us();
+    hosted_advance(h, end_ms);
+    int64_t took_us = clock_steady_us() - from_us;
+    h->slice_ms = h->slice_ms < SLICE_LEAST_MS ? SLICE_LEAST_MS : h->slice_ms;
+    if (took_us < SLICE_QUICK_US && h->slice_ms < now_ms - end_ms)
+        h->slice_ms *= 2;
+    else if (took_us > SLICE_SLOW_US)
+        h->slice_ms /= 2;
+}
+
 /* ---- a step ---- */
 
 /* expected_ms: what the clock would show. What is due by then comes as ever. */

@@ -186,6 +186,10 @@ static uint32_t turn(struct worker *w, struct hosted *h, bool ignores_bounds)
             break;
         }
         struct arrival *a = inbox_peek(&h->inbox);
+        if (!ignores_bounds && UNLIKELY(step_lags(h, a->at_ms))) {
+            step_advance(h, a->at_ms);
+            break;
+        }
         enum bounds_answer may = ignores_bounds ? BOUNDS_WORK : bounds_ask(h, a);
         if (may == BOUNDS_WAIT)
             break;
@@ -264,7 +268,7 @@ static void fire_timers(struct worker *w, int64_t now_ms)
                 h->is_blocked = true;
                 continue;
             }
-            hosted_advance(h, now_ms);
+            step_advance(h, now_ms);
             if (!h->durable)
                 hosted_flush(h);
             h->due_ms = step_due(w, h);

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # clock.sh - the computer's clock is set while apps run, and a durable app starts days later: triggers make up nothing and go on, all else fires.
 . "$(dirname "$0")/lib.bash"
+WEIR=${WEIR_RELEASE:-build/weir} # no sanitizer: it wants to be loaded first itself
 port=1
 state=$dir/state
 export SETCLOCK_FILE=$dir/offset
@@ -135,8 +136,28 @@ killed_behind_steps() {
     done
     stop_agent
 }
+# A snapshot a second for ten years: it takes minutes, and others work meanwhile.
+cat >"$dir/busy.siddhi" <<APP
+@app:name('Busy') @app:durable
+@source(type='file', file.uri='file:$dir/in.txt', mode='line', tailing='true', @map(type='json'))
+define stream S (v long);
+@sink(type='log', prefix='busy : O') define stream O (v long, n long);
+from S select v output snapshot every 1 sec insert into Many;
+from Many select v, count() as n output last every 1000000 events insert into O;
+APP
+many_years() {
+    local was
+    set_clock 0
+    echo '{"event":{"v":9}}' >"$dir/in.txt"
+    start --state "$dir/busy" "$dir/live.siddhi" "$dir/busy.siddhi" && until_true logged 'data=\[came, 9\]' && until_true ticks_past 5 || return 1
+    set_clock $((3650 * day_ms))
+    was=$(ticks)
+    goes_on_after "$was" && "$WEIR" status --state "$dir/busy" --json | grep -q '"clock_steps":1' || return 1
+    until_true logged 'busy : O.*\[9, 1000000\]' && stop_agent && ! logged 'busy : O.*\[9, 3[0-9]{8}\]'
+}
 ok set-on set_on
 ok set-back set_back
+ok many-years many_years
 ok durable-begins begins
 ok three-days-later days_later TERM 3
 ok window-left window_left
