@@ -146,7 +146,7 @@ static void near_entry(void *user, uint32_t place, int step)
     const struct saving *s = user;
     const struct java_entry *e = s->m->all[place];
     __builtin_prefetch(step == 0 ? (const void *)e : e->key);
-    if (step > 0 && s->owner->near)
+    if (s->owner->near)
         s->owner->near(s->owner->user, e, step);
 }
 
@@ -155,7 +155,7 @@ static void write_entry(void *user, struct writer *w, uint32_t place)
     const struct saving *s = user;
     const struct java_entry *e = s->m->all[place];
     write_bytes(w, e->key, e->len);
-    write_varint(w, e->order);
+    write_step(w, e->order, place); /* the same where no entry has left */
     s->owner->write(s->owner->user, w, e);
 }
 
@@ -174,8 +174,8 @@ static bool read_entry(void *user, struct reader *r, uint32_t place)
     const struct saving *s = user;
     size_t len;
     const char *key = read_bytes(r, &len);
-    uint64_t order = read_varint(r);
-    struct java_entry *e = key && !r->failed ? s->owner->read(s->owner->user, r) : NULL;
+    uint64_t order = read_step(r, place);
+    struct java_entry *e = key && !r->failed ? s->owner->read(s->owner->user, r, key, len) : NULL;
     if (!e)
         return false;
     key_set(e, key, len);

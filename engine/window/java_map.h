@@ -28,10 +28,10 @@ struct java_map {
 struct java_map_owner {
     void *user;
     void (*write)(void *user, struct writer *w, const struct java_entry *e); /* what lies behind e */
-    /* As segments_owner.near, of what lies behind e; step 1 and 2. May be NULL. */
+    /* As segments_owner.near, of what lies behind e. May be NULL. */
     void (*near)(void *user, const struct java_entry *e, int step);
-    /* A new entry, with what write wrote. NULL: it can't be one. */
-    struct java_entry *(*read)(void *user, struct reader *r);
+    /* A new entry, with what write wrote; its key is lent. NULL: it can't be one. */
+    struct java_entry *(*read)(void *user, struct reader *r, const char *key, size_t len);
 };
 
 struct java_entry *java_map_get(const struct java_map *m, const char *key, size_t len);
