@@ -2,7 +2,8 @@
  * shows that order (spec 04 sections 2.9, 2.13, 2.14), it is part of it.
  *
  * Entries are the caller's: struct java_entry stands first in them; the map owns the key's bytes only. 16
- * buckets, doubled when more than three quarters are in; within a bucket, order of coming. */
+ * buckets, doubled when more than three quarters are in and never fewer again; within a bucket, order of
+ * coming. */
 #ifndef WEIR_WINDOW_JAVA_MAP_H
 #define WEIR_WINDOW_JAVA_MAP_H
 
