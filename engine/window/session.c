@@ -379,7 +379,8 @@ static void write_session(struct entry *e, struct writer *w, struct session *s, 
     if (w->state && s->rows.count > PIECES_INLINE) {
         queue_save(&s->rows, w);
     } else {
-        pieces_end(&s->rows.pieces);
+        if (w->state)
+            pieces_end(&s->rows.pieces);
         for (uint32_t i = 0; i < s->rows.count; i++) {
             const struct row *row = queue_at(&s->rows, i);
             write_row_near(w, row, e->before, e->known);
