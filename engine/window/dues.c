@@ -72,6 +72,17 @@ void dues_fired(struct dues *d, int64_t due_ms)
     d->fired = 0;
 }
 
+bool dues_are_one(const struct dues *d, int64_t due_ms)
+{
+    return d->count == 1 && run_at(d, 0)->count == 1 && run_at(d, 0)->at_ms == due_ms;
+}
+
+void dues_move(struct dues *d, int64_t due_ms)
+{
+    pieces_forget(d->pieces);
+    run_at(d, 0)->at_ms = due_ms;
+}
+
 void dues_fini(struct dues *d)
 {
     pieces_end(&d->pieces);

@@ -28,7 +28,9 @@ struct dues { /* zeroed memory is a valid empty one */
 };
 /* A time in milliseconds of the operator's clock. */
 void dues_request(struct dues *d, struct op *op, int64_t due_ms);
-void dues_fired(struct dues *d, int64_t due_ms); /* first thing in due */
+void dues_fired(struct dues *d, int64_t due_ms);         /* first thing in due */
+bool dues_are_one(const struct dues *d, int64_t due_ms); /* nothing but one request, for due_ms */
+void dues_move(struct dues *d, int64_t due_ms); /* it is for due_ms now; op_type.skip, so no request */
 void dues_save(const struct dues *d, struct writer *w);
 void dues_load(struct dues *d, struct op *op, struct reader *r); /* requests them again */
 void dues_fini(struct dues *d);

@@ -375,10 +375,12 @@ bool slices_tick(struct slices *s, struct dues *d, struct op *op, int64_t span_m
 
 bool slices_wait(const struct slices *s, const struct dues *d)
 {
-    return s->is_set && d->count == 1 && d->ring[d->head] == s->next_ms;
+    return s->is_set && dues_are_one(d, s->next_ms);
 }
 
 int64_t slices_skip(struct slices *s, struct dues *d, int64_t span_ms, int64_t until_ms)
 {
-    return d->ring[d->head] = s->next_ms = moment_before(s->next_ms, span_ms, until_ms);
+    s->next_ms = moment_before(s->next_ms, span_ms, until_ms);
+    dues_move(d, s->next_ms);
+    return s->next_ms;
 }
