@@ -53,7 +53,8 @@ enum note_kind {
     NOTE_ENTRY = 'e',
     NOTE_ANSWER = 'w',
     NOTE_SKIP = 'k',
-    NOTE_SHIFT = 'h'
+    NOTE_SHIFT = 'h',
+    NOTE_BEGIN = 'b'
 };
 
 bool durable_wanted(const struct plan *plan, bool standard)
@@ -350,28 +351,32 @@ void durable_note_message(struct durable *d, int source, const struct arrival *a
     write_bytes(w, bytes, a->len);
 }
 
-void durable_note_advance(struct durable *d, int64_t time_ms)
+static void note_time(struct durable *d, enum note_kind kind, int64_t time_ms)
 {
     begin(d, MESSAGE_HEAD_MOST);
-    write_u8(&d->notes, NOTE_ADVANCE);
+    write_u8(&d->notes, (uint8_t)kind);
     write_count(&d->notes, 0);
     write_time(d, time_ms);
+}
+
+void durable_note_advance(struct durable *d, int64_t time_ms)
+{
+    note_time(d, NOTE_ADVANCE, time_ms);
+}
+
+void durable_note_begin(struct durable *d, int64_t time_ms)
+{
+    note_time(d, NOTE_BEGIN, time_ms);
 }
 
 void durable_note_skip(struct durable *d, int64_t time_ms)
 {
-    begin(d, MESSAGE_HEAD_MOST);
-    write_u8(&d->notes, NOTE_SKIP);
-    write_count(&d->notes, 0);
-    write_time(d, time_ms);
+    note_time(d, NOTE_SKIP, time_ms);
 }
 
 void durable_note_shift(struct durable *d, int64_t by_ms)
 {
-    begin(d, MESSAGE_HEAD_MOST);
-    write_u8(&d->notes, NOTE_SHIFT);
-    write_count(&d->notes, 0);
-    write_time(d, d->last_ms);
+    note_time(d, NOTE_SHIFT, d->last_ms);
     write_difference(d, by_ms);
 }
 
@@ -679,6 +684,8 @@ static int replay_record(struct durable *d, struct reader *r, struct buf *scratc
         d->replayed = r;
         if (kind == NOTE_ADVANCE) {
             hosted_work_advance(h, time_ms);
+        } else if (kind == NOTE_BEGIN) {
+            hosted_work_begin(h, time_ms);
         } else if (kind == NOTE_SKIP) {
             hosted_work_skip(h, time_ms);
         } else if (kind == NOTE_SHIFT) {

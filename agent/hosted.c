@@ -715,6 +715,15 @@ void hosted_work_shift(struct hosted *h, int64_t by_ms)
     app_shift(h->app, by_ms);
 }
 
+void hosted_work_begin(struct hosted *h, int64_t now_ms)
+{
+    struct mem_account *account = mem_account;
+    mem_account = &h->account;
+    app_tick(h->app, now_ms);
+    app_begin(h->app);
+    mem_account = account;
+}
+
 void hosted_advance(struct hosted *h, int64_t now_ms)
 {
     if (h->durable && app_next_due(h->app) <= now_ms) {

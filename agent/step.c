@@ -84,6 +84,8 @@ static void stand(struct hosted *h, int64_t wall_ms, bool is_step)
 int64_t step_due(const struct worker *w, const struct hosted *h)
 {
     int64_t due_ms = app_next_due(h->app), left = h->stands ? left_ms(h) : INT64_MAX;
+    if (h->begins)
+        return INT64_MIN;
     if (left == INT64_MAX)
         return due_ms;
     int64_t at_ms = w->wall_ms + (left > 0 ? left : 0);
@@ -105,7 +107,18 @@ static int64_t slice_end(const struct hosted *h)
 
 bool step_lags(const struct hosted *h, int64_t now_ms)
 {
-    return slice_end(h) < now_ms;
+    return h->begins || slice_end(h) < now_ms;
+}
+
+static void begin(struct hosted *h)
+{
+    if (!h->begins)
+        return;
+    int64_t now_ms = app_task_now(h->app);
+    h->begins = false;
+    durable_note_begin(h->durable, now_ms);
+    commit_note(&h->worker->commit, 1);
+    hosted_work_begin(h, now_ms);
 }
 
 /* In most of what lies behind a long gap nothing happens: slices grow as long as they are quick. */
@@ -114,6 +127,7 @@ void step_advance(struct hosted *h, int64_t now_ms)
     int64_t end_ms = slice_end(h);
     if (end_ms >= now_ms) {
         hosted_advance(h, now_ms);
+        begin(h);
         return;
     }
     int64_t from_us = clock_steady_us();
@@ -191,6 +205,7 @@ void step_resume(struct hosted *h)
 {
     int64_t wall_ms = clock_wall_ms(), at_ms = app_task_now(h->app), ahead_ms = at_ms - wall_ms;
     h->stands = ahead_ms > 0;
+    h->begins = app_has_begin(h->app);
     if (!h->stands && app_next_due(h->app) <= wall_ms)
         skip(h, wall_ms);
     if (ahead_ms > STEP_LEAST_MS)

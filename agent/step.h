@@ -10,9 +10,11 @@
  * (3) Triggers 'every' go on at their interval, by the steady clock, whatever the other one does, while the app
  *     stands too; cron triggers wait for the next match behind the step, and while the app stands. What a durable
  *     app's triggers missed while it was down is not made up (engine.h: app_skip, app_shift).
- * (4) An app that has hours or years to catch up does so by slices of about a tenth of a second, between which
+ * (4) An app that goes on from a saved state starts, too: its triggers 'start' fire when it has caught up,
+ *     before its first message.
+ * (5) An app that has hours or years to catch up does so by slices of about a tenth of a second, between which
  *     others work, sinks are looked at, and what was done is committed; its messages wait that came behind.
- * (5) A step is logged and counted once, by the first worker.
+ * (6) A step is logged and counted once, by the first worker.
  *
  * On the worker. */
 #ifndef WEIR_AGENT_STEP_H
@@ -32,7 +34,7 @@ void step_message(struct worker *w, int64_t at_ms);
 void step_resume(struct hosted *h);
 /* Time passes for the app until now_ms, or for a slice of it when that is long. */
 void step_advance(struct hosted *h, int64_t now_ms);
-/* Is that more than one slice? */
+/* Is that more than one slice, or has it to begin there? */
 bool step_lags(const struct hosted *h, int64_t now_ms);
 /* When its earliest timer is due, as the clock will show it, or INT64_MAX. */
 int64_t step_due(const struct worker *w, const struct hosted *h);

@@ -128,6 +128,10 @@ bool app_is_inside(const struct app *app);   /* of a push or a timer: a callback
  *              interval. Set back, the app's clock stands until the host's has caught up, and the host shifts
  *              by what passes meanwhile, below 0 too; then idle.time counts as well. */
 void app_skip(struct app *app, int64_t now_ms);
+/* An app that goes on from a state it was saved in starts, too: its triggers 'start' fire, if it has some. When
+ * the time it was away has passed for it, before any event. */
+bool app_has_begin(const struct app *app);
+void app_begin(struct app *app);
 void app_shift(struct app *app, int64_t by_ms);
 bool app_has_triggers(const struct app *app); /* or idle.time: these calls may change something */
 /* By the host's time as the app knows it: what app_shift moves fires next then; INT64_MAX: there is none. */

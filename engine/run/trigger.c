@@ -3,8 +3,8 @@
  *
  * Laws: (1) triggers begin in order of definition, and those due at one moment fire in that order: 'every'
  * keeps the place of its first request; (2) they have no scheduler, so they go by the task clock, in
- * playback too; (3) 'start' fires when the app starts, not when it resumes; the phase of the others is
- * state; (4) what passes counts, not what the host's clock shows: when that is set, 'every' waits for the rest
+ * playback too; (3) 'start' fires when the app starts; when it resumes, as the host says (app_begin); the phase of the
+ * others is state; (4) what passes counts, not what the host's clock shows: when that is set, 'every' waits for the rest
  * of its interval, and what a time would have fired that the app did not live through is not made up. */
 #include "engine/run/trigger.h"
 #include "engine/base/cron.h"
@@ -196,6 +196,21 @@ int64_t app_next_shifted(const struct app *app)
             next_ms = t->next_ms;
     }
     return next_ms;
+}
+
+bool app_has_begin(const struct app *app)
+{
+    for (int i = 0; i < app->trigger_count; i++)
+        if (((const struct trigger *)app->triggers[i])->kind == TRIGGER_START)
+            return true;
+    return false;
+}
+
+void app_begin(struct app *app)
+{
+    for (int i = 0; i < app->trigger_count; i++)
+        if (((struct trigger *)app->triggers[i])->kind == TRIGGER_START)
+            trigger_fire((struct trigger *)app->triggers[i]);
 }
 
 int trigger_start(struct app *app, bool resume, struct err *e)
