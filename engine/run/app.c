@@ -2,6 +2,7 @@
 #include "engine/run/app.h"
 #include "engine/base/hash.h"
 #include "engine/base/log.h"
+#include "engine/data/segments.h"
 #include "engine/expr/script.h"
 #include "engine/lang/print.h"
 #include "engine/run/partition.h"
@@ -501,6 +502,30 @@ uint64_t app_checkpoint(struct app *app, const struct state_home *home)
     state_finish(app->state);
     app->saving = w.out;
     return state_written(app->state);
+}
+
+static int ahead_part(struct app *app, const char *name, const struct part_of *what, void *user)
+{
+    struct writer *w = user;
+    (void)app;
+    (void)name;
+    if (what->kind == PART_OP && ((struct op *)what->thing)->type->ahead)
+        ((struct op *)what->thing)->type->ahead(what->thing, w);
+    else if (what->kind == PART_AGGREGATION)
+        aggregation_ahead(what->thing, w);
+    else if (what->kind == PART_PARTITION)
+        partition_ahead(what->thing, w);
+    return 0;
+}
+
+void app_checkpoint_ahead(struct app *app, const struct state_home *home, uint32_t from, uint32_t to)
+{
+    struct writer w = {.state = app->state, .ahead = &(struct share){from, to}, .out = app->saving};
+    buf_clear(&w.out);
+    state_begin_ahead(app->state, home);
+    each_part(app, ahead_part, &w);
+    state_end_ahead(app->state);
+    app->saving = w.out;
 }
 
 struct loading {

@@ -200,6 +200,7 @@ int trigger_start(struct app *app, bool resume, struct err *e); /* trigger.c */
 struct op *trigger_new(struct app *app, const struct plan_trigger *t);
 void partition_save(const struct op *p, struct writer *w); /* partition.c */
 int partition_load(struct op *p, struct reader *r);
+void partition_ahead(const struct op *p, struct writer *w); /* as op_type.ahead */
 struct op *partition_new(struct app *app, const struct plan_partition *plan);
 void partition_free(struct op *p);
 const char *partition_key(const struct partition *p, size_t *len); /* lives as long as p */
@@ -220,6 +221,7 @@ struct aggregation *aggregation_new(struct app *app, const struct plan_element *
 void aggregation_free(struct aggregation *a);
 void aggregation_save(struct aggregation *a, struct writer *w);
 int aggregation_load(struct aggregation *a, struct reader *r);
+void aggregation_ahead(struct aggregation *a, struct writer *w); /* as op_type.ahead */
 int aggregation_start(struct aggregation *a, struct err *e);
 void aggregation_each_op(struct aggregation *a, void (*visit)(struct op *op, void *user), void *user);
 

@@ -774,6 +774,11 @@ void partition_save(const struct op *op, struct writer *w)
         purge_save(&o->purge, w);
 }
 
+void partition_ahead(const struct op *op, struct writer *w)
+{
+    save_keys((struct partitioner *)(uintptr_t)op, w);
+}
+
 static bool begin_keys(void *user, uint32_t count)
 {
     struct partitioner *o = user;
