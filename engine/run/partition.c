@@ -663,11 +663,22 @@ static bool asks_for_timers(const struct plan_partition *plan)
     return false;
 }
 
+enum { BLOCKS_AHEAD = 8 };
+
+static void near_block(const struct partitioner *o, const struct partition *p)
+{
+    enum { LINE = 64, NEAR_BYTES = 8 * LINE };
+    for (size_t at = 0; at < o->bytes && at < NEAR_BYTES; at += LINE)
+        __builtin_prefetch((const char *)p + at);
+}
+
 void partition_each_copy(struct op *op, bool due_only, void (*visit)(struct op *op, void *user), void *user)
 {
     const struct partitioner *o = (const struct partitioner *)op;
     struct partition **all = partitions_list(o);
     for (uint32_t i = 0; i < keys_count(&o->keys); i++) {
+        if (i + BLOCKS_AHEAD < keys_count(&o->keys))
+            near_block(o, all[i + BLOCKS_AHEAD]);
         for (int q = 0; q < o->plan->query_count; q++) {
             const struct query *query = query_of(all[i], q);
             for (int k = 0; k < query->plan->op_count; k++) {
@@ -690,11 +701,9 @@ void partition_each_op(struct op *op, void (*visit)(struct op *op, void *user), 
 
 static void near_key(void *user, uint32_t place, int step)
 {
-    enum { LINE = 64, NEAR_BYTES = 8 * LINE };
     const struct partitioner *o = user;
-    const char *block = blocks_at(&o->keys.blocks, o->by_place[place]);
-    for (size_t at = 0; step == 0 && at < o->bytes && at < NEAR_BYTES; at += LINE)
-        __builtin_prefetch(block + at);
+    if (step == 0)
+        near_block(o, blocks_at(&o->keys.blocks, o->by_place[place]));
 }
 
 static void write_key(void *user, struct writer *w, uint32_t place)

@@ -485,9 +485,12 @@ int64_t timers_next(const struct timers *t)
 
 /* ---- state: operators save the moments they asked for; here is in what order they came in ---- */
 
-struct waiting {
-    struct op_timers **all; /* by number of the operator */
-    uint32_t count, cap;    /* count: operators seen */
+struct waiting { /* by number of the operator */
+    struct waiting_op {
+        struct op_timers *timers; /* NULL: it waits for nothing */
+        bool is_of_key;
+    } * all;
+    uint32_t count, cap; /* count: operators seen */
 };
 
 static void waiting_add(struct op *op, void *user)
@@ -495,30 +498,51 @@ static void waiting_add(struct op *op, void *user)
     struct waiting *w = user;
     if (w->count == w->cap) {
         w->cap = w->cap ? w->cap * 2 : 64;
-        w->all = mem_resize(w->all, w->cap, sizeof(struct op_timers *));
+        w->all = mem_resize(w->all, w->cap, sizeof *w->all);
     }
-    w->all[w->count++] = op->timers && op->timers->place >= 0 ? op->timers : NULL;
+    w->all[w->count++] = (struct waiting_op){op->timers, is_of_key(op)};
 }
 
-static bool has_entry(const struct op_timers *o)
+/* There may be one a key, each somewhere else: brought near in time. */
+static inline void waiting_near(const struct waiting *w, uint32_t i)
 {
-    return o && o->entry != o->order && is_of_key(o->op);
+    enum { AHEAD = 16 };
+    if (i + AHEAD < w->count && w->all[i + AHEAD].timers)
+        __builtin_prefetch(w->all[i + AHEAD].timers);
+}
+
+/* All operators; waiting: how many of them do. */
+static struct waiting waiting_list(struct app *app, uint32_t *waiting)
+{
+    struct waiting w = {0};
+    app_each_op(app, waiting_add, &w);
+    *waiting = 0;
+    for (uint32_t i = 0; i < w.count; i++) {
+        waiting_near(&w, i);
+        if (w.all[i].timers && w.all[i].timers->place < 0)
+            w.all[i].timers = NULL;
+        *waiting += w.all[i].timers != NULL;
+    }
+    return w;
+}
+
+static bool has_entry(const struct waiting_op *o)
+{
+    return o->timers && o->timers->entry != o->timers->order && o->is_of_key;
 }
 
 /* Behind the rest, when there are any. */
-static void entries_save(const struct waiting *list, struct writer *w)
+static void entries_save(const struct waiting *list, uint32_t count, struct writer *w)
 {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < list->count; i++)
-        count += has_entry(list->all[i]);
     if (!count)
         return;
     write_count(w, count);
     for (uint32_t i = 0; i < list->count; i++) {
-        if (!has_entry(list->all[i]))
+        waiting_near(list, i);
+        if (!has_entry(&list->all[i]))
             continue;
         write_u32(w, i);
-        write_i64(w, (int64_t)list->all[i]->entry);
+        write_i64(w, (int64_t)list->all[i].timers->entry);
     }
 }
 
@@ -528,28 +552,28 @@ static void entries_load(const struct waiting *list, struct reader *r)
     for (size_t i = 0; i < count && !r->failed; i++) {
         uint32_t number = read_u32(r);
         uint64_t entry = (uint64_t)read_i64(r);
-        if (number < list->count && list->all[number])
-            list->all[number]->entry = entry;
+        if (number < list->count && list->all[number].timers)
+            list->all[number].timers->entry = entry;
     }
 }
 
 void timers_save(struct timers *t, struct writer *w)
 {
-    struct waiting list = {0};
-    uint32_t count = 0;
-    app_each_op(t->app, waiting_add, &list);
-    for (uint32_t i = 0; i < list.count; i++)
-        count += list.all[i] != NULL;
+    uint32_t count, entries = 0;
+    struct waiting list = waiting_list(t->app, &count);
     write_i64(w, (int64_t)t->order);
     write_count(w, count);
     for (uint32_t i = 0; i < list.count; i++) {
-        if (!list.all[i])
+        const struct op_timers *o = list.all[i].timers;
+        waiting_near(&list, i);
+        if (!o)
             continue;
+        entries += has_entry(&list.all[i]);
         write_u32(w, i);
-        write_i64(w, list.all[i]->at_ms);
-        write_i64(w, (int64_t)list.all[i]->order);
+        write_i64(w, o->at_ms);
+        write_i64(w, (int64_t)o->order);
     }
-    entries_save(&list, w);
+    entries_save(&list, entries, w);
     mem_free(list.all);
 }
 
@@ -561,18 +585,18 @@ static void heap_mend(struct heap *h)
 
 int timers_load(struct timers *t, struct reader *r)
 {
-    struct waiting list = {0};
-    app_each_op(t->app, waiting_add, &list);
+    uint32_t waiting;
+    struct waiting list = waiting_list(t->app, &waiting);
     uint64_t order = (uint64_t)read_i64(r);
     size_t count = read_count(r, UINT32_MAX / 2);
     for (size_t i = 0; i < count && !r->failed; i++) {
         uint32_t number = read_u32(r);
         int64_t at_ms = read_i64(r);
         uint64_t was = (uint64_t)read_i64(r);
-        if (number >= list.count || !list.all[number])
+        if (number >= list.count || !list.all[number].timers)
             continue;
-        list.all[number]->at_ms = at_ms;
-        list.all[number]->order = list.all[number]->entry = was;
+        list.all[number].timers->at_ms = at_ms;
+        list.all[number].timers->order = list.all[number].timers->entry = was;
     }
     entries_load(&list, r);
     mem_free(list.all);
