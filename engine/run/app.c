@@ -290,7 +290,7 @@ int64_t app_next_due(const struct app *app)
     return app->started ? timers_next(app->timers) : INT64_MAX;
 }
 
-void app_each_op(struct app *app, void (*visit)(struct op *op, void *user), void *user)
+void app_each_op(struct app *app, bool keys, void (*visit)(struct op *op, void *user), void *user)
 {
     for (int i = 0; i < app->plan->window_count; i++)
         visit(app->windows[i], user);
@@ -302,7 +302,7 @@ void app_each_op(struct app *app, void (*visit)(struct op *op, void *user), void
             visit(q->ops[k], user);
     }
     for (int i = 0; i < app->partition_count; i++)
-        partition_each_op(app->partitions[i], visit, user);
+        partition_each_op(app->partitions[i], keys, visit, user);
     for (int i = 0; i < app->trigger_count; i++)
         visit(app->triggers[i], user);
     if (app->heartbeat)
@@ -723,6 +723,7 @@ static int mend(struct app *app, const struct state_home *home, struct app_mend 
     }
     int rc = each_part(app, mend_part, &l);
     state_shut(app->state);
+    timers_forget(app->timers);
     return rc;
 }
 
@@ -748,6 +749,7 @@ int app_restore(struct app *app, const struct state_home *home, struct app_upgra
     if (upgrade)
         state_each_unread(app->state, on_unread, upgrade);
     state_shut(app->state);
+    timers_forget(app->timers);
     if (rc == 0 && upgrade)
         rc = ops_start(app, e); /* those that begin anew; the others go on */
     return rc;

@@ -185,8 +185,13 @@ void timers_move(struct app *app, int64_t at_ms);
 /* After all operators: the order in which requests were made. */
 void timers_save(struct timers *t, struct writer *w);
 int timers_load(struct timers *t, struct reader *r);
-/* Every operator that may ask for timers, in an order that a saved and loaded app shares. */
-void app_each_op(struct app *app, void (*visit)(struct op *op, void *user), void *user);
+void timers_forget(struct timers *t); /* what timer_load read */
+/* What op waits for, in the entry of its key; the moments of others stand in one part, timers_save's. */
+void timer_save(const struct op *op, struct writer *w);
+void timer_load(struct op *op, struct reader *r); /* counts when timers_load comes */
+/* Every operator that may ask for timers, in an order that a saved and loaded app shares; with keys also those
+ * of partitions' copies. */
+void app_each_op(struct app *app, bool keys, void (*visit)(struct op *op, void *user), void *user);
 
 /* heartbeat.c: @app:playback(idle.time, increment). stir: the clock was set. */
 struct op *heartbeat_new(struct app *app);
@@ -205,8 +210,8 @@ struct op *partition_new(struct app *app, const struct plan_partition *plan);
 void partition_free(struct op *p);
 const char *partition_key(const struct partition *p, size_t *len); /* lives as long as p */
 void partition_touch(struct partition *p); /* its state changes: the next checkpoint writes it */
-/* Those that may ask for timers, then op itself. */
-void partition_each_op(struct op *p, void (*visit)(struct op *op, void *user), void *user);
+/* With keys those of all copies that may ask for timers, then op itself. */
+void partition_each_op(struct op *p, bool keys, void (*visit)(struct op *op, void *user), void *user);
 /* Of each key's copy; due_only: those that may ask for timers. */
 void partition_each_copy(struct op *op, bool due_only, void (*visit)(struct op *op, void *user), void *user);
 struct stream *partition_stream(struct partition *p, const struct plan_element *e);

@@ -48,6 +48,8 @@ struct partitioner {
     struct segments *saved; /* keys by their places there: how they stand in a checkpoint */
     uint32_t *by_place;     /* of its key's block; made with the first checkpoint, then for all keys */
     uint32_t place_count, place_cap;
+    bool asks;       /* its copies ask for timers */
+    bool has_timers; /* the state being loaded has them in its entries */
 };
 
 static struct purge_use *use_of(const struct partition *p)
@@ -597,10 +599,23 @@ static struct receiver *receiver_new(struct partitioner *o, const struct partiti
     return r;
 }
 
+/* Mostly no copy does. */
+static bool asks_for_timers(const struct plan_partition *plan)
+{
+    for (int q = 0; q < plan->query_count; q++) {
+        for (int k = 0; k < plan->queries[q]->op_count; k++) {
+            if (plan->queries[q]->ops[k]->type->due)
+                return true;
+        }
+    }
+    return false;
+}
+
 struct op *partition_new(struct app *app, const struct plan_partition *plan)
 {
     struct partitioner *o = (struct partitioner *)op_new(app, &partitioner_plan, NULL);
     o->plan = plan;
+    o->asks = asks_for_timers(plan);
     purge_init(&o->purge, plan->interval_ms, plan->idle_ms);
     o->models = mem_array((size_t)plan->query_count + 1, sizeof(struct query *));
     for (int i = 0; i < plan->query_count; i++)
@@ -651,18 +666,6 @@ void partition_free(struct op *op)
     op_free(op);
 }
 
-/* Mostly no copy does: then a checkpoint need not go to each. */
-static bool asks_for_timers(const struct plan_partition *plan)
-{
-    for (int q = 0; q < plan->query_count; q++) {
-        for (int k = 0; k < plan->queries[q]->op_count; k++) {
-            if (plan->queries[q]->ops[k]->type->due)
-                return true;
-        }
-    }
-    return false;
-}
-
 enum { BLOCKS_AHEAD = 8 };
 
 static void near_block(const struct partitioner *o, const struct partition *p)
@@ -672,6 +675,18 @@ static void near_block(const struct partitioner *o, const struct partition *p)
         __builtin_prefetch((const char *)p + at);
 }
 
+static void copy_each_op(const struct partition *p, bool due_only, void (*visit)(struct op *op, void *user),
+                         void *user)
+{
+    for (int q = 0; q < p->owner->plan->query_count; q++) {
+        const struct query *query = query_of(p, q);
+        for (int k = 0; k < query->plan->op_count; k++) {
+            if ((query->plan->ops[k]->type->due || !due_only) && query->ops[k]->query == query)
+                visit(query->ops[k], user);
+        }
+    }
+}
+
 void partition_each_copy(struct op *op, bool due_only, void (*visit)(struct op *op, void *user), void *user)
 {
     const struct partitioner *o = (const struct partitioner *)op;
@@ -679,25 +694,32 @@ void partition_each_copy(struct op *op, bool due_only, void (*visit)(struct op *
     for (uint32_t i = 0; i < keys_count(&o->keys); i++) {
         if (i + BLOCKS_AHEAD < keys_count(&o->keys))
             near_block(o, all[i + BLOCKS_AHEAD]);
-        for (int q = 0; q < o->plan->query_count; q++) {
-            const struct query *query = query_of(all[i], q);
-            for (int k = 0; k < query->plan->op_count; k++) {
-                if ((query->plan->ops[k]->type->due || !due_only) && query->ops[k]->query == query)
-                    visit(query->ops[k], user);
-            }
-        }
+        copy_each_op(all[i], due_only, visit, user);
     }
     mem_free(all);
 }
 
-void partition_each_op(struct op *op, void (*visit)(struct op *op, void *user), void *user)
+void partition_each_op(struct op *op, bool keys, void (*visit)(struct op *op, void *user), void *user)
 {
-    if (asks_for_timers(((const struct partitioner *)op)->plan))
+    if (keys && ((const struct partitioner *)op)->asks)
         partition_each_copy(op, true, visit, user);
     visit(op, user);
 }
 
 /* ---- state ---- */
+
+/* What copies wait for stands in their keys' entries; it didn't once. */
+enum { TIMERS_IN_ENTRIES = 1u << 31 };
+
+static void key_timer_save(struct op *op, void *w)
+{
+    timer_save(op, w);
+}
+
+static void key_timer_load(struct op *op, void *r)
+{
+    timer_load(op, r);
+}
 
 static void near_key(void *user, uint32_t place, int step)
 {
@@ -721,6 +743,8 @@ static void write_key(void *user, struct writer *w, uint32_t place)
     for (int q = 0; q < o->plan->query_count; q++)
         query_save(query_of(p, q), w);
     w->is_lean = was_lean;
+    if (o->asks)
+        copy_each_op(p, true, key_timer_save, w);
 }
 
 static void save_keys(struct partitioner *o, struct writer *w)
@@ -776,7 +800,7 @@ void partition_save(const struct op *op, struct writer *w)
     struct partitioner *o =
         (struct partitioner *)(uintptr_t)op; /* how it is saved is no part of what it holds */
     write_tag(w, o->plan->name);
-    write_u32(w, o->most);
+    write_u32(w, o->most | (o->asks ? TIMERS_IN_ENTRIES : 0));
     save_keys(o, w);
     save_shared(o, w);
     if (o->plan->purges)
@@ -825,6 +849,8 @@ static bool read_key(void *user, struct reader *r, uint32_t place)
         for (int q = 0; q < o->plan->query_count && good; q++)
             good = query_load(query_of(p, q), r) == 0;
         r->is_lean = was_lean;
+        if (good && o->has_timers)
+            copy_each_op(p, true, key_timer_load, r);
     }
     value_drop(value_text(key));
     return good;
@@ -870,7 +896,11 @@ int partition_load(struct op *op, struct reader *r)
     partitions_clear(o);
     keys_init(&o->keys, o->bytes);
     uint32_t most = read_u32(r);
+    o->has_timers = most & TIMERS_IN_ENTRIES;
+    most &= ~TIMERS_IN_ENTRIES;
     int rc = load_keys(o, r);
+    for (uint32_t i = 0; o->asks && !o->has_timers && i < o->place_count; i++)
+        segments_touch(o->saved, i);
     if (rc == 0)
         rc = load_shared(o, r);
     if (rc == 0 && o->plan->purges)

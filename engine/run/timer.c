@@ -54,6 +54,12 @@ struct timers {
     uint32_t round; /* counts the turns of schedulers of keys */
     bool is_in_round;
     bool serves; /* schedulers have their turns now */
+    struct loaded {
+        struct op *op;
+        int64_t at_ms;
+        uint64_t order, entry;
+    } * loaded; /* of keys, until timers_load */
+    uint32_t loaded_count, loaded_cap;
 };
 
 struct timers *timers_new(struct app *app)
@@ -65,6 +71,13 @@ struct timers *timers_new(struct app *app)
     return t;
 }
 
+void timers_forget(struct timers *t)
+{
+    mem_free(t->loaded);
+    t->loaded = NULL;
+    t->loaded_count = t->loaded_cap = 0;
+}
+
 void timers_free(struct timers *t)
 {
     for (uint32_t i = 0; i < t->scheduler_count; i++)
@@ -72,6 +85,7 @@ void timers_free(struct timers *t)
     mem_free(t->schedulers);
     mem_free(t->live.list);
     mem_free(t->aside.list);
+    timers_forget(t);
     mem_free(t);
 }
 
@@ -193,6 +207,8 @@ static void come_in(struct op_timers *o, bool stays)
     struct timers *t = op_app(o->op)->timers;
     struct heap *h = heap_of(o->op);
     bool has = has_scheduler(o->op);
+    if (is_of_key(o->op))
+        partition_touch(o->op->query->partition);
     o->at_ms = due_ms < now_ms && !has ? now_ms : due_ms;
     if (!o->repeats && !(stays && has))
         o->order = t->order++;
@@ -483,7 +499,46 @@ int64_t timers_next(const struct timers *t)
     return t->live.count ? t->live.list[0]->at_ms : INT64_MAX;
 }
 
-/* ---- state: operators save the moments they asked for; here is in what order they came in ---- */
+/* ---- state: operators save the moments they asked for; here is in what order they came in. That of a key's
+ * stands in its entry, so that what is written is what changed. ---- */
+
+/* In the order that timers_save writes: the numbers of operators leave out the copies of partitions. They didn't
+ * once. */
+#define WITHOUT_KEYS (UINT64_C(1) << 63)
+
+void timer_save(const struct op *op, struct writer *w)
+{
+    const struct op_timers *o = op->timers;
+    bool waits = o && o->place >= 0, has_entry = waits && o->entry != o->order;
+    if (w->tally)
+        return;
+    write_u8(w, (uint8_t)(waits + has_entry));
+    if (!waits)
+        return;
+    write_i64(w, o->at_ms);
+    write_varint(w, o->order);
+    if (has_entry)
+        write_varint(w, o->entry);
+}
+
+void timer_load(struct op *op, struct reader *r)
+{
+    struct timers *t = op_app(op)->timers;
+    struct loaded l = {.op = op};
+    uint8_t kind = read_u8(r);
+    if (kind == 0)
+        return;
+    l.at_ms = read_i64(r);
+    l.entry = l.order = read_varint(r);
+    if (kind > 1)
+        l.entry = read_varint(r);
+    r->failed = r->failed || kind > 2;
+    if (t->loaded_count == t->loaded_cap) {
+        t->loaded_cap = t->loaded_cap ? t->loaded_cap * 2 : 64;
+        t->loaded = mem_resize(t->loaded, t->loaded_cap, sizeof *t->loaded);
+    }
+    t->loaded[t->loaded_count++] = l;
+}
 
 struct waiting { /* by number of the operator */
     struct waiting_op {
@@ -512,10 +567,10 @@ static inline void waiting_near(const struct waiting *w, uint32_t i)
 }
 
 /* All operators; waiting: how many of them do. */
-static struct waiting waiting_list(struct app *app, uint32_t *waiting)
+static struct waiting waiting_list(struct app *app, bool keys, uint32_t *waiting)
 {
     struct waiting w = {0};
-    app_each_op(app, waiting_add, &w);
+    app_each_op(app, keys, waiting_add, &w);
     *waiting = 0;
     for (uint32_t i = 0; i < w.count; i++) {
         waiting_near(&w, i);
@@ -560,8 +615,8 @@ static void entries_load(const struct waiting *list, struct reader *r)
 void timers_save(struct timers *t, struct writer *w)
 {
     uint32_t count, entries = 0;
-    struct waiting list = waiting_list(t->app, &count);
-    write_i64(w, (int64_t)t->order);
+    struct waiting list = waiting_list(t->app, false, &count);
+    write_i64(w, (int64_t)(t->order | WITHOUT_KEYS));
     write_count(w, count);
     for (uint32_t i = 0; i < list.count; i++) {
         const struct op_timers *o = list.all[i].timers;
@@ -586,8 +641,9 @@ static void heap_mend(struct heap *h)
 int timers_load(struct timers *t, struct reader *r)
 {
     uint32_t waiting;
-    struct waiting list = waiting_list(t->app, &waiting);
     uint64_t order = (uint64_t)read_i64(r);
+    struct waiting list = waiting_list(t->app, !(order & WITHOUT_KEYS), &waiting);
+    order &= ~WITHOUT_KEYS;
     size_t count = read_count(r, UINT32_MAX / 2);
     for (size_t i = 0; i < count && !r->failed; i++) {
         uint32_t number = read_u32(r);
@@ -600,6 +656,16 @@ int timers_load(struct timers *t, struct reader *r)
     }
     entries_load(&list, r);
     mem_free(list.all);
+    for (uint32_t i = 0; i < t->loaded_count; i++) {
+        const struct loaded *l = &t->loaded[i];
+        struct op_timers *o = l->op->timers;
+        if (!o || o->place < 0)
+            continue;
+        o->at_ms = l->at_ms;
+        o->order = l->order;
+        o->entry = l->entry;
+    }
+    timers_forget(t);
     t->order = order > t->order ? order : t->order;
     heap_mend(&t->live);
     for (uint32_t i = 0; i < t->scheduler_count; i++)
