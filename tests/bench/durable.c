@@ -49,7 +49,7 @@ static void job_stop(struct worker *w, void *user)
 /* Linked in the place of durable_collect: Makefile. */
 void __real_durable_collect(struct durable *d, struct store_batch *batch);
 void __wrap_durable_collect(struct durable *d, struct store_batch *batch);
-static int64_t longest_us, longest_cpu_us, longest_ahead_us;
+static int64_t longest_us, longest_cpu_us, longest_ahead_us, longest_ahead_cpu_us;
 static long checkpoints;
 
 /* Of this thread: what a busy machine doesn't change. */
@@ -74,6 +74,8 @@ void __wrap_durable_collect(struct durable *d, struct store_batch *batch)
         longest_us = us;
     if (longest_ahead_us < us && d->ahead_to > ahead)
         longest_ahead_us = us;
+    if (longest_ahead_cpu_us < cpu_us && d->ahead_to > ahead)
+        longest_ahead_cpu_us = cpu_us;
     if (longest_cpu_us < cpu_us && d->journal_bytes < journal)
         longest_cpu_us = cpu_us;
 }
@@ -164,11 +166,11 @@ int main(int argc, char **argv)
            "\"message_bytes\":%llu,\"put_bytes\":%llu,\"device_bytes\":%lld,\"written_bytes\":%lld,"
            "\"amplification\":%.2f,\"open_"
            "ms\":%lld,\"peak_kb\":%ld,\"checkpoints\":%ld,\"longest_pause_us\":%lld,\"longest_pause_cpu_us\":"
-           "%lld,\"longest_ahead_us\":%lld,\"file_kb\":%lld}\n",
+           "%lld,\"longest_ahead_us\":%lld,\"longest_ahead_cpu_us\":%lld,\"file_kb\":%lld}\n",
            argv[1], count, (double)count * 1e6 / (double)cpu_us, (double)count * 1e6 / (double)wall_us,
            (unsigned long long)n.commits, (unsigned long long)message_bytes, (unsigned long long)n.put_bytes,
            device, written, (double)written / (double)message_bytes, (long long)open_us / 1000,
-           clock_peak_rss_kb(), checkpoints, (long long)longest_us, (long long)longest_cpu_us, (long long)longest_ahead_us,
+           clock_peak_rss_kb(), checkpoints, (long long)longest_us, (long long)longest_cpu_us, (long long)longest_ahead_us, (long long)longest_ahead_cpu_us,
            file_kb(argv[2]));
     if (!getenv("NO_STOP"))
         worker_call(&w, job_stop, NULL);
