@@ -27,7 +27,9 @@
  *           second group tells which rows of a piece are dead. What is left of a piece of few rows moves to
  *           the next one. Tables in the store are no part of a checkpoint.
  *   patterns
- *           whole in their part, in chunks: what is said of a partial match leans on its neighbours only.
+ *           many partial matches: segments, an entry each with where it waits; the timers of absent elements
+ *           are pieces. Few, or with counted elements (their chains grow): whole in their part, in chunks;
+ *           what is said of a partial match leans on its neighbours only.
  *   rate limits, snapshots, kslack, expression windows' own numbers, timers, script globals
  *           whole in their parts, in chunks.
  *   aggregators over values (distinctCount, unionSet, min, max, stdDev)
