@@ -19,7 +19,7 @@ struct run {
     struct app *app; /* NULL until accepted */
     struct bind *bind;
     struct bus *bus;
-    struct store *store; /* of restarts and of stored tables */
+    struct store *store;      /* of restarts and of stored tables */
     struct store_batch ahead; /* of the next restart's checkpoint */
     struct jnode *types, *streams, *queries, *results, *published;
     struct jnode **stream_events; /* by number; NULL: not recorded */

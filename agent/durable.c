@@ -41,8 +41,8 @@ enum {
     MESSAGE_HEAD_MOST = 40,
     SUM_BYTES = 8,
     CHANCE_BYTES = 8,
-    GAIN_LEAST = 8, /* packed, a record is at least an eighth less */
-    AHEAD_PART = 8, /* law 4 */
+    GAIN_LEAST = 8,         /* packed, a record is at least an eighth less */
+    AHEAD_PART = 8,         /* law 4 */
     AHEAD_MOST = SHARES / 4 /* at one commit */
 };
 /* A SAME_MESSAGE has the properties of the message before it in the record. Times are differences to the note

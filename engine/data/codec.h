@@ -24,7 +24,7 @@ struct writer {
     /* not NULL: no checkpoint, but between two of them; only what stands in segments is written, and what goes
      * to out is worth nothing */
     const struct share *ahead;
-    bool is_lean;        /* one of many of a kind: tags are left out */
+    bool is_lean; /* one of many of a kind: tags are left out */
 };
 struct reader {
     const uint8_t *at, *end;

@@ -43,14 +43,14 @@ enum { SEGMENTS_INLINE = 16 };
 #endif
 
 struct segments {
-    uint64_t *dirty; /* a bit a place: changed since the last checkpoint */
-    uint32_t room;   /* places there are bits for */
-    uint32_t *at;    /* by place: 1 + the segment in list that has the newest version; 0: none */
-    uint32_t count;  /* places at the last checkpoint, or what was written ahead had */
-    uint32_t before; /* the place written last into the segment being filled */
-    uint32_t filled; /* 1 + that segment's in list; 0: none is */
-    bool cleans;     /* ahead: some are being cleaned */
-    struct buf open; /* what is in that segment */
+    uint64_t *dirty;          /* a bit a place: changed since the last checkpoint */
+    uint32_t room;            /* places there are bits for */
+    uint32_t *at;             /* by place: 1 + the segment in list that has the newest version; 0: none */
+    uint32_t count;           /* places at the last checkpoint, or what was written ahead had */
+    uint32_t before;          /* the place written last into the segment being filled */
+    uint32_t filled;          /* 1 + that segment's in list; 0: none is */
+    bool cleans;              /* ahead: some are being cleaned */
+    struct buf open;          /* what is in that segment */
     uint64_t written, copied; /* bytes since the last checkpoint; chosen to be cleaned of them */
     struct state *state;
     uint64_t group, next; /* next: number of the next piece */

@@ -187,8 +187,8 @@ void timers_save(struct timers *t, struct writer *w);
 int timers_load(struct timers *t, struct reader *r);
 void timers_forget(struct timers *t); /* what timer_load read */
 /* What op waits for, in the entry of its key; the moments of others stand in one part, timers_save's. */
-void timer_save(const struct op *op, struct writer *w);
-void timer_load(struct op *op, struct reader *r); /* counts when timers_load comes */
+void timer_save(struct op *op, void *writer);
+void timer_load(struct op *op, void *reader); /* counts when timers_load comes */
 /* Every operator that may ask for timers, in an order that a saved and loaded app shares; with keys also those
  * of partitions' copies. */
 void app_each_op(struct app *app, bool keys, void (*visit)(struct op *op, void *user), void *user);

@@ -711,16 +711,6 @@ void partition_each_op(struct op *op, bool keys, void (*visit)(struct op *op, vo
 /* What copies wait for stands in their keys' entries; it didn't once. */
 enum { TIMERS_IN_ENTRIES = 1u << 31 };
 
-static void key_timer_save(struct op *op, void *w)
-{
-    timer_save(op, w);
-}
-
-static void key_timer_load(struct op *op, void *r)
-{
-    timer_load(op, r);
-}
-
 static void near_key(void *user, uint32_t place, int step)
 {
     const struct partitioner *o = user;
@@ -744,7 +734,7 @@ static void write_key(void *user, struct writer *w, uint32_t place)
         query_save(query_of(p, q), w);
     w->is_lean = was_lean;
     if (o->asks)
-        copy_each_op(p, true, key_timer_save, w);
+        copy_each_op(p, true, timer_save, w);
 }
 
 static void save_keys(struct partitioner *o, struct writer *w)
@@ -850,7 +840,7 @@ static bool read_key(void *user, struct reader *r, uint32_t place)
             good = query_load(query_of(p, q), r) == 0;
         r->is_lean = was_lean;
         if (good && o->has_timers)
-            copy_each_op(p, true, key_timer_load, r);
+            copy_each_op(p, true, timer_load, r);
     }
     value_drop(value_text(key));
     return good;

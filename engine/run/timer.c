@@ -506,8 +506,9 @@ int64_t timers_next(const struct timers *t)
  * once. */
 #define WITHOUT_KEYS (UINT64_C(1) << 63)
 
-void timer_save(const struct op *op, struct writer *w)
+void timer_save(struct op *op, void *writer)
 {
+    struct writer *w = writer;
     const struct op_timers *o = op->timers;
     bool waits = o && o->place >= 0, has_entry = waits && o->entry != o->order;
     if (w->tally)
@@ -521,8 +522,9 @@ void timer_save(const struct op *op, struct writer *w)
         write_varint(w, o->entry);
 }
 
-void timer_load(struct op *op, struct reader *r)
+void timer_load(struct op *op, void *reader)
 {
+    struct reader *r = reader;
     struct timers *t = op_app(op)->timers;
     struct loaded l = {.op = op};
     uint8_t kind = read_u8(r);

@@ -167,11 +167,11 @@ static void unique_batch_explain(const struct op_plan *plan, struct buf *out)
     buf_add_char(out, ')');
 }
 
-#define UNIQUE_BATCH_TYPE(NAME, DUE)                                                                  \
-    {                                                                                                 \
-        .name = (NAME), .size = sizeof(struct unique_batch), .push = unique_batch_push, .due = (DUE), \
-        .save = unique_batch_save, .load = unique_batch_load, .ahead = unique_batch_ahead, .close = unique_batch_close,            \
-        .content = unique_batch_content, .explain = unique_batch_explain,                             \
+#define UNIQUE_BATCH_TYPE(NAME, DUE)                                                                   \
+    {                                                                                                  \
+        .name = (NAME), .size = sizeof(struct unique_batch), .push = unique_batch_push, .due = (DUE),  \
+        .save = unique_batch_save, .load = unique_batch_load, .ahead = unique_batch_ahead,             \
+        .close = unique_batch_close, .content = unique_batch_content, .explain = unique_batch_explain, \
     }
 static const struct op_type length_batch_type = UNIQUE_BATCH_TYPE("window.unique:lengthBatch", NULL);
 static const struct op_type first_length_batch_type =

@@ -170,8 +170,8 @@ int main(int argc, char **argv)
            argv[1], count, (double)count * 1e6 / (double)cpu_us, (double)count * 1e6 / (double)wall_us,
            (unsigned long long)n.commits, (unsigned long long)message_bytes, (unsigned long long)n.put_bytes,
            device, written, (double)written / (double)message_bytes, (long long)open_us / 1000,
-           clock_peak_rss_kb(), checkpoints, (long long)longest_us, (long long)longest_cpu_us, (long long)longest_ahead_us, (long long)longest_ahead_cpu_us,
-           file_kb(argv[2]));
+           clock_peak_rss_kb(), checkpoints, (long long)longest_us, (long long)longest_cpu_us,
+           (long long)longest_ahead_us, (long long)longest_ahead_cpu_us, file_kb(argv[2]));
     if (!getenv("NO_STOP"))
         worker_call(&w, job_stop, NULL);
     else

@@ -148,7 +148,8 @@ static bool numbers_load(struct home *h, struct model *m, struct segments **save
     *m = (struct model){0};
     *saved = NULL;
     state_open(s, &h->door);
-    bool good = state_read(s, "numbers", &r, &e) == 0 && segments_load(saved, &r, &owner) == 0 && r.at == r.end;
+    bool good =
+        state_read(s, "numbers", &r, &e) == 0 && segments_load(saved, &r, &owner) == 0 && r.at == r.end;
     state_shut(s);
     return good;
 }
@@ -244,7 +245,8 @@ static void test_model(void)
         live(&n, round);
         uint32_t what = draw(20);
         if (what < 12 && step < STEPS) { /* the walk goes on */
-            numbers_ahead(&n, SHARES / STEPS * step, step + 1 == STEPS ? SHARES : SHARES / STEPS * (step + 1));
+            numbers_ahead(&n, SHARES / STEPS * step,
+                          step + 1 == STEPS ? SHARES : SHARES / STEPS * (step + 1));
             step++;
         } else if (what == 12) { /* any share, any time */
             uint32_t from = draw(SHARES);
@@ -355,11 +357,21 @@ static const char *const texts[] = {
     "partition with (g of S) begin from S select g, sum(v) as s insert into Out; end;",
     "partition with (g of S) begin from S#window.length(40) select g, sum(v) as s, max(at) as n insert all "
     "events into Out; end;",
-    "partition with (g of S) begin from S#window.time(300 sec) select g, at, v insert all events into Out; end;",
-    "partition with (g of S) begin from S#window.session(50 sec) select g, at insert all events into Out; end;",
-    "partition with (g of S) begin from S#window.unique:ever(at) select g, count() as n insert into Out; end;",
+    "partition with (g of S) begin from S#window.time(300 sec) select g, at, v insert all events into Out; "
+    "end;",
+    "partition with (g of S) begin from S#window.session(50 sec) select g, at insert all events into Out; "
+    "end;",
+    "partition with (g of S) begin from S#window.unique:ever(at) select g, count() as n insert into Out; "
+    "end;",
     "@purge(enable='true', interval='1 sec', idle.period='25 sec') partition with (g of S) begin from "
     "S#window.length(30) select g, count() as n insert all events into Out; end;",
+    "from every a=S -> b=S[b.g == a.g] select a.at as x, b.at as y, b.g as g insert into Out;",
+    "from every a=S -> b=S[b.g == a.g and b.v > 20.0] within 60 sec select a.at as x, b.at as y insert into "
+    "Out;",
+    "from every a=S -> not S[g == a.g] for 15 sec select a.at as x, a.g as g insert into Out;",
+    "partition with (g of S) begin from every a=S -> b=S[b.v > a.v] -> c=S[c.v < b.v] select a.at as x, c.at "
+    "as "
+    "y insert into Out; end;",
     "define aggregation A from S select g, sum(v) as s group by g aggregate every sec...hour;"
     "from S join A on S.g == A.g within '2001-**-** **:**:**' per 'minutes' select S.g as g, A.s as s insert "
     "into Out;",
