@@ -20,7 +20,8 @@
  *   select's groups
  *           segments, an entry a group; touched when one of its events comes or leaves.
  *   partitions
- *           segments, an entry a key with all its copies hold; big queues inside have groups of their own.
+ *           segments, an entry a key with all its copies hold and wait for; big queues inside have groups of
+ *           their own.
  *   aggregations
  *           open buckets: segments, an entry a group. Closed ones are rows of their tables.
  *   tables  records.h: rows that changed since the last checkpoint are written together, as new pieces; a
@@ -30,7 +31,7 @@
  *           many partial matches: segments, an entry each with where it waits; the timers of absent elements
  *           are pieces. Few, or with counted elements (their chains grow): whole in their part, in chunks;
  *           what is said of a partial match leans on its neighbours only.
- *   rate limits, snapshots, kslack, expression windows' own numbers, timers, script globals
+ *   rate limits, snapshots, kslack, expression windows' own numbers, timers outside partitions, script globals
  *           whole in their parts, in chunks.
  *   aggregators over values (distinctCount, unionSet, min, max, stdDev)
  *           whole in the entry of their group: without 'group by' in the part, in chunks; a group with
