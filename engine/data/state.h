@@ -17,6 +17,8 @@
  *           or leave elsewhere than at the ends (sort, late rows) the pieces are written anew.
  *   windows by key (unique, deduplicate; session, frequent, lossyFrequent)
  *           keyed.c, java_map.c: segments (segments.h), an entry a key.
+ *   moments that windows asked for
+ *           dues.c: as the rows of windows by order of coming; equal ones together.
  *   select's groups
  *           segments, an entry a group; touched when one of its events comes or leaves.
  *   partitions

@@ -7,7 +7,7 @@
  * (pattern_places.c) and say where they wait. Indexes and heaps are made anew; timers are requested in
  * the order they were requested before.
  *
- *   pattern = format and flags, counters, nodes, the partials by place, timers (pattern_dues.c)
+ *   pattern = flags, counters, nodes, the partials by place, timers (pattern_dues.c)
  *   node    = flags, due, last arrival, aggregators, pending, fresh (lists of partials)
  *   partial = reference; then, when it stands here: time as the difference to the partial before, dead, in
  *             each slot a row or a chain, the partial linked behind it
@@ -16,8 +16,6 @@
 #include "engine/data/segments.h"
 #include "engine/run/app.h"
 #include "engine/run/pattern.h"
-
-enum { FORMAT = 1 };
 
 /* Things seen so far, with their numbers. */
 struct seen {
@@ -195,7 +193,7 @@ void pattern_save(const struct op *op, struct writer *w)
 {
     struct pattern *m = (struct pattern *)(uintptr_t)op; /* how it is saved is no part of it */
     bool is_placed = places_wanted(m, w);
-    write_u8(w, (uint8_t)(FORMAT << 4 | m->is_started | is_placed << 1));
+    write_u8(w, (uint8_t)(m->is_started | is_placed << 1));
     write_i64(w, m->newest_ms);
     write_i64(w, (int64_t)m->dropped);
     save_nodes(m, w, is_placed);
@@ -452,7 +450,6 @@ int pattern_load(struct op *op, struct reader *r)
     uint8_t flags = read_u8(r);
     m->is_started = flags & 1;
     l.is_placed = flags & 2;
-    r->failed |= flags >> 4 != FORMAT;
     m->newest_ms = read_i64(r);
     m->shared->stats.dropped -= m->dropped;
     m->dropped = (uint64_t)read_i64(r);

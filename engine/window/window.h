@@ -7,6 +7,7 @@
 #define WEIR_WINDOW_WINDOW_H
 
 #include "engine/run/op.h"
+#include "engine/window/dues.h"
 #include "engine/window/kept.h"
 #include "engine/window/queue.h"
 
@@ -188,17 +189,6 @@ static inline bool window_time_of(struct op *op, const struct row *row, int inde
     *out_ms = v.as.l;
     return LIKELY(v.type == TYPE_LONG) || window_time_fail(op, v, index);
 }
-
-/* Timers of an operator that asked for several: kept for save, in the order of the requests. */
-struct dues {
-    int64_t *ring;
-    uint32_t cap, head, count; /* cap is a power of two, or 0 */
-};
-void dues_request(struct dues *d, struct op *op, int64_t due_ms);
-void dues_fired(struct dues *d, int64_t due_ms); /* first thing in due */
-void dues_save(const struct dues *d, struct writer *w);
-void dues_load(struct dues *d, struct op *op, struct reader *r); /* requests them again */
-void dues_fini(struct dues *d);
 
 /* Slices of time run on without end, from the first event, or so that one begins at *start_ms (may be NULL). */
 struct slices {
