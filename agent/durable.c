@@ -29,6 +29,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/pack.h"
 #include "engine/data/object.h"
+#include "engine/data/segments.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -40,7 +41,9 @@ enum {
     MESSAGE_HEAD_MOST = 40,
     SUM_BYTES = 8,
     CHANCE_BYTES = 8,
-    GAIN_LEAST = 8 /* packed, a record is at least an eighth less */
+    GAIN_LEAST = 8,         /* packed, a record is at least an eighth less */
+    AHEAD_PART = 8,         /* law 4 */
+    AHEAD_MOST = SHARES / 4 /* at one commit */
 };
 /* A SAME_MESSAGE has the properties of the message before it in the record. Times are differences to the note
  * before. */
@@ -208,6 +211,7 @@ int durable_open(struct durable **out, struct hosted *h, struct store *store, ui
     d->checkpoint_most = checkpoint_most;
     buf_init(&d->notes.out, SIZE_MAX);
     batch_open(&d->closed);
+    batch_open(&d->ahead);
     buf_init(&d->mark, SIZE_MAX);
     buf_init(&d->text, SIZE_MAX);
     buf_init(&d->lost, SIZE_MAX);
@@ -245,6 +249,7 @@ void durable_close(struct durable *d)
         return;
     buf_fini(&d->notes.out);
     batch_close(&d->closed);
+    batch_close(&d->ahead);
     buf_fini(&d->mark);
     buf_fini(&d->text);
     buf_fini(&d->lost);
@@ -505,6 +510,10 @@ static void write_mark(struct durable *d, struct store_batch *batch)
 static void checkpoint(struct durable *d, struct store_batch *batch)
 {
     struct key from, to;
+    batch_lead(batch, &d->ahead);
+    batch_close(&d->ahead); /* its memory too */
+    batch_open(&d->ahead);
+    d->ahead_to = 0;
     d->keeper.batch = batch;
     d->checkpoint_bytes = app_checkpoint(d->hosted->app, &d->keeper.home);
     d->keeper.batch = NULL;
@@ -542,24 +551,42 @@ static void checkpoint(struct durable *d, struct store_batch *batch)
     (void)FAULT("durable.checkpoint");
 }
 
-/* Law 3. */
-static bool notes_are_enough(const struct durable *d)
+/* Law 3: so many bytes of notes make a checkpoint due. */
+static uint64_t notes_enough(const struct durable *d)
 {
-    return d->journal_bytes >= d->checkpoint_most &&
-           (d->journal_bytes >= d->checkpoint_bytes ||
-            d->checkpoint_bytes <= d->covered_bytes + d->covered_bytes / 5);
+    bool waits = d->checkpoint_bytes > d->covered_bytes + d->covered_bytes / 5;
+    return waits && d->checkpoint_bytes > d->checkpoint_most ? d->checkpoint_bytes : d->checkpoint_most;
+}
+
+/* Law 4. */
+static void write_ahead(struct durable *d)
+{
+    uint64_t enough = notes_enough(d), way = enough / AHEAD_PART;
+    uint64_t left = enough > d->journal_bytes ? enough - d->journal_bytes : 0;
+    if (!way || left >= way)
+        return;
+    uint32_t to = (uint32_t)((double)(way - left) / (double)way * SHARES);
+    to = to > d->ahead_to + AHEAD_MOST ? d->ahead_to + AHEAD_MOST : to;
+    if (to <= d->ahead_to)
+        return;
+    d->keeper.batch = &d->ahead;
+    app_checkpoint_ahead(d->hosted->app, &d->keeper.home, d->ahead_to, to);
+    d->keeper.batch = NULL;
+    d->ahead_to = to;
 }
 
 void durable_collect(struct durable *d, struct store_batch *batch)
 {
     cut(d);
-    bool is_due = d->wants_checkpoint || notes_are_enough(d) ||
+    bool is_due = d->wants_checkpoint || d->journal_bytes >= notes_enough(d) ||
                   app_tables_waiting(d->hosted->app) >= LIMIT_TABLES_WAITING;
     if (!is_due && d->closed.count) /* else the checkpoint has it */
         batch_join(batch, &d->closed);
     batch_clear(&d->closed);
     if (is_due)
         checkpoint(d, batch);
+    else
+        write_ahead(d);
 }
 
 void durable_committed(struct durable *d)

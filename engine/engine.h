@@ -176,6 +176,11 @@ void app_query_forget(struct app *app, const char *text, size_t len);
  * damaged, or it does not fit; words in e. After an error the app is worth nothing: free it. */
 struct app_upgrade;
 uint64_t app_checkpoint(struct app *app, const struct state_home *home);
+/* Of what the next checkpoint would have to write a share, now: steps from .. to of SHARES
+ * (engine/data/segments.h), so that its pause is short. What goes to home belongs in front of what the next
+ * app_checkpoint hands over, in one transaction with it, and is lost when there is none. A walk begins with
+ * from 0; a checkpoint may come in its midst. As app_checkpoint, not inside a callback. */
+void app_checkpoint_ahead(struct app *app, const struct state_home *home, uint32_t from, uint32_t to);
 int app_restore(struct app *app, const struct state_home *home, struct app_upgrade *upgrade, struct err *e);
 /* Names of parts, with commas; the buffers are the caller's: app_upgrade_init, app_upgrade_fini. */
 struct app_upgrade {

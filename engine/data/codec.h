@@ -10,6 +10,7 @@
 #include "engine/data/row.h"
 
 struct state; /* state.h */
+struct share; /* segments.h */
 /* What a thing that can be saved lies in, counted by saving it: nothing is written then. A row or text that
  * others hold too counts by parts; whatever else is saved is taken to lie in eight bytes a number, a block a
  * text or list. So it is exact for rows, and an estimate for what is around them. */
@@ -20,7 +21,10 @@ struct writer {
     struct buf out;
     struct state *state; /* NULL: everything goes to out */
     struct tally *tally; /* not NULL: state is NULL, and out stays empty */
-    bool is_lean;        /* one of many of a kind: tags are left out */
+    /* not NULL: no checkpoint, but between two of them; only what stands in segments is written, and what goes
+     * to out is worth nothing */
+    const struct share *ahead;
+    bool is_lean; /* one of many of a kind: tags are left out */
 };
 struct reader {
     const uint8_t *at, *end;

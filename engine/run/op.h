@@ -63,6 +63,9 @@ struct op_type {
     bool own_moments;
     void (*save)(const struct op *op, struct writer *w); /* NULL: no state */
     int (*load)(struct op *op, struct reader *r);
+    /* Between checkpoints, w->ahead is set: calls what save calls for what stands in segments
+     * (engine/data/segments.h), and nothing else. NULL: nothing does. */
+    void (*ahead)(const struct op *op, struct writer *w);
     void (*close)(struct op *op); /* may be NULL */
     /* What all instances share, when they are a partition's copies: saved once, loaded behind all of them,
      * for copies are saved when they changed and may hold what was shared before. NULL: nothing is shared. */

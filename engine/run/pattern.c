@@ -364,6 +364,7 @@ const struct op_type op_pattern = {
     .start = pattern_start,
     .push = pattern_push,
     .save = pattern_save,
+    .ahead = pattern_ahead,
     .load = pattern_load,
     .save_shared = pattern_save_shared,
     .load_shared = pattern_load_shared,

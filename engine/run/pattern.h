@@ -334,6 +334,7 @@ void pattern_load_dues(struct pattern *m, struct reader *r);
 /* In a load: whether next may stand behind p without making a circle. */
 bool partial_may_link(const struct partial *p, const struct partial *next);
 void pattern_save(const struct op *op, struct writer *w);
+void pattern_ahead(const struct op *op, struct writer *w);
 int pattern_load(struct op *op, struct reader *r);
 
 #endif

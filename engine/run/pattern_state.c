@@ -202,6 +202,13 @@ void pattern_save(const struct op *op, struct writer *w)
     pattern_save_dues(m, w);
 }
 
+void pattern_ahead(const struct op *op, struct writer *w)
+{
+    struct pattern *m = (struct pattern *)(uintptr_t)op;
+    if (places_wanted(m, w))
+        places_save(m, w);
+}
+
 /* ---- load ---- */
 
 /* Things with a number; each with a reference. */

@@ -54,6 +54,12 @@ struct timers {
     uint32_t round; /* counts the turns of schedulers of keys */
     bool is_in_round;
     bool serves; /* schedulers have their turns now */
+    struct loaded {
+        struct op *op;
+        int64_t at_ms;
+        uint64_t order, entry;
+    } * loaded; /* of keys, until timers_load */
+    uint32_t loaded_count, loaded_cap;
 };
 
 struct timers *timers_new(struct app *app)
@@ -65,6 +71,13 @@ struct timers *timers_new(struct app *app)
     return t;
 }
 
+void timers_forget(struct timers *t)
+{
+    mem_free(t->loaded);
+    t->loaded = NULL;
+    t->loaded_count = t->loaded_cap = 0;
+}
+
 void timers_free(struct timers *t)
 {
     for (uint32_t i = 0; i < t->scheduler_count; i++)
@@ -72,6 +85,7 @@ void timers_free(struct timers *t)
     mem_free(t->schedulers);
     mem_free(t->live.list);
     mem_free(t->aside.list);
+    timers_forget(t);
     mem_free(t);
 }
 
@@ -199,6 +213,8 @@ static void come_in(struct op_timers *o, bool stays)
     struct timers *t = op_app(o->op)->timers;
     struct heap *h = heap_of(o->op);
     bool has = has_scheduler(o->op);
+    if (is_of_key(o->op))
+        partition_touch(o->op->query->partition);
     o->at_ms = due_ms < now_ms && !has ? now_ms : due_ms;
     if (!o->repeats && !(stays && has))
         o->order = t->order++;
@@ -554,11 +570,49 @@ int64_t timers_next(const struct timers *t)
     return t->live.count ? t->live.list[0]->at_ms : INT64_MAX;
 }
 
-/* ---- state: operators save the moments they asked for; here is in what order they came in ---- */
+/* ---- state: operators save the moments they asked for; here is in what order they came in. That of a key's
+ * stands in its entry, so that what is written is what changed. ---- */
+
+void timer_save(struct op *op, void *writer)
+{
+    struct writer *w = writer;
+    const struct op_timers *o = op->timers;
+    bool waits = o && o->place >= 0, has_entry = waits && o->entry != o->order;
+    if (w->tally)
+        return;
+    write_u8(w, (uint8_t)(waits + has_entry));
+    if (!waits)
+        return;
+    write_i64(w, o->at_ms);
+    write_varint(w, o->order);
+    if (has_entry)
+        write_varint(w, o->entry);
+}
+
+void timer_load(struct op *op, void *reader)
+{
+    struct reader *r = reader;
+    struct timers *t = op_app(op)->timers;
+    struct loaded l = {.op = op};
+    uint8_t kind = read_u8(r);
+    if (kind == 0)
+        return;
+    l.at_ms = read_i64(r);
+    l.entry = l.order = read_varint(r);
+    if (kind > 1)
+        l.entry = read_varint(r);
+    r->failed = r->failed || kind > 2;
+    if (t->loaded_count == t->loaded_cap) {
+        t->loaded_cap = t->loaded_cap ? t->loaded_cap * 2 : 64;
+        t->loaded = mem_resize(t->loaded, t->loaded_cap, sizeof *t->loaded);
+    }
+    t->loaded[t->loaded_count++] = l;
+}
 
 struct waiting {
-    struct op_timers **all; /* by number of the operator */
-    uint32_t count, cap;    /* count: operators seen */
+    struct op_timers *
+        *all; /* by number of the operator, copies in partitions left out; NULL: waits for nothing */
+    uint32_t count, cap; /* count: operators seen */
 };
 
 static void waiting_add(struct op *op, void *user)
@@ -569,39 +623,6 @@ static void waiting_add(struct op *op, void *user)
         w->all = mem_resize(w->all, w->cap, sizeof(struct op_timers *));
     }
     w->all[w->count++] = op->timers && op->timers->place >= 0 ? op->timers : NULL;
-}
-
-static bool has_entry(const struct op_timers *o)
-{
-    return o && o->entry != o->order && is_of_key(o->op);
-}
-
-/* Behind the rest, when there are any. */
-static void entries_save(const struct waiting *list, struct writer *w)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < list->count; i++)
-        count += has_entry(list->all[i]);
-    if (!count)
-        return;
-    write_count(w, count);
-    for (uint32_t i = 0; i < list->count; i++) {
-        if (!has_entry(list->all[i]))
-            continue;
-        write_u32(w, i);
-        write_i64(w, (int64_t)list->all[i]->entry);
-    }
-}
-
-static void entries_load(const struct waiting *list, struct reader *r)
-{
-    size_t count = r->at < r->end ? read_count(r, UINT32_MAX / 2) : 0;
-    for (size_t i = 0; i < count && !r->failed; i++) {
-        uint32_t number = read_u32(r);
-        uint64_t entry = (uint64_t)read_i64(r);
-        if (number < list->count && list->all[number])
-            list->all[number]->entry = entry;
-    }
 }
 
 void timers_save(struct timers *t, struct writer *w)
@@ -620,7 +641,6 @@ void timers_save(struct timers *t, struct writer *w)
         write_i64(w, list.all[i]->at_ms);
         write_i64(w, (int64_t)list.all[i]->order);
     }
-    entries_save(&list, w);
     mem_free(list.all);
 }
 
@@ -639,8 +659,17 @@ int timers_load(struct timers *t, struct reader *r)
         list.all[number]->at_ms = at_ms;
         list.all[number]->order = list.all[number]->entry = was;
     }
-    entries_load(&list, r);
     mem_free(list.all);
+    for (uint32_t i = 0; i < t->loaded_count; i++) {
+        const struct loaded *l = &t->loaded[i];
+        struct op_timers *o = l->op->timers;
+        if (!o || o->place < 0)
+            continue;
+        o->at_ms = l->at_ms;
+        o->order = l->order;
+        o->entry = l->entry;
+    }
+    timers_forget(t);
     t->order = order > t->order ? order : t->order;
     heap_mend(&t->live);
     for (uint32_t i = 0; i < t->scheduler_count; i++)

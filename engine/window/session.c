@@ -513,6 +513,13 @@ static void session_save(const struct op *op, struct writer *w)
     dues_save(&s->dues, w);
 }
 
+static void session_ahead(const struct op *op, struct writer *w)
+{
+    struct session_window *s = (struct session_window *)(uintptr_t)op;
+    struct java_map_owner owner = containers(s);
+    java_map_save(&s->map, w, &owner);
+}
+
 static int session_load(struct op *op, struct reader *r)
 {
     struct session_window *s = (struct session_window *)op;
@@ -557,6 +564,7 @@ static const struct op_type session_type = {
     .due = session_due,
     .save = session_save,
     .load = session_load,
+    .ahead = session_ahead,
     .close = session_close,
     .explain = session_explain,
 };

@@ -133,6 +133,11 @@ static void unique_batch_save(const struct op *op, struct writer *w)
     dues_save(&u->dues, w);
 }
 
+static void unique_batch_ahead(const struct op *op, struct writer *w)
+{
+    keyed_save(&((struct unique_batch *)(uintptr_t)op)->batch, w);
+}
+
 static int unique_batch_load(struct op *op, struct reader *r)
 {
     struct unique_batch *u = (struct unique_batch *)op;
@@ -174,12 +179,12 @@ static void unique_batch_explain(const struct op_plan *plan, struct buf *out)
     buf_add_char(out, ')');
 }
 
-#define UNIQUE_BATCH_TYPE(NAME, DUE)                                                                       \
-    {                                                                                                      \
-        .name = (NAME), .size = sizeof(struct unique_batch), .push = unique_batch_push, .due = (DUE),      \
-        .save = unique_batch_save, .load = unique_batch_load, .close = unique_batch_close,                 \
-        .content = unique_batch_content, .explain = unique_batch_explain, .is_idle = unique_batch_is_idle, \
-        .skip = unique_batch_skip,                                                                         \
+#define UNIQUE_BATCH_TYPE(NAME, DUE)                                                                   \
+    {                                                                                                  \
+        .name = (NAME), .size = sizeof(struct unique_batch), .push = unique_batch_push, .due = (DUE),  \
+        .save = unique_batch_save, .load = unique_batch_load, .ahead = unique_batch_ahead,             \
+        .close = unique_batch_close, .content = unique_batch_content, .explain = unique_batch_explain, \
+        .is_idle = unique_batch_is_idle, .skip = unique_batch_skip,                                    \
     }
 static const struct op_type length_batch_type = UNIQUE_BATCH_TYPE("window.unique:lengthBatch", NULL);
 static const struct op_type first_length_batch_type =
