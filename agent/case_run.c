@@ -8,6 +8,7 @@
 #include "agent/flow.h"
 #include "agent/keeper.h"
 #include "engine/data/object.h"
+#include "engine/data/segments.h"
 #include "ports/bind.h"
 #include <string.h>
 
@@ -18,7 +19,8 @@ struct run {
     struct app *app; /* NULL until accepted */
     struct bind *bind;
     struct bus *bus;
-    struct store *store; /* of restarts and of stored tables */
+    struct store *store;      /* of restarts and of stored tables */
+    struct store_batch ahead; /* of the next restart's checkpoint */
     struct jnode *types, *streams, *queries, *results, *published;
     struct jnode **stream_events; /* by number; NULL: not recorded */
     uint32_t *sent;               /* by number: events that the steps sent */
@@ -404,6 +406,19 @@ static const char *write_tables(struct run *r)
     return NULL;
 }
 
+/* A part of the state that changes from step to step is made ready for the next restart, as the agent does
+ * between checkpoints. */
+static void write_ahead(struct run *r, int number)
+{
+    enum { PARTS = 3 };
+    struct keeper keeper;
+    uint32_t part = (uint32_t)number % PARTS;
+    keeper_init(&keeper, r->store, &r->ahead, 1);
+    app_checkpoint_ahead(r->app, &keeper.home, SHARES / PARTS * part,
+                         part + 1 < PARTS ? SHARES / PARTS * (part + 1) : SHARES);
+    keeper_fini(&keeper);
+}
+
 /* The state goes into the store, the app is thrown away, a new one is made and loaded, as over a restart of
  * the agent. */
 static const char *restart(struct run *r)
@@ -415,6 +430,7 @@ static const char *restart(struct run *r)
     int64_t now_ms = app_now(r->app);
     const char *wrong = NULL;
     batch_open(&batch);
+    batch_lead(&batch, &r->ahead);
     keeper_init(&keeper, r->store, &batch, 1);
     app_checkpoint(r->app, &keeper.home);
     app_tables_collect(r->app, &batch);
@@ -446,6 +462,8 @@ static const char *run_steps(struct run *r, int restart_every)
         number++;
         if (!wrong && restart_every == 0)
             wrong = write_tables(r);
+        if (!wrong && restart_every > 0)
+            write_ahead(r, number);
         if (!wrong && restart_every > 0 && number % restart_every == 0 && s->next)
             wrong = restart(r);
         if (wrong)
@@ -512,6 +530,7 @@ struct case_result case_run(struct arena *a, const struct test_case *c, int rest
     r.published = jnode_new(a, JNODE_OBJECT);
     r.bus = bus_new();
     store_open(&r.store, &(struct store_options){.folder = NULL}, &e);
+    batch_open(&r.ahead);
     listen_to_topics(&r);
     int64_t now_ms = first_time(c->steps);
     bool is_refused = open_app(&r) < 0;
@@ -533,6 +552,7 @@ struct case_result case_run(struct arena *a, const struct test_case *c, int rest
         close_app(&r);
     }
     bus_free(r.bus);
+    batch_close(&r.ahead);
     store_close(r.store);
     if (r.is_unsupported)
         result.outcome = CASE_SKIPPED;

@@ -29,6 +29,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/pack.h"
 #include "engine/data/object.h"
+#include "engine/data/segments.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -40,7 +41,9 @@ enum {
     MESSAGE_HEAD_MOST = 40,
     SUM_BYTES = 8,
     CHANCE_BYTES = 8,
-    GAIN_LEAST = 8 /* packed, a record is at least an eighth less */
+    GAIN_LEAST = 8,         /* packed, a record is at least an eighth less */
+    AHEAD_PART = 8,         /* law 4 */
+    AHEAD_MOST = SHARES / 4 /* at one commit */
 };
 /* A SAME_MESSAGE has the properties of the message before it in the record. Times are differences to the note
  * before. */
@@ -51,7 +54,10 @@ enum note_kind {
     NOTE_TOPIC = 't',
     NOTE_QUERY = 'q',
     NOTE_ENTRY = 'e',
-    NOTE_ANSWER = 'w'
+    NOTE_ANSWER = 'w',
+    NOTE_SKIP = 'k',
+    NOTE_SHIFT = 'h',
+    NOTE_BEGIN = 'b'
 };
 
 bool durable_wanted(const struct plan *plan, bool standard)
@@ -205,6 +211,7 @@ int durable_open(struct durable **out, struct hosted *h, struct store *store, ui
     d->checkpoint_most = checkpoint_most;
     buf_init(&d->notes.out, SIZE_MAX);
     batch_open(&d->closed);
+    batch_open(&d->ahead);
     buf_init(&d->mark, SIZE_MAX);
     buf_init(&d->text, SIZE_MAX);
     buf_init(&d->lost, SIZE_MAX);
@@ -242,6 +249,7 @@ void durable_close(struct durable *d)
         return;
     buf_fini(&d->notes.out);
     batch_close(&d->closed);
+    batch_close(&d->ahead);
     buf_fini(&d->mark);
     buf_fini(&d->text);
     buf_fini(&d->lost);
@@ -296,11 +304,22 @@ static void begin(struct durable *d, size_t bytes)
     write_i64(&d->notes, (int64_t)app_env(d->hosted->app)->random_state);
 }
 
-/* As the difference to the note before; it may be negative, so zigzag. */
+/* It may be negative, so zigzag. */
+static void write_difference(struct durable *d, int64_t ms)
+{
+    write_varint(&d->notes, (uint64_t)ms << 1 ^ (uint64_t)(ms >> 63));
+}
+
+static int64_t read_difference(struct reader *r)
+{
+    uint64_t zigzag = read_varint(r);
+    return (int64_t)(zigzag >> 1 ^ (0 - (zigzag & 1)));
+}
+
+/* As the difference to the note before. */
 static void write_time(struct durable *d, int64_t time_ms)
 {
-    int64_t step = (int64_t)((uint64_t)time_ms - (uint64_t)d->last_ms);
-    write_varint(&d->notes, (uint64_t)step << 1 ^ (uint64_t)(step >> 63));
+    write_difference(d, (int64_t)((uint64_t)time_ms - (uint64_t)d->last_ms));
     d->last_ms = time_ms;
 }
 
@@ -337,12 +356,33 @@ void durable_note_message(struct durable *d, int source, const struct arrival *a
     write_bytes(w, bytes, a->len);
 }
 
-void durable_note_advance(struct durable *d, int64_t time_ms)
+static void note_time(struct durable *d, enum note_kind kind, int64_t time_ms)
 {
     begin(d, MESSAGE_HEAD_MOST);
-    write_u8(&d->notes, NOTE_ADVANCE);
+    write_u8(&d->notes, (uint8_t)kind);
     write_count(&d->notes, 0);
     write_time(d, time_ms);
+}
+
+void durable_note_advance(struct durable *d, int64_t time_ms)
+{
+    note_time(d, NOTE_ADVANCE, time_ms);
+}
+
+void durable_note_begin(struct durable *d, int64_t time_ms)
+{
+    note_time(d, NOTE_BEGIN, time_ms);
+}
+
+void durable_note_skip(struct durable *d, int64_t time_ms)
+{
+    note_time(d, NOTE_SKIP, time_ms);
+}
+
+void durable_note_shift(struct durable *d, int64_t by_ms)
+{
+    note_time(d, NOTE_SHIFT, d->last_ms);
+    write_difference(d, by_ms);
 }
 
 void durable_note_topic(struct durable *d, int source, const struct payload *p, int64_t time_ms)
@@ -470,6 +510,10 @@ static void write_mark(struct durable *d, struct store_batch *batch)
 static void checkpoint(struct durable *d, struct store_batch *batch)
 {
     struct key from, to;
+    batch_lead(batch, &d->ahead);
+    batch_close(&d->ahead); /* its memory too */
+    batch_open(&d->ahead);
+    d->ahead_to = 0;
     d->keeper.batch = batch;
     d->checkpoint_bytes = app_checkpoint(d->hosted->app, &d->keeper.home);
     d->keeper.batch = NULL;
@@ -507,24 +551,42 @@ static void checkpoint(struct durable *d, struct store_batch *batch)
     (void)FAULT("durable.checkpoint");
 }
 
-/* Law 3. */
-static bool notes_are_enough(const struct durable *d)
+/* Law 3: so many bytes of notes make a checkpoint due. */
+static uint64_t notes_enough(const struct durable *d)
 {
-    return d->journal_bytes >= d->checkpoint_most &&
-           (d->journal_bytes >= d->checkpoint_bytes ||
-            d->checkpoint_bytes <= d->covered_bytes + d->covered_bytes / 5);
+    bool waits = d->checkpoint_bytes > d->covered_bytes + d->covered_bytes / 5;
+    return waits && d->checkpoint_bytes > d->checkpoint_most ? d->checkpoint_bytes : d->checkpoint_most;
+}
+
+/* Law 4. */
+static void write_ahead(struct durable *d)
+{
+    uint64_t enough = notes_enough(d), way = enough / AHEAD_PART;
+    uint64_t left = enough > d->journal_bytes ? enough - d->journal_bytes : 0;
+    if (!way || left >= way)
+        return;
+    uint32_t to = (uint32_t)((double)(way - left) / (double)way * SHARES);
+    to = to > d->ahead_to + AHEAD_MOST ? d->ahead_to + AHEAD_MOST : to;
+    if (to <= d->ahead_to)
+        return;
+    d->keeper.batch = &d->ahead;
+    app_checkpoint_ahead(d->hosted->app, &d->keeper.home, d->ahead_to, to);
+    d->keeper.batch = NULL;
+    d->ahead_to = to;
 }
 
 void durable_collect(struct durable *d, struct store_batch *batch)
 {
     cut(d);
-    bool is_due = d->wants_checkpoint || notes_are_enough(d) ||
+    bool is_due = d->wants_checkpoint || d->journal_bytes >= notes_enough(d) ||
                   app_tables_waiting(d->hosted->app) >= LIMIT_TABLES_WAITING;
     if (!is_due && d->closed.count) /* else the checkpoint has it */
         batch_join(batch, &d->closed);
     batch_clear(&d->closed);
     if (is_due)
         checkpoint(d, batch);
+    else
+        write_ahead(d);
 }
 
 void durable_committed(struct durable *d)
@@ -628,6 +690,11 @@ static void replay_query(struct durable *d, int64_t time_ms, struct reader *r)
     app_query_forget(d->hosted->app, text, len);
 }
 
+static bool has_source(uint8_t kind)
+{
+    return kind == NOTE_MESSAGE || kind == NOTE_SAME_MESSAGE || kind == NOTE_TOPIC;
+}
+
 static int replay_record(struct durable *d, struct reader *r, struct buf *scratch)
 {
     struct hosted *h = d->hosted;
@@ -637,15 +704,19 @@ static int replay_record(struct durable *d, struct reader *r, struct buf *scratc
     while (r->at < r->end && !r->failed) {
         uint8_t kind = read_u8(r);
         int source = (int)read_varint(r);
-        uint64_t zigzag = read_varint(r);
         struct port_origin origin;
-        time_ms = (int64_t)((uint64_t)time_ms + (zigzag >> 1 ^ (0 - (zigzag & 1))));
-        if (r->failed || (kind != NOTE_ADVANCE && kind != NOTE_QUERY && kind != NOTE_ENTRY &&
-                          kind != NOTE_ANSWER && source >= h->bind->source_count))
+        time_ms = (int64_t)((uint64_t)time_ms + (uint64_t)read_difference(r));
+        if (r->failed || (has_source(kind) && source >= h->bind->source_count))
             return ERR_STATE;
         d->replayed = r;
         if (kind == NOTE_ADVANCE) {
             hosted_work_advance(h, time_ms);
+        } else if (kind == NOTE_BEGIN) {
+            hosted_work_begin(h, time_ms);
+        } else if (kind == NOTE_SKIP) {
+            hosted_work_skip(h, time_ms);
+        } else if (kind == NOTE_SHIFT) {
+            hosted_work_shift(h, read_difference(r));
         } else if (kind == NOTE_TOPIC) {
             replay_topic(d, source, time_ms, r);
         } else if (kind == NOTE_ENTRY) {

@@ -3,9 +3,10 @@
  *
  * Laws
  * (1) Everything that changes the app is noted before it happens: a message with its source and time, the
- *     passing of time that fires a timer, a message of an inMemory topic, an on-demand query that changes
- *     something. So what is on disk - checkpoint and notes behind it - gives the same state and the same
- *     outputs again: the app is a function of them, chance included (its seed is state).
+ *     passing of time that fires a timer, a step of the computer's clock and a start (step.h), a message of an
+ *     inMemory topic, an on-demand query that changes something. So what is on disk - checkpoint and notes
+ *     behind it - gives the same state and the same outputs again: the app is a function of them, chance
+ *     included (its seed is state).
  * (2) Notes, outputs, marks of one turn are one transaction; receipts are settled behind it and not
  *     before.
  * (3) A checkpoint and the end of the notes before it are one transaction. It is due when the notes since
@@ -13,7 +14,11 @@
  *     one had written, unless it had written little more than its own notes were, when waiting would make
  *     the next one bigger and save nothing. So checkpoints write about as much as came at most, however big
  *     the state is.
- * (4) In a replay nothing leaves: outputs that were recorded are counted only, log and inMemory sinks are
+ * (4) On the last eighth of the way to a checkpoint, commit by commit, a share of what it would have to write
+ *     is made ready (app_checkpoint_ahead), as big as the share of the way: so the checkpoint itself does not
+ *     stop the app for long, however many keys were touched. It waits in memory; after a crash it is as if
+ *     it had not been. One that comes early writes the rest itself.
+ * (5) In a replay nothing leaves: outputs that were recorded are counted only, log and inMemory sinks are
  *     quiet.
  *
  * On the worker. */
@@ -41,6 +46,8 @@ struct durable {
     uint64_t journal_bytes, checkpoint_bytes; /* since the last checkpoint; that one's */
     uint64_t covered_bytes;                   /* of notes that the last checkpoint ended; 0: not known */
     uint64_t checkpoint_most;                 /* the setting */
+    struct store_batch ahead;                 /* of the next checkpoint */
+    uint32_t ahead_to;                        /* of SHARES */
     bool has_checkpoint;
     bool wants_checkpoint;
     bool is_old;     /* the checkpoint and the journal are of an earlier format */
@@ -77,6 +84,9 @@ int durable_restore(struct durable *d, struct err *e);
 void durable_note_message(struct durable *d, int source, const struct arrival *a,
                           const struct port_origin *origin, int64_t time_ms);
 void durable_note_advance(struct durable *d, int64_t time_ms);
+void durable_note_skip(struct durable *d, int64_t time_ms);  /* app_skip to time_ms */
+void durable_note_shift(struct durable *d, int64_t by_ms);   /* app_shift */
+void durable_note_begin(struct durable *d, int64_t time_ms); /* app_begin */
 void durable_note_topic(struct durable *d, int source, const struct payload *p, int64_t time_ms);
 void durable_note_query(struct durable *d, const char *text, size_t len, int64_t time_ms);
 void durable_owe(struct durable *d, struct source *s, uint64_t receipt, enum outcome outcome);

@@ -118,6 +118,25 @@ void app_move(struct app *app, int64_t at_ms);
 int64_t app_task_now(const struct app *app); /* the host's time as the app knows it; live: app_now */
 bool app_is_inside(const struct app *app);   /* of a push or a timer: a callback asks */
 
+/* Triggers go by the time that passes, not by what the host's clock shows (spec 10 section 1: a timer of fixed
+ * rate, which makes up nothing). A host whose clock can be set, or which was away, says so; in virtual time,
+ * where every moment comes, nobody does. Nothing fires in these calls; everything but triggers keeps its
+ * moments, and the app_tick behind them brings all of those that are due. Not inside a callback.
+ *   app_skip   the app did not live through the time until now_ms: triggers that would have fired in it go on
+ *              behind it, 'every' in its phase, cron with its first match.
+ *   app_shift  the host's clock was set on by by_ms (back: below 0): 'every' waits for what was left of its
+ *              interval. Set back, the app's clock stands until the host's has caught up, and the host shifts
+ *              by what passes meanwhile, below 0 too; then idle.time counts as well. */
+void app_skip(struct app *app, int64_t now_ms);
+/* An app that goes on from a state it was saved in starts, too: its triggers 'start' fire, if it has some. When
+ * the time it was away has passed for it, before any event. */
+bool app_has_begin(const struct app *app);
+void app_begin(struct app *app);
+void app_shift(struct app *app, int64_t by_ms);
+bool app_has_triggers(const struct app *app); /* or idle.time: these calls may change something */
+/* By the host's time as the app knows it: what app_shift moves fires next then; INT64_MAX: there is none. */
+int64_t app_next_shifted(const struct app *app);
+
 /* The due time of the earliest timer, or INT64_MAX; in playback, of those that go by the host's time. */
 int64_t app_next_due(const struct app *app);
 /* events enter the stream as one chunk. is_batch: they were sent as an array (spec 21 section 0). Playback:
@@ -157,6 +176,11 @@ void app_query_forget(struct app *app, const char *text, size_t len);
  * damaged, or it does not fit; words in e. After an error the app is worth nothing: free it. */
 struct app_upgrade;
 uint64_t app_checkpoint(struct app *app, const struct state_home *home);
+/* Of what the next checkpoint would have to write a share, now: steps from .. to of SHARES
+ * (engine/data/segments.h), so that its pause is short. What goes to home belongs in front of what the next
+ * app_checkpoint hands over, in one transaction with it, and is lost when there is none. A walk begins with
+ * from 0; a checkpoint may come in its midst. As app_checkpoint, not inside a callback. */
+void app_checkpoint_ahead(struct app *app, const struct state_home *home, uint32_t from, uint32_t to);
 int app_restore(struct app *app, const struct state_home *home, struct app_upgrade *upgrade, struct err *e);
 /* Names of parts, with commas; the buffers are the caller's: app_upgrade_init, app_upgrade_fini. */
 struct app_upgrade {

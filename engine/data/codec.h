@@ -10,6 +10,7 @@
 #include "engine/data/row.h"
 
 struct state; /* state.h */
+struct share; /* segments.h */
 /* What a thing that can be saved lies in, counted by saving it: nothing is written then. A row or text that
  * others hold too counts by parts; whatever else is saved is taken to lie in eight bytes a number, a block a
  * text or list. So it is exact for rows, and an estimate for what is around them. */
@@ -20,7 +21,10 @@ struct writer {
     struct buf out;
     struct state *state; /* NULL: everything goes to out */
     struct tally *tally; /* not NULL: state is NULL, and out stays empty */
-    bool is_lean;        /* one of many of a kind: tags are left out */
+    /* not NULL: no checkpoint, but between two of them; only what stands in segments is written, and what goes
+     * to out is worth nothing */
+    const struct share *ahead;
+    bool is_lean; /* one of many of a kind: tags are left out */
 };
 struct reader {
     const uint8_t *at, *end;
@@ -63,6 +67,9 @@ void write_sparse(struct writer *w, uint64_t v);
 /* As write_row, r not NULL, in fewer bytes when rows of one schema stand one after another: before is the row
  * written last, or NULL. */
 void write_row_behind(struct writer *w, const struct row *r, const struct row *before);
+/* In fewer still, where rows are written again and again: numbers lean on those of the row before, and the
+ * text of one attribute (known; SIZE_MAX: of none) is left out, for the reader has it. */
+void write_row_near(struct writer *w, const struct row *r, const struct row *before, size_t known);
 
 uint8_t read_u8(struct reader *r);
 uint32_t read_u32(struct reader *r);
@@ -76,6 +83,8 @@ const void *read_bytes(struct reader *r, size_t *len); /* borrowed from the inpu
 struct value read_value(struct reader *r);             /* owned by the caller */
 struct row *read_row(struct reader *r);                /* refs 1, or NULL */
 struct row *read_row_behind(struct reader *r, const struct row *before);
+/* text: what stands in the attribute known; the row has a reference of its own. */
+struct row *read_row_near(struct reader *r, const struct row *before, size_t known, struct text *text);
 bool read_tag(struct reader *r, const char *tag); /* false and failed when another stands there */
 
 #endif

@@ -14,14 +14,11 @@ enum { SEGMENT_BYTES = 64 * 1024, SEGMENT_ENTRIES = 8192, SLACK_BYTES = SEGMENT_
 
 enum { AT_A_TIME = 64 };
 
-/* The segment being filled. */
+/* While some are written. */
 struct filling {
     struct segments *s;
     const struct segments_owner *owner;
-    struct writer w;
-    uint32_t now; /* 1 + in the list; 0: none */
-    uint32_t before;
-    uint64_t written; /* bytes, in all */
+    struct writer w; /* out: what is in the segment being filled */
 };
 
 static struct segments *segments_new(struct state *state, uint64_t group)
@@ -29,6 +26,7 @@ static struct segments *segments_new(struct state *state, uint64_t group)
     struct segments *s = mem_alloc(sizeof *s);
     s->state = state;
     s->group = group;
+    buf_init(&s->open, SIZE_MAX);
     return s;
 }
 
@@ -37,6 +35,7 @@ static void segments_free(struct segments *s)
     mem_free(s->dirty);
     mem_free(s->at);
     mem_free(s->list);
+    buf_fini(&s->open);
     mem_free(s);
 }
 
@@ -83,59 +82,66 @@ static void forget_version(struct segments *s, uint32_t place)
     s->at[place] = 0;
 }
 
+/* What is in it may be dead by now: then it is as if it had never been. */
 static void fill_end(struct filling *f)
 {
-    if (!f->now)
+    struct segments *s = f->s;
+    if (!s->filled)
         return;
-    struct segment *g = &f->s->list[f->now - 1];
+    struct segment *g = &s->list[s->filled - 1];
     g->bytes = (uint32_t)f->w.out.len;
-    state_put(f->s->state, f->s->group, g->number, f->w.out.bytes, f->w.out.len);
-    f->written += f->w.out.len;
+    if (g->live)
+        state_put(s->state, s->group, g->number, f->w.out.bytes, f->w.out.len);
+    else
+        *g = (struct segment){0};
+    s->written += f->w.out.len;
     buf_clear(&f->w.out);
-    f->now = 0;
+    s->filled = 0;
 }
 
 static void fill_begin(struct filling *f)
 {
     uint32_t i = list_take(f->s);
     f->s->list[i] = (struct segment){.number = f->s->next++};
-    f->now = i + 1;
-    f->before = 0;
+    f->s->filled = i + 1;
+    f->s->before = 0;
 }
 
-/* One byte is left for the length; few entries need more. */
+/* One byte is left for the length; an entry that needs more moves on behind it. */
 static void write_entry(struct filling *f, uint32_t place)
 {
     struct buf *out = &f->w.out;
-    write_step(&f->w, place, f->before);
+    write_step(&f->w, place, f->s->before);
     write_u8(&f->w, 0);
     size_t start = out->len;
     f->owner->write(f->owner->user, &f->w, place);
-    size_t len = out->len - start;
-    if (len < 0x80) {
-        out->bytes[start - 1] = (char)len;
-    } else {
-        char *bytes = mem_alloc(len);
-        memcpy(bytes, out->bytes + start, len);
-        out->len = start - 1;
-        write_bytes(&f->w, bytes, len);
-        mem_free(bytes);
+    size_t len = out->len - start, more = 0;
+    while (len >> 7 * (more + 1))
+        more++;
+    if (more && buf_reserve(out, more)) {
+        memmove(out->bytes + start + more, out->bytes + start, len);
+        out->len += more;
     }
-    f->before = place;
+    char *at = out->bytes + start - 1;
+    for (; more; more--, len >>= 7)
+        *at++ = (char)(len | 0x80);
+    *at = (char)len;
+    f->s->before = place;
 }
 
 static void save_place(struct filling *f, uint32_t place)
 {
     struct segments *s = f->s;
-    if (f->now && (f->w.out.len >= SEGMENT_BYTES || s->list[f->now - 1].entries == SEGMENT_ENTRIES))
+    if (s->filled && (f->w.out.len >= SEGMENT_BYTES || s->list[s->filled - 1].entries == SEGMENT_ENTRIES ||
+                      s->at[place] == s->filled)) /* law 1 */
         fill_end(f);
-    if (!f->now)
+    if (!s->filled)
         fill_begin(f);
     forget_version(s, place);
     write_entry(f, place);
-    s->list[f->now - 1].entries++;
-    s->list[f->now - 1].live++;
-    s->at[place] = f->now;
+    s->list[s->filled - 1].entries++;
+    s->list[s->filled - 1].live++;
+    s->at[place] = s->filled;
 }
 
 static void save_places(struct filling *f, const uint32_t *places, uint32_t count)
@@ -147,12 +153,23 @@ static void save_places(struct filling *f, const uint32_t *places, uint32_t coun
         save_place(f, places[i]);
 }
 
-static void save_dirty(struct filling *f, uint32_t count)
+/* Of 64 places from first on: those that are in a segment that is cleaned. */
+static uint64_t cleaned_of(const struct segments *s, uint32_t first)
+{
+    uint64_t bits = 0;
+    for (uint32_t i = 0; i < 64; i++)
+        if (s->at[first + i] && s->list[s->at[first + i] - 1].is_cleaned)
+            bits |= UINT64_C(1) << i;
+    return bits;
+}
+
+/* Of 64 places each, words from .. to of dirty: what was touched, and what is cleaned when some are. */
+static void save_words(struct filling *f, uint32_t from, uint32_t to, uint32_t count)
 {
     struct segments *s = f->s;
     uint32_t places[AT_A_TIME];
-    for (uint32_t word = 0; word < s->room / 64; word++) {
-        uint64_t bits = s->dirty[word];
+    for (uint32_t word = from; word < to; word++) {
+        uint64_t bits = s->dirty[word] | (s->cleans ? cleaned_of(s, word * 64) : 0);
         uint32_t n = 0;
         s->dirty[word] = 0;
         for (; bits; bits &= bits - 1) {
@@ -162,7 +179,6 @@ static void save_dirty(struct filling *f, uint32_t count)
         }
         save_places(f, places, n);
     }
-    fill_end(f);
 }
 
 static void drop_dead(struct segments *s)
@@ -188,25 +204,27 @@ static int emptiest_first(const void *a, const void *b)
     return left != right ? (left < right ? -1 : 1) : x->number < y->number ? -1 : 1;
 }
 
-/* Law 3. True: some are to be cleaned. */
+/* Law 3; most: bytes to copy. True: some are to be cleaned. */
 static bool choose(struct segments *s, uint64_t most)
 {
     struct segment **all = mem_array((size_t)s->list_count + 1, sizeof *all);
-    uint64_t bytes = 0, live = 0, copied = 0;
+    uint64_t bytes = 0, live = 0;
+    s->copied = 0;
     uint32_t count = 0;
     for (uint32_t i = 0; i < s->list_count; i++) {
         struct segment *g = &s->list[i];
         if (g->entries == 0)
             continue;
         all[count++] = g;
+        g->is_cleaned = false;
         bytes += g->bytes;
         live += living(g);
     }
     bool some = false;
     if (bytes > 2 * live + SLACK_BYTES) {
         qsort(all, count, sizeof(struct segment *), emptiest_first);
-        for (uint32_t i = 0; i < count && bytes > 2 * live + SLACK_BYTES && copied < most; i++) {
-            copied += living(all[i]);
+        for (uint32_t i = 0; i < count && bytes > 2 * live + SLACK_BYTES && s->copied < most; i++) {
+            s->copied += living(all[i]);
             bytes -= all[i]->bytes - living(all[i]);
             some = all[i]->is_cleaned = true;
         }
@@ -215,37 +233,101 @@ static bool choose(struct segments *s, uint64_t most)
     return some;
 }
 
+/* What is cleaned ahead was counted among what changed. */
 static void clean(struct filling *f, uint32_t count)
 {
     struct segments *s = f->s;
-    if (!choose(s, f->written + SLACK_BYTES))
-        return;
-    uint32_t places[AT_A_TIME], n = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (s->at[i] && s->list[s->at[i] - 1].is_cleaned)
-            places[n++] = i;
-        if (n == AT_A_TIME || i + 1 == count) {
-            save_places(f, places, n);
-            n = 0;
-        }
+    uint64_t copied = s->cleans ? 2 * s->copied : 0;
+    s->cleans = choose(s, (s->written > copied ? s->written - copied : 0) + SLACK_BYTES);
+    if (s->cleans) {
+        save_words(f, 0, s->room / 64, count);
+        fill_end(f);
+        drop_dead(s);
     }
-    fill_end(f);
-    drop_dead(s);
+    s->cleans = false;
+}
+
+static uint64_t all_living(const struct segments *s)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < s->list_count; i++)
+        if (s->list[i].entries)
+            bytes += living(&s->list[i]);
+    return bytes;
+}
+
+/* Those that are going to be written: their versions of now. */
+static void count_dying(struct segments *s, uint32_t by)
+{
+    for (uint32_t word = 0; word < s->room / 64; word++)
+        for (uint64_t bits = s->dirty[word]; bits; bits &= bits - 1) {
+            uint32_t at = s->at[word * 64 + (uint32_t)__builtin_ctzll(bits)];
+            if (at)
+                s->list[at - 1].live += by;
+        }
+}
+
+/* A walk begins: law 3 by what will be dead at its end. */
+static void clean_ahead(struct segments *s)
+{
+    uint64_t before = all_living(s);
+    count_dying(s, UINT32_MAX);
+    uint64_t after = all_living(s);
+    s->cleans = choose(s, before - after + SLACK_BYTES);
+    count_dying(s, 1);
+}
+
+static void save_begin(struct filling *f, struct segments *s, uint32_t count,
+                       const struct segments_owner *owner, bool is_lean)
+{
+    *f = (struct filling){
+        .s = s, .owner = owner, .w = {.out = s->open, .state = s->state, .is_lean = is_lean}};
+    if (count > s->room)
+        segments_widen(s, count - 1);
 }
 
 static void save_changes(struct segments *s, uint32_t count, const struct segments_owner *owner, bool is_lean)
 {
-    struct filling f = {.s = s, .owner = owner, .w = {.state = s->state, .is_lean = is_lean}};
-    buf_init(&f.w.out, SIZE_MAX);
+    struct filling f;
+    save_begin(&f, s, count, owner, is_lean);
     for (uint32_t i = count; i < s->count; i++)
         forget_version(s, i);
-    if (count > s->room)
-        segments_widen(s, count - 1);
-    save_dirty(&f, count);
+    bool cleaned = s->cleans;
+    s->cleans = false;
+    save_words(&f, 0, s->room / 64, count);
+    s->cleans = cleaned;
+    fill_end(&f);
     drop_dead(s);
     clean(&f, count);
     s->count = count;
+    s->written = 0;
     buf_fini(&f.w.out);
+    buf_init(&s->open, SIZE_MAX);
+}
+
+/* Law 6. */
+static void save_ahead(struct segments *s, const struct share *share, uint32_t count,
+                       const struct segments_owner *owner, bool is_lean)
+{
+    struct filling f;
+    uint64_t words = ((uint64_t)count + 63) / 64;
+    save_begin(&f, s, count, owner, is_lean);
+    s->count = s->count < count ? count : s->count;
+    if (share->from == 0) {
+        fill_end(&f);
+        clean_ahead(s);
+    }
+    save_words(&f, (uint32_t)(words * share->from / SHARES), (uint32_t)(words * share->to / SHARES), count);
+    s->open = f.w.out;
+}
+
+static void need(struct segments **at, struct state *state, uint32_t count)
+{
+    if (*at)
+        return;
+    *at = segments_new(state, state_group(state));
+    segments_widen(*at, count - 1);
+    memset((*at)->dirty, 0xFF, (*at)->room / 64 * sizeof *(*at)->dirty);
 }
 
 void segments_save(struct segments **at, struct writer *w, uint32_t count, const struct segments_owner *owner)
@@ -259,6 +341,13 @@ void segments_save(struct segments **at, struct writer *w, uint32_t count, const
         return;
     }
     bool in_segments = w->state && count > SEGMENTS_INLINE;
+    if (w->ahead) {
+        if (!in_segments)
+            return;
+        need(at, w->state, count);
+        save_ahead(*at, w->ahead, count, owner, w->is_lean);
+        return;
+    }
     write_varint(w, (uint64_t)count << 1 | in_segments);
     if (!in_segments) {
         if (w->state)
@@ -267,11 +356,7 @@ void segments_save(struct segments **at, struct writer *w, uint32_t count, const
             owner->write(owner->user, w, i);
         return;
     }
-    if (!*at) {
-        *at = segments_new(w->state, state_group(w->state));
-        segments_widen(*at, count - 1);
-        memset((*at)->dirty, 0xFF, (*at)->room / 64 * sizeof *(*at)->dirty);
-    }
+    need(at, w->state, count);
     save_changes(*at, count, owner, w->is_lean);
     write_i64(w, (int64_t)(*at)->group);
 }

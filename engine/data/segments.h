@@ -18,12 +18,23 @@
  *     each place when segments are cleaned.
  * (5) Few entries (SEGMENTS_INLINE) stand in their owner's part or entry instead, and cost no more than a
  *     NULL pointer.
+ * (6) What was touched may be written ahead of the checkpoint, a share of the places at a time (w->ahead): the
+ *     checkpoint then writes what was touched since. The segment being filled stays open from share to
+ *     share; it is ended when a place that it has is to be written again, for law 1, and by the checkpoint.
+ *     Until that one is on disk all that the last one left is there as it was: segments get new numbers, and
+ *     drops wait (state.h).
  *
  * A place costs its owner four bytes and a bit, from the first checkpoint on. On the app's worker. */
 #ifndef WEIR_DATA_SEGMENTS_H
 #define WEIR_DATA_SEGMENTS_H
 
 #include "engine/data/state.h"
+
+/* Of a walk over all places in SHARES steps: those from .. to. */
+struct share {
+    uint32_t from, to;
+};
+enum { SHARES = 1 << 16 };
 
 #ifdef WEIR_DEBUG
 enum { SEGMENTS_INLINE = 2 }; /* so that small tests meet what big states do */
@@ -32,10 +43,15 @@ enum { SEGMENTS_INLINE = 16 };
 #endif
 
 struct segments {
-    uint64_t *dirty; /* a bit a place: changed since the last checkpoint */
-    uint32_t room;   /* places there are bits for */
-    uint32_t *at;    /* by place: 1 + the segment in list that has the newest version; 0: none */
-    uint32_t count;  /* places at the last checkpoint */
+    uint64_t *dirty;          /* a bit a place: changed since the last checkpoint */
+    uint32_t room;            /* places there are bits for */
+    uint32_t *at;             /* by place: 1 + the segment in list that has the newest version; 0: none */
+    uint32_t count;           /* places at the last checkpoint, or what was written ahead had */
+    uint32_t before;          /* the place written last into the segment being filled */
+    uint32_t filled;          /* 1 + that segment's in list; 0: none is */
+    bool cleans;              /* ahead: some are being cleaned */
+    struct buf open;          /* what is in that segment */
+    uint64_t written, copied; /* bytes since the last checkpoint; chosen to be cleaned of them */
     struct state *state;
     uint64_t group, next; /* next: number of the next piece */
     struct segment {
@@ -83,7 +99,7 @@ static inline void segments_touch(struct segments *s, uint32_t place)
 }
 
 /* Entries 0 .. count: those that were touched, or all into w when they are few or w->state is NULL. *s is
- * made when it is NULL and needed, and ended when it isn't. */
+ * made when it is NULL and needed, and ended when it isn't. With w->ahead: law 6. */
 void segments_save(struct segments **s, struct writer *w, uint32_t count, const struct segments_owner *owner);
 /* ERR_STATE. */
 int segments_load(struct segments **s, struct reader *r, const struct segments_owner *owner);

@@ -24,6 +24,7 @@ struct part {
 struct state {
     const struct state_home *home; /* while a checkpoint or a restore is under way */
     uint64_t next_group, written;
+    uint64_t ahead;     /* bytes given to the home between checkpoints */
     struct map parts;   /* name -> struct part: as last written */
     struct map claimed; /* in a restore: groups that somebody loaded */
     struct buf
@@ -284,10 +285,25 @@ void state_begin(struct state *s, const struct state_home *home)
     struct map_entry *e;
     ASSERT(!s->home);
     s->home = home;
-    s->written = 0;
+    s->written = s->ahead;
+    s->ahead = 0;
     for (uint32_t at = 0; map_next(&s->parts, &at, &e);)
         ((struct part *)e->value)->seen = false;
     flush_later(s);
+}
+
+void state_begin_ahead(struct state *s, const struct state_home *home)
+{
+    ASSERT(!s->home);
+    s->home = home;
+    s->written = s->ahead;
+    flush_later(s);
+}
+
+void state_end_ahead(struct state *s)
+{
+    s->ahead = s->written;
+    s->home = NULL;
 }
 
 /* The part of this name, made when it is new. */

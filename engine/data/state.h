@@ -17,18 +17,23 @@
  *           or leave elsewhere than at the ends (sort, late rows) the pieces are written anew.
  *   windows by key (unique, deduplicate; session, frequent, lossyFrequent)
  *           keyed.c, java_map.c: segments (segments.h), an entry a key.
+ *   moments that windows asked for
+ *           dues.c: as the rows of windows by order of coming; equal ones together.
  *   select's groups
  *           segments, an entry a group; touched when one of its events comes or leaves.
  *   partitions
- *           segments, an entry a key with all its copies hold; big queues inside have groups of their own.
+ *           segments, an entry a key with all its copies hold and wait for; big queues inside have groups of
+ *           their own.
  *   aggregations
  *           open buckets: segments, an entry a group. Closed ones are rows of their tables.
  *   tables  records.h: rows that changed since the last checkpoint are written together, as new pieces; a
  *           second group tells which rows of a piece are dead. What is left of a piece of few rows moves to
  *           the next one. Tables in the store are no part of a checkpoint.
  *   patterns
- *           whole in their part, in chunks: what is said of a partial match leans on its neighbours only.
- *   rate limits, snapshots, kslack, expression windows' own numbers, timers, script globals
+ *           many partial matches: segments, an entry each with where it waits; the timers of absent elements
+ *           are pieces. Few, or with counted elements (their chains grow): whole in their part, in chunks;
+ *           what is said of a partial match leans on its neighbours only.
+ *   rate limits, snapshots, kslack, expression windows' own numbers, timers outside partitions, script globals
  *           whole in their parts, in chunks.
  *   aggregators over values (distinctCount, unionSet, min, max, stdDev)
  *           whole in the entry of their group: without 'group by' in the part, in chunks; a group with
@@ -42,11 +47,13 @@
  * (1) A checkpoint that was made will be written, sooner or later, or the process dies: bookkeeping may
  *     take it as written.
  * (2) state_put and state_drop may be called between checkpoints too (a row of a table): they are kept
- *     until the next one.
+ *     until the next one. Between state_begin_ahead and state_end_ahead they go to a home; it keeps them for
+ *     the next checkpoint, in front of what that one brings.
  * (3) load sees exactly what the last written checkpoint left: the part, and the pieces of its groups in
  *     order of their numbers.
  * (4) What is written is bounded by what changed. The work is too, save for parts that are made whole;
- *     the pause is at most 10 ms for 100,000 rows held.
+ *     the pause is at most 10 ms for 100,000 rows held. So that it is, segments are written ahead of the
+ *     checkpoint, a share at a time (op_type.ahead): what is left for it is what changed since.
  * (5) Each part and piece begins with a checksum; a part also with its format number and the operator's
  *     name. What doesn't match is refused, with words that name it, before anything of it is taken over. */
 #ifndef WEIR_DATA_STATE_H
@@ -98,6 +105,9 @@ const char *state_words(const struct state *s); /* why; borrowed */
 void state_begin(struct state *s, const struct state_home *home);
 void state_part(struct state *s, const char *name, const struct buf *bytes);
 void state_finish(struct state *s);
+/* Ahead of a checkpoint: of state_part nothing, only pieces. All of it counts for the next checkpoint. */
+void state_begin_ahead(struct state *s, const struct state_home *home);
+void state_end_ahead(struct state *s);
 /* A restore is state_open, state_read for each part, state_shut. */
 void state_open(struct state *s, const struct state_home *home);
 /* ERR_NOT_FOUND: there is no such part. ERR_STATE: damaged. */
@@ -109,7 +119,7 @@ void state_forgive(struct state *s); /* forgets a failure */
 /* Before state_shut: the parts that are there and that nobody has read. */
 void state_each_unread(struct state *s, void (*fn)(void *user, const char *name), void *user);
 void state_shut(struct state *s);
-/* Bytes given to the home since state_begin. */
+/* Bytes given to the home for the last checkpoint, and ahead of it. */
 uint64_t state_written(const struct state *s);
 
 #endif

@@ -296,6 +296,12 @@ void aggregation_save(struct aggregation *a, struct writer *w)
         a->purge->type->save(a->purge, w);
 }
 
+void aggregation_ahead(struct aggregation *a, struct writer *w)
+{
+    for (int i = 0; i < a->plan->unit_count; i++)
+        bucket_save(&a->open[i].bucket, w);
+}
+
 int aggregation_load(struct aggregation *a, struct reader *r)
 {
     if (!read_tag(r, a->plan->element->schema->id))

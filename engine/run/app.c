@@ -2,13 +2,14 @@
 #include "engine/run/app.h"
 #include "engine/base/hash.h"
 #include "engine/base/log.h"
+#include "engine/data/segments.h"
 #include "engine/expr/script.h"
 #include "engine/lang/print.h"
 #include "engine/run/partition.h"
 #include "engine/store/overlay.h"
 #include <inttypes.h>
 
-enum { SCRATCH_BLOCK = 16 * 1024, STATE_FORMAT = 2 };
+enum { SCRATCH_BLOCK = 16 * 1024, STATE_FORMAT = 3 };
 
 /* What a named window publishes: the end of its chain. RESET and TIMER events are not published (spec 04
  * section 4). */
@@ -301,7 +302,7 @@ void app_each_op(struct app *app, void (*visit)(struct op *op, void *user), void
             visit(q->ops[k], user);
     }
     for (int i = 0; i < app->partition_count; i++)
-        partition_each_op(app->partitions[i], visit, user);
+        visit(app->partitions[i], user);
     for (int i = 0; i < app->trigger_count; i++)
         visit(app->triggers[i], user);
     if (app->heartbeat)
@@ -503,6 +504,30 @@ uint64_t app_checkpoint(struct app *app, const struct state_home *home)
     return state_written(app->state);
 }
 
+static int ahead_part(struct app *app, const char *name, const struct part_of *what, void *user)
+{
+    struct writer *w = user;
+    (void)app;
+    (void)name;
+    if (what->kind == PART_OP && ((struct op *)what->thing)->type->ahead)
+        ((struct op *)what->thing)->type->ahead(what->thing, w);
+    else if (what->kind == PART_AGGREGATION)
+        aggregation_ahead(what->thing, w);
+    else if (what->kind == PART_PARTITION)
+        partition_ahead(what->thing, w);
+    return 0;
+}
+
+void app_checkpoint_ahead(struct app *app, const struct state_home *home, uint32_t from, uint32_t to)
+{
+    struct writer w = {.state = app->state, .ahead = &(struct share){from, to}, .out = app->saving};
+    buf_clear(&w.out);
+    state_begin_ahead(app->state, home);
+    each_part(app, ahead_part, &w);
+    state_end_ahead(app->state);
+    app->saving = w.out;
+}
+
 struct loading {
     struct err *e;
     struct app_upgrade *upgrade;
@@ -698,6 +723,7 @@ static int mend(struct app *app, const struct state_home *home, struct app_mend 
     }
     int rc = each_part(app, mend_part, &l);
     state_shut(app->state);
+    timers_forget(app->timers);
     return rc;
 }
 
@@ -723,6 +749,7 @@ int app_restore(struct app *app, const struct state_home *home, struct app_upgra
     if (upgrade)
         state_each_unread(app->state, on_unread, upgrade);
     state_shut(app->state);
+    timers_forget(app->timers);
     if (rc == 0 && upgrade)
         rc = ops_start(app, e); /* those that begin anew; the others go on */
     return rc;

@@ -185,12 +185,19 @@ void timers_move(struct app *app, int64_t at_ms);
 /* After all operators: the order in which requests were made. */
 void timers_save(struct timers *t, struct writer *w);
 int timers_load(struct timers *t, struct reader *r);
-/* Every operator that may ask for timers, in an order that a saved and loaded app shares. */
+void timers_forget(struct timers *t); /* what timer_load read */
+/* What op waits for, in the entry of its key; the moments of others stand in one part, timers_save's. */
+void timer_save(struct op *op, void *writer);
+void timer_load(struct op *op, void *reader); /* counts when timers_load comes */
+/* Every operator that may ask for timers, in an order that a saved and loaded app shares; but for those of
+ * partitions' copies. */
 void app_each_op(struct app *app, void (*visit)(struct op *op, void *user), void *user);
 
 /* heartbeat.c: @app:playback(idle.time, increment). stir: the clock was set. */
 struct op *heartbeat_new(struct app *app);
 void heartbeat_stir(struct app *app);
+void heartbeat_shift(struct app *app, int64_t by_ms); /* app_shift */
+int64_t heartbeat_next(const struct app *app);        /* INT64_MAX: it does not beat */
 /* Both clocks' part of the state. */
 void heartbeat_save(const struct app *app, struct writer *w);
 int heartbeat_load(struct app *app, struct reader *r);
@@ -200,12 +207,11 @@ int trigger_start(struct app *app, bool resume, struct err *e); /* trigger.c */
 struct op *trigger_new(struct app *app, const struct plan_trigger *t);
 void partition_save(const struct op *p, struct writer *w); /* partition.c */
 int partition_load(struct op *p, struct reader *r);
+void partition_ahead(const struct op *p, struct writer *w); /* as op_type.ahead */
 struct op *partition_new(struct app *app, const struct plan_partition *plan);
 void partition_free(struct op *p);
 const char *partition_key(const struct partition *p, size_t *len); /* lives as long as p */
 void partition_touch(struct partition *p); /* its state changes: the next checkpoint writes it */
-/* Those that may ask for timers, then op itself. */
-void partition_each_op(struct op *p, void (*visit)(struct op *op, void *user), void *user);
 /* Of each key's copy; due_only: those that may ask for timers. */
 void partition_each_copy(struct op *op, bool due_only, void (*visit)(struct op *op, void *user), void *user);
 struct stream *partition_stream(struct partition *p, const struct plan_element *e);
@@ -220,6 +226,7 @@ struct aggregation *aggregation_new(struct app *app, const struct plan_element *
 void aggregation_free(struct aggregation *a);
 void aggregation_save(struct aggregation *a, struct writer *w);
 int aggregation_load(struct aggregation *a, struct reader *r);
+void aggregation_ahead(struct aggregation *a, struct writer *w); /* as op_type.ahead */
 int aggregation_start(struct aggregation *a, struct err *e);
 void aggregation_each_op(struct aggregation *a, void (*visit)(struct op *op, void *user), void *user);
 

@@ -48,6 +48,7 @@ struct partitioner {
     struct segments *saved; /* keys by their places there: how they stand in a checkpoint */
     uint32_t *by_place;     /* of its key's block; made with the first checkpoint, then for all keys */
     uint32_t place_count, place_cap;
+    bool asks; /* its copies ask for timers */
 };
 
 static struct purge_use *use_of(const struct partition *p)
@@ -597,10 +598,23 @@ static struct receiver *receiver_new(struct partitioner *o, const struct partiti
     return r;
 }
 
+/* Mostly no copy does. */
+static bool asks_for_timers(const struct plan_partition *plan)
+{
+    for (int q = 0; q < plan->query_count; q++) {
+        for (int k = 0; k < plan->queries[q]->op_count; k++) {
+            if (plan->queries[q]->ops[k]->type->due)
+                return true;
+        }
+    }
+    return false;
+}
+
 struct op *partition_new(struct app *app, const struct plan_partition *plan)
 {
     struct partitioner *o = (struct partitioner *)op_new(app, &partitioner_plan, NULL);
     o->plan = plan;
+    o->asks = asks_for_timers(plan);
     purge_init(&o->purge, plan->interval_ms, plan->idle_ms);
     o->models = mem_array((size_t)plan->query_count + 1, sizeof(struct query *));
     for (int i = 0; i < plan->query_count; i++)
@@ -651,16 +665,25 @@ void partition_free(struct op *op)
     op_free(op);
 }
 
-/* Mostly no copy does: then a checkpoint need not go to each. */
-static bool asks_for_timers(const struct plan_partition *plan)
+enum { BLOCKS_AHEAD = 8 };
+
+static void near_block(const struct partitioner *o, const struct partition *p)
 {
-    for (int q = 0; q < plan->query_count; q++) {
-        for (int k = 0; k < plan->queries[q]->op_count; k++) {
-            if (plan->queries[q]->ops[k]->type->due)
-                return true;
+    enum { LINE = 64, NEAR_BYTES = 8 * LINE };
+    for (size_t at = 0; at < o->bytes && at < NEAR_BYTES; at += LINE)
+        __builtin_prefetch((const char *)p + at);
+}
+
+static void copy_each_op(const struct partition *p, bool due_only, void (*visit)(struct op *op, void *user),
+                         void *user)
+{
+    for (int q = 0; q < p->owner->plan->query_count; q++) {
+        const struct query *query = query_of(p, q);
+        for (int k = 0; k < query->plan->op_count; k++) {
+            if ((query->plan->ops[k]->type->due || !due_only) && query->ops[k]->query == query)
+                visit(query->ops[k], user);
         }
     }
-    return false;
 }
 
 void partition_each_copy(struct op *op, bool due_only, void (*visit)(struct op *op, void *user), void *user)
@@ -668,33 +691,20 @@ void partition_each_copy(struct op *op, bool due_only, void (*visit)(struct op *
     const struct partitioner *o = (const struct partitioner *)op;
     struct partition **all = partitions_list(o);
     for (uint32_t i = 0; i < keys_count(&o->keys); i++) {
-        for (int q = 0; q < o->plan->query_count; q++) {
-            const struct query *query = query_of(all[i], q);
-            for (int k = 0; k < query->plan->op_count; k++) {
-                if ((query->plan->ops[k]->type->due || !due_only) && query->ops[k]->query == query)
-                    visit(query->ops[k], user);
-            }
-        }
+        if (i + BLOCKS_AHEAD < keys_count(&o->keys))
+            near_block(o, all[i + BLOCKS_AHEAD]);
+        copy_each_op(all[i], due_only, visit, user);
     }
     mem_free(all);
-}
-
-void partition_each_op(struct op *op, void (*visit)(struct op *op, void *user), void *user)
-{
-    if (asks_for_timers(((const struct partitioner *)op)->plan))
-        partition_each_copy(op, true, visit, user);
-    visit(op, user);
 }
 
 /* ---- state ---- */
 
 static void near_key(void *user, uint32_t place, int step)
 {
-    enum { LINE = 64, NEAR_BYTES = 8 * LINE };
     const struct partitioner *o = user;
-    const char *block = blocks_at(&o->keys.blocks, o->by_place[place]);
-    for (size_t at = 0; step == 0 && at < o->bytes && at < NEAR_BYTES; at += LINE)
-        __builtin_prefetch(block + at);
+    if (step == 0)
+        near_block(o, blocks_at(&o->keys.blocks, o->by_place[place]));
 }
 
 static void write_key(void *user, struct writer *w, uint32_t place)
@@ -712,6 +722,8 @@ static void write_key(void *user, struct writer *w, uint32_t place)
     for (int q = 0; q < o->plan->query_count; q++)
         query_save(query_of(p, q), w);
     w->is_lean = was_lean;
+    if (o->asks)
+        copy_each_op(p, true, timer_save, w);
 }
 
 static void save_keys(struct partitioner *o, struct writer *w)
@@ -774,6 +786,11 @@ void partition_save(const struct op *op, struct writer *w)
         purge_save(&o->purge, w);
 }
 
+void partition_ahead(const struct op *op, struct writer *w)
+{
+    save_keys((struct partitioner *)(uintptr_t)op, w);
+}
+
 static bool begin_keys(void *user, uint32_t count)
 {
     struct partitioner *o = user;
@@ -811,6 +828,8 @@ static bool read_key(void *user, struct reader *r, uint32_t place)
         for (int q = 0; q < o->plan->query_count && good; q++)
             good = query_load(query_of(p, q), r) == 0;
         r->is_lean = was_lean;
+        if (good && o->asks)
+            copy_each_op(p, true, timer_load, r);
     }
     value_drop(value_text(key));
     return good;

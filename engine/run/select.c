@@ -743,6 +743,13 @@ static void select_save(const struct op *op, struct writer *w)
         groups_save(s->groups, &p->aggs, w);
 }
 
+static void select_ahead(const struct op *op, struct writer *w)
+{
+    const struct select *s = (const struct select *)op;
+    if (s->groups)
+        groups_save(s->groups, &((const struct select_plan *)op->plan)->aggs, w);
+}
+
 static int select_load(struct op *op, struct reader *r)
 {
     struct select *s = (struct select *)op;
@@ -778,6 +785,7 @@ const struct op_type op_select = {
     .slide = select_slide,
     .save = select_save,
     .load = select_load,
+    .ahead = select_ahead,
     .close = select_close,
     .explain = select_explain,
 };

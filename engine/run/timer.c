@@ -21,7 +21,7 @@
 #include "engine/base/utf8.h"
 #include "engine/run/app.h"
 
-enum { FIRST_DUES = 2, FIRST_HEAP = 4, FIRST_BUCKETS = 16 };
+enum { FIRST_DUES = 2, FIRST_HEAP = 4, FIRST_BUCKETS = 16, SKIP_LEAST_MS = 10000 };
 
 struct op_timers {
     struct op *op;
@@ -54,6 +54,12 @@ struct timers {
     uint32_t round; /* counts the turns of schedulers of keys */
     bool is_in_round;
     bool serves; /* schedulers have their turns now */
+    struct loaded {
+        struct op *op;
+        int64_t at_ms;
+        uint64_t order, entry;
+    } * loaded; /* of keys, until timers_load */
+    uint32_t loaded_count, loaded_cap;
 };
 
 struct timers *timers_new(struct app *app)
@@ -65,6 +71,13 @@ struct timers *timers_new(struct app *app)
     return t;
 }
 
+void timers_forget(struct timers *t)
+{
+    mem_free(t->loaded);
+    t->loaded = NULL;
+    t->loaded_count = t->loaded_cap = 0;
+}
+
 void timers_free(struct timers *t)
 {
     for (uint32_t i = 0; i < t->scheduler_count; i++)
@@ -72,6 +85,7 @@ void timers_free(struct timers *t)
     mem_free(t->schedulers);
     mem_free(t->live.list);
     mem_free(t->aside.list);
+    timers_forget(t);
     mem_free(t);
 }
 
@@ -128,6 +142,12 @@ static void heap_remove(struct heap *h, struct op_timers *o)
         return;
     heap_rise(h, at, last);
     heap_sink(h, (uint32_t)last->place, last);
+}
+
+static void heap_mend(struct heap *h)
+{
+    for (uint32_t i = h->count / 2; i > 0; i--)
+        heap_sink(h, i - 1, h->list[i - 1]);
 }
 
 /* ---- requests ---- */
@@ -193,6 +213,8 @@ static void come_in(struct op_timers *o, bool stays)
     struct timers *t = op_app(o->op)->timers;
     struct heap *h = heap_of(o->op);
     bool has = has_scheduler(o->op);
+    if (is_of_key(o->op))
+        partition_touch(o->op->query->partition);
     o->at_ms = due_ms < now_ms && !has ? now_ms : due_ms;
     if (!o->repeats && !(stays && has))
         o->order = t->order++;
@@ -228,6 +250,20 @@ void timer_repeat(struct op *op, int64_t due_ms)
 {
     timer_request(op, due_ms);
     op->timers->repeats = true;
+}
+
+void timer_move(struct op *op, int64_t due_ms)
+{
+    struct op_timers *o = op->timers;
+    ASSERT(o && o->count == 1 && o->place >= 0);
+    int64_t now_ms = op_task_now(op);
+    struct heap *h = heap_of(op);
+    uint64_t order = o->order;
+    heap_remove(h, o);
+    o->dues[o->head] = due_ms;
+    o->at_ms = due_ms < now_ms && !has_scheduler(op) ? now_ms : due_ms;
+    o->order = order;
+    heap_add(h, o);
 }
 
 void timer_enter(struct op *op)
@@ -267,6 +303,50 @@ static void fire(struct app *app, struct op *op, int64_t due_ms)
     app_leave(app);
 }
 
+/* ---- what nobody needs: a clock that is set on by years finds millions of moments of 'output every 1 sec' or
+ * timeBatch(1 sec) at which there is nothing to do ---- */
+
+static bool is_idle(const struct op_timers *o)
+{
+    const struct op_type *type = o->op->type;
+    return type->is_idle && o->count == 1 && type->is_idle(o->op);
+}
+
+/* Until something is due that isn't idle, nothing happens: those that are go on to the last of their moments
+ * before. That one they pass as ever, so the next ones are asked for in the order in which they would have
+ * been. */
+static void skip_idle(struct heap *h, int64_t until_ms)
+{
+    for (uint32_t i = 0; i < h->count; i++) {
+        const struct op_timers *o = h->list[i];
+        if (o->at_ms < until_ms && (!is_idle(o) || o->at_ms != o->dues[o->head]))
+            until_ms = o->at_ms;
+    }
+    if (until_ms - h->list[0]->at_ms < SKIP_LEAST_MS)
+        return;
+    for (uint32_t i = 0; i < h->count; i++) {
+        struct op_timers *o = h->list[i];
+        if (o->at_ms < until_ms)
+            o->at_ms = o->dues[o->head] = o->op->type->skip(o->op, until_ms);
+    }
+    heap_mend(h);
+}
+
+/* At each turn of a loop that brings all that is due until until_ms; now_ms: the clock. A look at all costs as
+ * much as they are, so it comes after as many turns; and between two moments only, for in the middle of one those
+ * that have had their turn would come in before the others. */
+static void skip_now_and_then(struct heap *h, int64_t now_ms, int64_t until_ms, uint32_t *turns)
+{
+    if (LIKELY(until_ms - h->list[0]->at_ms < SKIP_LEAST_MS))
+        return;
+    if (*turns > 0)
+        --*turns;
+    if (*turns > 0 || h->list[0]->at_ms <= now_ms)
+        return;
+    *turns = h->count;
+    skip_idle(h, until_ms);
+}
+
 /* The operator may cancel its requests while it fires, and make new ones: then o is gone, and those have come
  * in by themselves. */
 static void run(struct app *app, struct heap *h, struct op_timers *o)
@@ -275,6 +355,8 @@ static void run(struct app *app, struct heap *h, struct op_timers *o)
     heap_remove(h, o);
     o->runs = true;
     while (o->count > 0 && o->dues[o->head] <= now_of(op)) {
+        if (UNLIKELY(now_of(op) - o->dues[o->head] >= SKIP_LEAST_MS) && is_idle(o))
+            o->dues[o->head] = op->type->skip(op, now_of(op));
         int64_t due_ms = o->dues[o->head];
         o->head = (o->head + 1) & (o->cap - 1);
         o->count--;
@@ -356,8 +438,10 @@ static void run_first(struct app *app)
 
 static __attribute__((noinline)) void advance_live(struct app *app, int64_t now_ms)
 {
-    const struct heap *h = &app->timers->live;
+    struct heap *h = &app->timers->live;
+    uint32_t turns = 0;
     while (h->count && h->list[0]->at_ms <= now_ms) {
+        skip_now_and_then(h, app->env.now_ms, now_ms, &turns);
         if (h->list[0]->at_ms > app->env.now_ms)
             app->env.now_ms = h->list[0]->at_ms;
         run_first(app);
@@ -417,9 +501,12 @@ void timers_move(struct app *app, int64_t at_ms)
 /* The task clock goes on; leads: the app's clock goes along. */
 static __attribute__((noinline)) void advance_tasks(struct app *app, int64_t until_ms, bool leads)
 {
-    const struct heap *live = &app->timers->live;
+    struct heap *live = &app->timers->live;
+    uint32_t turns = 0;
     app->until_ms = until_ms;
     while (live->count && live->list[0]->at_ms <= until_ms) {
+        if (!leads) /* else the app's clock halts at each moment */
+            skip_now_and_then(live, app->task_ms, until_ms, &turns);
         int64_t at_ms = live->list[0]->at_ms;
         if (leads && at_ms > app->task_ms) {
             app->until_ms = app->task_ms = at_ms;
@@ -483,11 +570,49 @@ int64_t timers_next(const struct timers *t)
     return t->live.count ? t->live.list[0]->at_ms : INT64_MAX;
 }
 
-/* ---- state: operators save the moments they asked for; here is in what order they came in ---- */
+/* ---- state: operators save the moments they asked for; here is in what order they came in. That of a key's
+ * stands in its entry, so that what is written is what changed. ---- */
+
+void timer_save(struct op *op, void *writer)
+{
+    struct writer *w = writer;
+    const struct op_timers *o = op->timers;
+    bool waits = o && o->place >= 0, has_entry = waits && o->entry != o->order;
+    if (w->tally)
+        return;
+    write_u8(w, (uint8_t)(waits + has_entry));
+    if (!waits)
+        return;
+    write_i64(w, o->at_ms);
+    write_varint(w, o->order);
+    if (has_entry)
+        write_varint(w, o->entry);
+}
+
+void timer_load(struct op *op, void *reader)
+{
+    struct reader *r = reader;
+    struct timers *t = op_app(op)->timers;
+    struct loaded l = {.op = op};
+    uint8_t kind = read_u8(r);
+    if (kind == 0)
+        return;
+    l.at_ms = read_i64(r);
+    l.entry = l.order = read_varint(r);
+    if (kind > 1)
+        l.entry = read_varint(r);
+    r->failed = r->failed || kind > 2;
+    if (t->loaded_count == t->loaded_cap) {
+        t->loaded_cap = t->loaded_cap ? t->loaded_cap * 2 : 64;
+        t->loaded = mem_resize(t->loaded, t->loaded_cap, sizeof *t->loaded);
+    }
+    t->loaded[t->loaded_count++] = l;
+}
 
 struct waiting {
-    struct op_timers **all; /* by number of the operator */
-    uint32_t count, cap;    /* count: operators seen */
+    struct op_timers *
+        *all; /* by number of the operator, copies in partitions left out; NULL: waits for nothing */
+    uint32_t count, cap; /* count: operators seen */
 };
 
 static void waiting_add(struct op *op, void *user)
@@ -498,39 +623,6 @@ static void waiting_add(struct op *op, void *user)
         w->all = mem_resize(w->all, w->cap, sizeof(struct op_timers *));
     }
     w->all[w->count++] = op->timers && op->timers->place >= 0 ? op->timers : NULL;
-}
-
-static bool has_entry(const struct op_timers *o)
-{
-    return o && o->entry != o->order && is_of_key(o->op);
-}
-
-/* Behind the rest, when there are any. */
-static void entries_save(const struct waiting *list, struct writer *w)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < list->count; i++)
-        count += has_entry(list->all[i]);
-    if (!count)
-        return;
-    write_count(w, count);
-    for (uint32_t i = 0; i < list->count; i++) {
-        if (!has_entry(list->all[i]))
-            continue;
-        write_u32(w, i);
-        write_i64(w, (int64_t)list->all[i]->entry);
-    }
-}
-
-static void entries_load(const struct waiting *list, struct reader *r)
-{
-    size_t count = r->at < r->end ? read_count(r, UINT32_MAX / 2) : 0;
-    for (size_t i = 0; i < count && !r->failed; i++) {
-        uint32_t number = read_u32(r);
-        uint64_t entry = (uint64_t)read_i64(r);
-        if (number < list->count && list->all[number])
-            list->all[number]->entry = entry;
-    }
 }
 
 void timers_save(struct timers *t, struct writer *w)
@@ -549,14 +641,7 @@ void timers_save(struct timers *t, struct writer *w)
         write_i64(w, list.all[i]->at_ms);
         write_i64(w, (int64_t)list.all[i]->order);
     }
-    entries_save(&list, w);
     mem_free(list.all);
-}
-
-static void heap_mend(struct heap *h)
-{
-    for (uint32_t i = h->count / 2; i > 0; i--)
-        heap_sink(h, i - 1, h->list[i - 1]);
 }
 
 int timers_load(struct timers *t, struct reader *r)
@@ -574,8 +659,17 @@ int timers_load(struct timers *t, struct reader *r)
         list.all[number]->at_ms = at_ms;
         list.all[number]->order = list.all[number]->entry = was;
     }
-    entries_load(&list, r);
     mem_free(list.all);
+    for (uint32_t i = 0; i < t->loaded_count; i++) {
+        const struct loaded *l = &t->loaded[i];
+        struct op_timers *o = l->op->timers;
+        if (!o || o->place < 0)
+            continue;
+        o->at_ms = l->at_ms;
+        o->order = l->order;
+        o->entry = l->entry;
+    }
+    timers_forget(t);
     t->order = order > t->order ? order : t->order;
     heap_mend(&t->live);
     for (uint32_t i = 0; i < t->scheduler_count; i++)

@@ -77,6 +77,15 @@ void batch_join(struct store_batch *b, const struct store_batch *from)
     b->count += from->count;
 }
 
+void batch_lead(struct store_batch *b, struct store_batch *from)
+{
+    struct buf ops = b->ops;
+    b->ops = from->ops;
+    from->ops = ops;
+    batch_join(b, from);
+    batch_clear(from);
+}
+
 bool batch_next(const struct store_batch *b, size_t *at, struct batch_op *op)
 {
     uint32_t lens[3];

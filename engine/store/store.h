@@ -98,6 +98,8 @@ void batch_drop_range(struct store_batch *b, enum store_shelf shelf, const void 
 void batch_drop(struct store_batch *b, enum store_shelf shelf, const void *key, size_t key_len);
 /* The operations of `from` behind those of b. */
 void batch_join(struct store_batch *b, const struct store_batch *from);
+/* The operations of `from` in front of those of b; it is empty then. Many of them cost no more than few. */
+void batch_lead(struct store_batch *b, struct store_batch *from);
 /* 0, ERR_FULL, ERR_IO. */
 int store_apply(struct store *s, const struct store_batch *b, struct err *e);
 

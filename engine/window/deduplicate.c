@@ -79,6 +79,11 @@ static void deduplicate_save(const struct op *op, struct writer *w)
         write_i64(w, d->moments[(d->head + i) & (d->cap - 1)]);
 }
 
+static void deduplicate_ahead(const struct op *op, struct writer *w)
+{
+    keyed_save(&((struct deduplicate *)(uintptr_t)op)->seen, w);
+}
+
 static int deduplicate_load(struct op *op, struct reader *r)
 {
     struct deduplicate *d = (struct deduplicate *)op;
@@ -108,6 +113,7 @@ static const struct op_type deduplicate_type = {
     .push = deduplicate_push,
     .save = deduplicate_save,
     .load = deduplicate_load,
+    .ahead = deduplicate_ahead,
     .close = deduplicate_close,
 };
 

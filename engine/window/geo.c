@@ -121,6 +121,7 @@ static const struct op_type crosses_type = {
     .size = sizeof(struct objects),
     .push = crosses_push,
     .save = objects_save,
+    .ahead = objects_save,
     .load = crosses_load,
     .close = objects_close,
 };
@@ -254,6 +255,7 @@ static const struct op_type stationary_type = {
     .size = sizeof(struct objects),
     .push = stationary_push,
     .save = objects_save,
+    .ahead = objects_save,
     .load = stationary_load,
     .close = objects_close,
 };
@@ -361,6 +363,7 @@ static const struct op_type proximity_type = {
     .size = sizeof(struct proximity),
     .push = proximity_push,
     .save = proximity_save,
+    .ahead = proximity_save,
     .load = proximity_load,
     .close = proximity_close,
 };

@@ -209,6 +209,7 @@ static const struct op_type approximate_type = {
     .size = sizeof(struct approximate),
     .push = approximate_push,
     .save = approximate_save,
+    .ahead = approximate_save,
     .load = approximate_load,
     .close = approximate_close,
 };

@@ -268,6 +268,11 @@ static void top_save(const struct op *op, struct writer *w)
     dues_save(&t->dues, w);
 }
 
+static void top_ahead(const struct op *op, struct writer *w)
+{
+    ranking_save(&((struct top *)(uintptr_t)op)->ranking, w);
+}
+
 /* A row that can't be of this place in the query. */
 static bool is_foreign(const struct op *op, const struct row *row, bool wide)
 {
@@ -323,7 +328,8 @@ static void top_explain(const struct op_plan *plan, struct buf *out)
     {                                                                                                    \
         .name = "extrema:" shown, .size = sizeof(struct top), .shared_size = sizeof(struct top_shared),  \
         .save_shared = top_save_shared, .load_shared = top_load_shared, .start = starts, .push = pushes, \
-        .due = fires, .save = top_save, .load = top_load, .close = top_close, .explain = top_explain,    \
+        .due = fires, .save = top_save, .load = top_load, .ahead = top_ahead, .close = top_close,        \
+        .explain = top_explain,                                                                          \
     }
 static const struct op_type top_k = TYPE("topK", window_push, NULL, NULL),
                             bottom_k = TYPE("bottomK", window_push, NULL, NULL),

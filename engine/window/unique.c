@@ -143,6 +143,11 @@ static void unique_save(const struct op *op, struct writer *w)
     dues_save(&u->dues, w);
 }
 
+static void unique_ahead(const struct op *op, struct writer *w)
+{
+    keyed_save(&((struct unique *)(uintptr_t)op)->rows, w);
+}
+
 static int unique_load(struct op *op, struct reader *r)
 {
     struct unique *u = (struct unique *)op;
@@ -179,8 +184,8 @@ static void unique_explain(const struct op_plan *plan, struct buf *out)
 #define UNIQUE_TYPE(NAME, PUSH, DUE)                                                                      \
     {                                                                                                     \
         .name = (NAME), .size = sizeof(struct unique), .open = unique_open, .push = (PUSH), .due = (DUE), \
-        .save = unique_save, .load = unique_load, .close = unique_close, .content = unique_content,       \
-        .explain = unique_explain,                                                                        \
+        .save = unique_save, .load = unique_load, .ahead = unique_ahead, .close = unique_close,           \
+        .content = unique_content, .explain = unique_explain,                                             \
     }
 static const struct op_type ever_type = UNIQUE_TYPE("window.unique:ever", ever_push, NULL);
 static const struct op_type first_type = UNIQUE_TYPE("window.unique:first", first_push, NULL);

@@ -60,6 +60,30 @@ takes_over_when_changed() {
     lines 1503 1503
     until_true came '"n":1503,"t":1130256' && stop_agent
 }
+# 'start' fires at each start, also one behind a kill, once; the replay makes it again under its number.
+begun() { # TIMES: the file has the count of each start, in order
+    [[ $(uniq "$dir/begun.txt" 2>/dev/null | tr '\n' ' ') == "$(seq -s ' ' 1 "$1") " ]]
+}
+begins_each_time() {
+    local i state=$dir/begun
+    cat >"$dir/begin.siddhi" <<APP
+@app:name('Begin') @app:durable
+define trigger T at 'start';
+@sink(type='file', file.uri='$dir/begun.txt', @map(type='text', @payload('{{n}}')))
+define stream Out (n long);
+from T select count() as n insert into Out;
+APP
+    for i in 1 2 3 4; do
+        start_agent --state "$state" "$dir/begin.siddhi"
+        until_true begun "$i" || return 1
+        if [[ $i == 2 ]]; then
+            kill_agent
+        else
+            stop_agent || return 1
+        fi
+    done
+}
+ok durable-begins-each-time begins_each_time
 ok durable-needs-a-folder needs_a_folder
 ok durable-starts-offline starts_offline
 ok durable-delivers-later delivers_later
