@@ -91,7 +91,7 @@ static bool find_attribute(struct reader *r, const char *name, int *attribute)
 
 static bool read_template(struct reader *r, const char *section, bool starts_line);
 
-/* The marks of a section and what stands between them. starts_line: nothing but blanks is on the line before. */
+/* A section: its marks and what stands between. starts_line: only blanks are on the line before. */
 static bool read_section(struct reader *r, enum part_kind kind, const char *name, bool starts_line)
 {
     int attribute, at = r->out->count, around = r->section;

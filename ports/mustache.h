@@ -1,10 +1,10 @@
 /* mustache.h - the template language that mapper text knows beside its own (spec 21 section 3.2).
  *
- * {{a}} is the attribute's text escaped for HTML, {{{a}}} and {{&a}} as it is; a null, and a name that the stream does
- * not have, is nothing. {{#a}}..{{/a}} is there when a is neither null, false nor empty, {{^a}}..{{/a}} when it is;
- * {{.}} is the value of the section around. {{! says nothing }}, {{=<% %>=}} sets other marks. The end of the line goes
- * behind a section's first mark, and behind the last one of a section of several lines, when only blanks stand before it.
- * No partials. */
+ * {{a}} is the attribute's text escaped for HTML, {{{a}}} and {{&a}} as it is; a null, and a name that the
+ * stream does not have, is nothing. {{#a}}..{{/a}} is there when a is neither null, false nor empty,
+ * {{^a}}..{{/a}} when it is; {{.}} is the value of the section around. {{! says nothing }}, {{=<% %>=}} sets
+ * other marks. The end of the line goes behind a section's first mark, and behind the last one of a section
+ * of several lines, when only blanks stand before it. No partials. */
 #ifndef WEIR_PORTS_MUSTACHE_H
 #define WEIR_PORTS_MUSTACHE_H
 

@@ -1,7 +1,7 @@
 /* compare.c - == != < <= > >= (spec 02 section 3). The pair of static types decides in which domain is
  * compared; each domain and operator has a node for each shape of operands. A value must have the tag its
- * column declares: comparing does not convert other tags. (Texts are compared as objects: a value of another tag is
- * unequal.)
+ * column declares: comparing does not convert other tags. (Texts are compared as objects: a value of another
+ * tag is unequal.)
  *
  * Laws: null on a side gives false, and true for !=. NaN is unequal to everything. A literal is converted
  * when compiling. */

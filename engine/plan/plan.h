@@ -117,8 +117,8 @@ struct plan_query *plan_query(struct planner *p, const struct ast_query *ast);
 void plan_query_input(struct planner *p, const struct plan_element *element, struct op_plan *entry);
 /* Context for compiling an expression over scope in the current query. */
 struct expr_ctx plan_expr_ctx(struct planner *p, const struct scope *scope, struct agg_layout *aggs);
-/* As expr_compile_bool, where the language wants an operation or a call: an attribute or a literal alone is refused
- * (spec 03 section 3). NULL after reporting. */
+/* As expr_compile_bool, where the language wants an operation or a call: an attribute or a literal alone is
+ * refused (spec 03 section 3). NULL after reporting. */
 struct expr *plan_condition(struct expr_ctx *c, const struct ast_expr *e, const char *what);
 
 /* What an input leaves for the select clause. */
