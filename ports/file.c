@@ -401,9 +401,9 @@ static int file_send(struct port *port, const struct message *m)
     struct file_port *p = port->self;
     const char *uri = message_option(port, m, "file.uri"), *path = uri ? file_path(uri) : NULL;
     if (!path || !*path || strlen(path) >= PATH_MAX || m->len > LIMIT_MESSAGE_BYTES) {
-        log_write(LOG_WARN, "file", "%s: message refused: %s", port->name,
-                  m->len > LIMIT_MESSAGE_BYTES ? "too long"
-                                               : "file.uri is empty, too long or not a local path");
+        port_complain(port, "message refused: %s",
+                      m->len > LIMIT_MESSAGE_BYTES ? "too long"
+                                                   : "file.uri is empty, too long or not a local path");
         return ERR_INVALID;
     }
     int rc = sendq_put(&p->queue, m->number, 0, path, m->bytes, m->len);

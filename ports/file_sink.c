@@ -95,8 +95,7 @@ static int out_write(struct file_port *p, const char *path)
         p->torn.inode = now.st_ino;
         p->torn.from = size;
         p->torn.to = now.st_size;
-        log_write(LOG_WARN, "file", "%s: part of a message stays in %s until it can be taken back",
-                  p->port->name, path);
+        port_complain(p->port, "part of a message stays in %.800s until it can be taken back", path);
     }
     return rc;
 }
@@ -134,7 +133,7 @@ static bool out_flush(struct file_port *p, const char *path, int64_t now_ms)
     }
     sink_shut(p);
     if (rc == -EISDIR || rc == -ENAMETOOLONG || rc == -ELOOP) { /* of this name; the next may be good */
-        log_write(LOG_WARN, "file", "%s: %s: %s", p->port->name, path, strerror(-rc));
+        port_complain(p->port, "%.800s: %s", path, strerror(-rc));
         numbers_report(p, ERR_INVALID);
         return true;
     }

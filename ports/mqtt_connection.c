@@ -312,7 +312,7 @@ static int publish(struct mqtt_connection *c, struct mqtt_port *p, const struct 
     case MOSQ_ERR_PAYLOAD_SIZE:
     case MOSQ_ERR_OVERSIZE_PACKET:
     case MOSQ_ERR_QOS_NOT_SUPPORTED:
-        log_write(LOG_WARN, "mqtt", "%s: message refused: %s", p->port->name, mosquitto_strerror(rc));
+        port_complain(p->port, "message refused: %s", mosquitto_strerror(rc));
         report(p, item->number, ERR_INVALID);
         return 0;
     default:
@@ -385,7 +385,7 @@ static int deliver(struct mqtt_port *p, const char *topic, const char *bytes, si
     if (rc == 0) {
         p->touched = true;
     } else if (rc != ERR_BUSY) {
-        log_write(LOG_WARN, "mqtt", "%s: message refused by the host (%d)", p->port->name, rc);
+        port_complain(p->port, "message refused by the host (%d)", rc);
         p->port->type->settle(p->port, receipt, OUTCOME_REJECTED);
         rc = 0;
     }
@@ -432,7 +432,7 @@ static void give(struct mqtt_port *p, const struct mosquitto_message *m)
         char words[128];
         snprintf(words, sizeof words, "message of %d bytes refused, limit %d; %llu so far", m->payloadlen,
                  LIMIT_MESSAGE_BYTES, (unsigned long long)++p->refused);
-        log_write(LOG_WARN, "mqtt", "%s: %s", p->port->name, words);
+        port_complain(p->port, "%s", words);
         tell(p, PORT_CONNECTED, words);
         return;
     }
