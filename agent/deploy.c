@@ -20,23 +20,36 @@ struct deployed {
     struct worker *worker;
     bool is_named; /* on the command line; never removed */
     bool is_there; /* seen in the last look */
+    bool is_lost;  /* it can't be looked at: said once */
     struct timespec changed;
     off_t size;
     ino_t inode;
 };
 
+/* The folder that has the name now: it may be another than before, by a rename or a symbolic link that was turned.
+ * Adding the one that is watched already changes nothing. -1: looked at now and then instead. */
+static void watch(struct deploy *d)
+{
+    uint32_t events =
+        IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+    if (!*d->folder)
+        return;
+    if (d->inotify < 0)
+        d->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    int folder = d->inotify < 0 ? -1 : inotify_add_watch(d->inotify, d->folder, events);
+    if (folder < 0 && d->inotify >= 0) {
+        close(d->inotify);
+        d->inotify = -1;
+    } else if (folder >= 0 && d->watched != folder && d->watched > 0) {
+        inotify_rm_watch(d->inotify, d->watched);
+    }
+    d->watched = folder;
+}
+
 void deploy_init(struct deploy *d, const struct config *config, struct worker *workers, int worker_count)
 {
     *d = (struct deploy){.config = config, .workers = workers, .worker_count = worker_count, .inotify = -1};
     d->folder = mem_strdup(config->apps);
-    if (!*d->folder)
-        return;
-    d->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    uint32_t events = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR;
-    if (d->inotify >= 0 && inotify_add_watch(d->inotify, d->folder, events) < 0) {
-        close(d->inotify);
-        d->inotify = -1;
-    }
 }
 
 bool deploy_is_watching(const struct deploy *d)
@@ -282,15 +295,26 @@ static void look_at(struct deploy *d, struct deployed *a)
 {
     struct stat st;
     if (stat(a->file, &st) < 0) {
-        if (a->is_named)
+        bool is_gone = errno == ENOENT || errno == ENOTDIR;
+        if ((a->is_named || !is_gone) && !a->is_lost)
             log_write(LOG_ERROR, "deploy", "%s: %s", a->file, strerror(errno));
+        a->is_lost = true;
+        a->is_there = !is_gone; /* a disk that fails removes no app */
         return;
     }
+    a->is_lost = false;
     bool is_same = a->inode == st.st_ino && a->size == st.st_size && a->changed.tv_sec == st.st_mtim.tv_sec &&
                    a->changed.tv_nsec == st.st_mtim.tv_nsec;
     a->is_there = true;
     if (is_same)
         return;
+    if (!a->is_named && !S_ISREG(st.st_mode)) { /* a pipe would be waited for without end */
+        log_write(LOG_ERROR, "deploy", "%s: this is no regular file", a->file);
+        a->inode = st.st_ino;
+        a->size = st.st_size;
+        a->changed = st.st_mtim;
+        return;
+    }
     a->inode = st.st_ino;
     a->size = st.st_size;
     a->changed = st.st_mtim;
@@ -354,6 +378,7 @@ static bool list_folder(struct deploy *d)
 
 void deploy_look(struct deploy *d)
 {
+    watch(d); /* before it is listed: what comes after is an event */
     bool is_listed = *d->folder && list_folder(d);
     for (int i = 0; i < d->count; i++) {
         d->apps[i]->is_there = false;

@@ -48,13 +48,34 @@ changes_under_load() {
     wait $pub
     until_true came load- $n && [[ $(grep -oE 'load-[0-9]+' "$dir/got" | sort -u | wc -l) == "$n" ]] && ! came load- $((n + 1))
 }
+# What is no regular file is refused, and nothing waits for it.
+refuses_pipes() {
+    mkfifo "$dir/apps/pipe.siddhi" && mkdir "$dir/apps/folder.siddhi" && app Late in/late out/late 1 >"$dir/apps/late.siddhi"
+    until_true logged 'app Late runs' && logged 'pipe.siddhi: this is no regular file' && logged 'folder.siddhi: ' || return 1
+    rm -r "$dir"/apps/{pipe,folder,late}.siddhi
+    until_true logged 'app Late removed' && lives stays 18
+}
+# The whole folder is exchanged for another: and the new one is watched.
+folder_replaced() {
+    mkdir "$dir/next" && cp "$dir/apps/stays.siddhi" "$dir/next" && app Second in/second out/second 1 >"$dir/next/second.siddhi"
+    mv "$dir/apps" "$dir/before" && mv "$dir/next" "$dir/apps"
+    until_true logged 'app Second runs' && until_true subscribed in/second && lives second 2 && lives stays 19 || return 1
+    app Third in/third out/third 1 >"$dir/apps/third.siddhi"
+    until_true logged 'app Third runs' || return 1
+    rm "$dir"/apps/{second,third}.siddhi
+    until_true logged 'app Third removed'
+}
 removes() {
     rm "$dir/apps/guest.siddhi"
     until_true logged 'app Guest removed' && lives stays 15
 }
 hup_reads_again() {
+    mv "$dir/apps" "$dir/linked" && ln -s linked "$dir/apps" && mkdir "$dir/other" && cp "$dir/linked/stays.siddhi" "$dir/other"
+    ln -s other "$dir/link" && mv -T "$dir/link" "$dir/apps"
     kill -HUP "$agent"
-    until_true logged 'reading the configuration' && lives stays 16
+    until_true logged 'reading the configuration' && lives stays 16 || return 1
+    app Fourth in/fourth out/fourth 1 >"$dir/other/fourth.siddhi"
+    until_true logged 'app Fourth runs'
 }
 bad_hup_changes_nothing() {
     echo '{"apsp": ""}' >"$dir/weir.json"
@@ -68,6 +89,8 @@ ok deploy-broken-change-keeps-the-old breaks
 ok deploy-mends mends
 ok deploy-changes-under-load changes_under_load
 ok deploy-removes removes
+ok deploy-refuses-what-is-no-file refuses_pipes
+ok deploy-folder-replaced folder_replaced
 ok reload hup_reads_again
 ok reload-refused bad_hup_changes_nothing
 ok deploy-stops stop_agent
