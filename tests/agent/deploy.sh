@@ -77,6 +77,14 @@ hup_reads_again() {
     app Fourth in/fourth out/fourth 1 >"$dir/other/fourth.siddhi"
     until_true logged 'app Fourth runs'
 }
+# What only a start takes is told by name, each time, and what an app takes when it comes is taken.
+hup_tells_what_waits() {
+    echo "{\"apps\": \"$dir/apps\", \"workers\": 3, \"retire.ms\": 5, \"commit.events\": 7, \"log.level\": \"debug\"}" >"$dir/weir.json"
+    kill -HUP "$agent"
+    until_true logged 'next start only: workers, retire.ms, commit.events$' || return 1
+    kill -HUP "$agent"
+    until_true logged 'next start only: workers, retire.ms, commit.events$' 2 && lives stays 20
+}
 bad_hup_changes_nothing() {
     echo '{"apsp": ""}' >"$dir/weir.json"
     kill -HUP "$agent"
@@ -92,6 +100,7 @@ ok deploy-removes removes
 ok deploy-refuses-what-is-no-file refuses_pipes
 ok deploy-folder-replaced folder_replaced
 ok reload hup_reads_again
+ok reload-tells-what-waits hup_tells_what_waits
 ok reload-refused bad_hup_changes_nothing
 ok deploy-stops stop_agent
 tally
