@@ -51,7 +51,7 @@ static int read_options(struct run *r, int argc, char **argv)
         } else if (!strcmp(word, "--print-config")) {
             r->prints_config = true;
         } else if (!strcmp(word, "-c") || !strcmp(word, "--state")) {
-            if (++i == argc)
+            if (++i == argc || !*argv[i]) /* an unset variable of a script must not turn the state off */
                 return cmd_usage("run", "%s needs a value", word);
             *(word[1] == 'c' ? &r->config_file : &r->state) = argv[i];
         } else {

@@ -47,6 +47,7 @@ ok run-nothing says 2 'name an app' "$WEIR" run
 ok run-unknown-option says 2 'there is no option --stat' "$WEIR" run --stat x
 ok run-option-without-value says 2 '-c needs a value' "$WEIR" run -c
 ok check-hides-variables hides_variables
+ok run-option-with-empty-value says 2 '--state needs a value' "$WEIR" run --state '' app.siddhi
 ok command-unknown says 2 "there is no command 'rnu'" "$WEIR" rnu
 ok command-none says 2 'usage: weir COMMAND' "$WEIR"
 ok command-help every_command_helps
