@@ -233,8 +233,11 @@ static void connection_lost(struct mqtt_connection *c, const char *words, int64_
         for (struct mqtt_port *p = c->ports; p; p = p->next)
             pending_forget(p, false);
     }
-    /* Lost after a good while: one try at once. Two that steal each other's client.id don't get here. */
+    /* Lost after a good while: one try at once. What is lost sooner was a try that failed: of two that steal each
+     * other's client.id, or of many that a broker in distress lets in and throws out. */
     bool at_once = was == MQTT_UP && now_ms - c->up_ms > backoff_first_ms();
+    if (at_once)
+        c->attempt = 0;
     c->state = MQTT_WAITING;
     c->address_at = 0;
     c->at_ms = now_ms + (at_once ? 0 : backoff_ms(c->attempt++, backoff_first_ms()));
@@ -603,7 +606,6 @@ static void on_connect(struct mosquitto *m, void *user, int rc, int flags)
     }
     c->state = MQTT_UP;
     c->is_kept = !c->clean && (flags & 1);
-    c->attempt = 0;
     c->at_ms = c->up_ms = port_now_ms();
     if (c->is_sink) {
         sinks_open(c);
