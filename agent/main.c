@@ -2,10 +2,12 @@
 #include "agent/clock.h"
 #include "agent/cmd.h"
 #include "ports/port.h"
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A new command: a row here, a prototype in cmd.h, its body in cmd_NAME.c. */
 struct command {
@@ -145,8 +147,18 @@ int cmd_usage(const char *name, const char *why, ...)
     return CMD_USAGE;
 }
 
+/* Who starts us may have closed them: then the first file that is opened would get such a number, and the log would
+ * be written into the state. What takes their place fails as a closed one does. */
+static void hold_standard(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+            (void)!open("/", O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
+    hold_standard();
     port_use_clock(clock_steady_ms);
     if (argc < 2) {
         print_help(stderr);
