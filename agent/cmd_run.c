@@ -107,6 +107,7 @@ static void reload(struct run *r)
         r->metrics_us = 0;
         r->deploy.must_deal = true;
     }
+    r->deploy.tries_again = true;
     deploy_look(&r->deploy);
 }
 

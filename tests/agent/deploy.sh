@@ -69,6 +69,27 @@ removes() {
     rm "$dir/apps/guest.siddhi"
     until_true logged 'app Guest removed' && lives stays 15
 }
+# A renamed file's app goes on, an app whose name another file frees begins, and so does one whose variable comes.
+renames() {
+    mv "$dir/apps/stays.siddhi" "$dir/apps/renamed.siddhi"
+    until_true logged 'renamed.siddhi: renamed from ' && lives stays 21 || return 1
+    echo 'define stream S (v int);' >"$dir/apps/nameless.siddhi"
+    until_true logged 'app nameless runs' && mv "$dir/apps/nameless.siddhi" "$dir/apps/other.siddhi"
+    until_true logged 'app other runs' && logged 'app nameless removed' || return 1
+    app Stays in/stays out/stays 10 >"$dir/apps/another.siddhi"
+    until_true logged "another.siddhi: refused: .*renamed.siddhi already runs an app named 'Stays'" || return 1
+    rm "$dir/apps/renamed.siddhi"
+    until_true logged 'another.siddhi: app Stays runs' && until_true subscribed in/stays 2 && lives stays 22 || return 1
+    cp "$dir/apps/another.siddhi" "$dir/apps/stays.siddhi" && rm "$dir/apps/another.siddhi"
+    until_true logged '/stays.siddhi: app Stays runs' 2 && until_true subscribed in/stays 3 && lives stays 23
+}
+tries_again() {
+    echo '@app:name("Later") define stream S (v int); from S[v > ${LATER}] select v insert into O;' >"$dir/apps/later.siddhi"
+    until_true logged 'no value for ..LATER' || return 1
+    echo "{\"apps\": \"$dir/apps\", \"workers\": 2, \"variables\": {\"LATER\": \"5\"}}" >"$dir/weir.json"
+    kill -HUP "$agent"
+    until_true logged 'app Later runs' && lives stays 24
+}
 hup_reads_again() {
     mv "$dir/apps" "$dir/linked" && ln -s linked "$dir/apps" && mkdir "$dir/other" && cp "$dir/linked/stays.siddhi" "$dir/other"
     ln -s other "$dir/link" && mv -T "$dir/link" "$dir/apps"
@@ -99,6 +120,8 @@ ok deploy-changes-under-load changes_under_load
 ok deploy-removes removes
 ok deploy-refuses-what-is-no-file refuses_pipes
 ok deploy-folder-replaced folder_replaced
+ok deploy-renames renames
+ok reload-tries-again tries_again
 ok reload hup_reads_again
 ok reload-tells-what-waits hup_tells_what_waits
 ok reload-refused bad_hup_changes_nothing
