@@ -140,7 +140,7 @@ run: deps
 	$(Q)conf/demo/run.sh
 
 test: deps
-	$(Q)$(MAKE) all asan units build/crash/crash build/crash/powercut.so build/crash/baddisk.so
+	$(Q)$(MAKE) all asan units build/crash/crash build/crash/powercut.so build/crash/baddisk.so build/crash/setclock.so
 	$(Q)tests/run.sh $(UNIT_PROGRAMS)
 
 tidy:

@@ -134,6 +134,9 @@ static void take_agent(struct looking *l, const struct jnode *n)
                amount_print(size[0], (uint64_t)number(n, "disk_bytes")),
                amount_print(size[1], (uint64_t)number(n, "disk_file_bytes")),
                amount_print(size[2], (uint64_t)number(n, "disk_limit_bytes")));
+    if (number(n, "clock_steps"))
+        buf_printf(&l->head, "clock: set on or back %" PRId64 " times while apps ran\n",
+                   number(n, "clock_steps"));
 }
 
 static void take_app(struct looking *l, const struct jnode *n, struct arena *arena)

@@ -51,7 +51,9 @@ enum note_kind {
     NOTE_TOPIC = 't',
     NOTE_QUERY = 'q',
     NOTE_ENTRY = 'e',
-    NOTE_ANSWER = 'w'
+    NOTE_ANSWER = 'w',
+    NOTE_SKIP = 'k',
+    NOTE_SHIFT = 'h'
 };
 
 bool durable_wanted(const struct plan *plan, bool standard)
@@ -296,11 +298,22 @@ static void begin(struct durable *d, size_t bytes)
     write_i64(&d->notes, (int64_t)app_env(d->hosted->app)->random_state);
 }
 
-/* As the difference to the note before; it may be negative, so zigzag. */
+/* It may be negative, so zigzag. */
+static void write_difference(struct durable *d, int64_t ms)
+{
+    write_varint(&d->notes, (uint64_t)ms << 1 ^ (uint64_t)(ms >> 63));
+}
+
+static int64_t read_difference(struct reader *r)
+{
+    uint64_t zigzag = read_varint(r);
+    return (int64_t)(zigzag >> 1 ^ (0 - (zigzag & 1)));
+}
+
+/* As the difference to the note before. */
 static void write_time(struct durable *d, int64_t time_ms)
 {
-    int64_t step = (int64_t)((uint64_t)time_ms - (uint64_t)d->last_ms);
-    write_varint(&d->notes, (uint64_t)step << 1 ^ (uint64_t)(step >> 63));
+    write_difference(d, (int64_t)((uint64_t)time_ms - (uint64_t)d->last_ms));
     d->last_ms = time_ms;
 }
 
@@ -343,6 +356,23 @@ void durable_note_advance(struct durable *d, int64_t time_ms)
     write_u8(&d->notes, NOTE_ADVANCE);
     write_count(&d->notes, 0);
     write_time(d, time_ms);
+}
+
+void durable_note_skip(struct durable *d, int64_t time_ms)
+{
+    begin(d, MESSAGE_HEAD_MOST);
+    write_u8(&d->notes, NOTE_SKIP);
+    write_count(&d->notes, 0);
+    write_time(d, time_ms);
+}
+
+void durable_note_shift(struct durable *d, int64_t by_ms)
+{
+    begin(d, MESSAGE_HEAD_MOST);
+    write_u8(&d->notes, NOTE_SHIFT);
+    write_count(&d->notes, 0);
+    write_time(d, d->last_ms);
+    write_difference(d, by_ms);
 }
 
 void durable_note_topic(struct durable *d, int source, const struct payload *p, int64_t time_ms)
@@ -628,6 +658,11 @@ static void replay_query(struct durable *d, int64_t time_ms, struct reader *r)
     app_query_forget(d->hosted->app, text, len);
 }
 
+static bool has_source(uint8_t kind)
+{
+    return kind == NOTE_MESSAGE || kind == NOTE_SAME_MESSAGE || kind == NOTE_TOPIC;
+}
+
 static int replay_record(struct durable *d, struct reader *r, struct buf *scratch)
 {
     struct hosted *h = d->hosted;
@@ -637,15 +672,17 @@ static int replay_record(struct durable *d, struct reader *r, struct buf *scratc
     while (r->at < r->end && !r->failed) {
         uint8_t kind = read_u8(r);
         int source = (int)read_varint(r);
-        uint64_t zigzag = read_varint(r);
         struct port_origin origin;
-        time_ms = (int64_t)((uint64_t)time_ms + (zigzag >> 1 ^ (0 - (zigzag & 1))));
-        if (r->failed || (kind != NOTE_ADVANCE && kind != NOTE_QUERY && kind != NOTE_ENTRY &&
-                          kind != NOTE_ANSWER && source >= h->bind->source_count))
+        time_ms = (int64_t)((uint64_t)time_ms + (uint64_t)read_difference(r));
+        if (r->failed || (has_source(kind) && source >= h->bind->source_count))
             return ERR_STATE;
         d->replayed = r;
         if (kind == NOTE_ADVANCE) {
             hosted_work_advance(h, time_ms);
+        } else if (kind == NOTE_SKIP) {
+            hosted_work_skip(h, time_ms);
+        } else if (kind == NOTE_SHIFT) {
+            hosted_work_shift(h, read_difference(r));
         } else if (kind == NOTE_TOPIC) {
             replay_topic(d, source, time_ms, r);
         } else if (kind == NOTE_ENTRY) {

@@ -3,7 +3,7 @@
  *
  * Laws
  * (1) Everything that changes the app is noted before it happens: a message with its source and time, the
- *     passing of time that fires a timer, a message of an inMemory topic, an on-demand query that changes
+ *     passing of time that fires a timer, a step of the computer's clock (step.h), a message of an inMemory topic, an on-demand query that changes
  *     something. So what is on disk - checkpoint and notes behind it - gives the same state and the same
  *     outputs again: the app is a function of them, chance included (its seed is state).
  * (2) Notes, outputs, marks of one turn are one transaction; receipts are settled behind it and not
@@ -77,6 +77,8 @@ int durable_restore(struct durable *d, struct err *e);
 void durable_note_message(struct durable *d, int source, const struct arrival *a,
                           const struct port_origin *origin, int64_t time_ms);
 void durable_note_advance(struct durable *d, int64_t time_ms);
+void durable_note_skip(struct durable *d, int64_t time_ms); /* app_skip to time_ms */
+void durable_note_shift(struct durable *d, int64_t by_ms);  /* app_shift */
 void durable_note_topic(struct durable *d, int source, const struct payload *p, int64_t time_ms);
 void durable_note_query(struct durable *d, const char *text, size_t len, int64_t time_ms);
 void durable_owe(struct durable *d, struct source *s, uint64_t receipt, enum outcome outcome);

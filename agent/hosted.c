@@ -6,6 +6,7 @@
 #include "agent/mend.h"
 #include "agent/metrics.h"
 #include "agent/previous.h"
+#include "agent/step.h"
 #include "agent/turn.h"
 #include "engine/base/fault.h"
 #include "engine/base/limits.h"
@@ -577,7 +578,10 @@ static int begin(struct hosted *h, struct err *e)
         return rc;
     }
     rc = app_start(h->app, h->durable->now_ms, true, e);
-    return rc < 0 ? rc : durable_restore(h->durable, e);
+    rc = rc < 0 ? rc : durable_restore(h->durable, e);
+    if (rc == 0)
+        step_resume(h);
+    return rc;
 }
 
 /* The agent was down while the app's text changed: the one that the journal is of finishes its work, as if it
@@ -698,6 +702,19 @@ void hosted_work_advance(struct hosted *h, int64_t now_ms)
     mem_account = account;
 }
 
+void hosted_work_skip(struct hosted *h, int64_t now_ms)
+{
+    struct mem_account *account = mem_account;
+    mem_account = &h->account;
+    app_skip(h->app, now_ms);
+    mem_account = account;
+}
+
+void hosted_work_shift(struct hosted *h, int64_t by_ms)
+{
+    app_shift(h->app, by_ms);
+}
+
 void hosted_advance(struct hosted *h, int64_t now_ms)
 {
     if (h->durable && app_next_due(h->app) <= now_ms) {
@@ -783,6 +800,7 @@ static bool note(struct hosted *h, struct source *s, const struct arrival *a)
 void hosted_receive(struct hosted *h, const struct arrival *a)
 {
     struct source *s = a->source;
+    step_message(h->worker, a->at_ms);
     if (h->durable && !note(h, s, a))
         return;
     if (a->too_big) {

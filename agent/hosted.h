@@ -23,7 +23,10 @@ struct hosted {
     struct bind *bind;
     struct source **sources; /* by number in bind; NULL: in process */
     struct outbox **outboxes;
-    int64_t due_ms;             /* earliest timer */
+    int64_t due_ms;             /* earliest timer, as the computer's clock will show it */
+    bool stands;                /* its time is ahead of that clock: step.h */
+    int64_t slice_ms;           /* of time, that it catches up at once */
+    int64_t stood_us;           /* what passed meanwhile that it has not been told */
     struct mem_account account; /* what the engine holds for it */
     struct bounds bounds;
     uint32_t store_number;                   /* its keys in the store begin with it; 0: it has none */
@@ -77,6 +80,8 @@ void hosted_advance(struct hosted *h, int64_t now_ms);
 /* The same without notes: what a journal's replay calls. */
 void hosted_work_message(struct hosted *h, int source, const struct arrival *a, int64_t time_ms);
 void hosted_work_advance(struct hosted *h, int64_t now_ms);
+void hosted_work_skip(struct hosted *h, int64_t now_ms); /* app_skip */
+void hosted_work_shift(struct hosted *h, int64_t by_ms); /* app_shift */
 void hosted_work_topic(struct hosted *h, int source, const struct payload *p, int64_t time_ms);
 /* An on-demand query of an app that isn't busy with a message; result as app_query leaves it. */
 int hosted_work_query(struct hosted *h, const char *text, size_t len, int64_t time_ms, struct result *result,

@@ -16,11 +16,11 @@ void metrics_log(const char *when)
               "%s: messages in %" PRIu64 ", rejected %" PRIu64 ", out %" PRIu64 ", lost %" PRIu64
               "; events failed %" PRIu64 "; errors stored %" PRIu64 ", dropped %" PRIu64 ", refused %" PRIu64
               ", replayed %" PRIu64 "; at limits dropped %" PRIu64 ", stored %" PRIu64
-              "; partial matches dropped %" PRIu64 "; turns %" PRIu64 "; CPU %" PRId64
-              " ms; peak memory %ld kB",
+              "; partial matches dropped %" PRIu64 "; turns %" PRIu64 "; clock steps %" PRIu64
+              "; CPU %" PRId64 " ms; peak memory %ld kB",
               when, get(&metrics.in), get(&metrics.rejected), get(&metrics.out), get(&metrics.lost),
               get(&metrics.failed), get(&metrics.errors_stored), get(&metrics.errors_dropped),
               get(&metrics.errors_refused), get(&metrics.errors_replayed), get(&metrics.limit_dropped),
               get(&metrics.limit_stored), get(&metrics.matches_dropped), get(&metrics.turns),
-              clock_cpu_us() / 1000, clock_peak_rss_kb());
+              get(&metrics.clock_steps), clock_cpu_us() / 1000, clock_peak_rss_kb());
 }

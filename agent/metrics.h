@@ -22,6 +22,7 @@ struct metrics {
     _Atomic uint64_t limit_stored;    /* or that went to the error store instead */
     _Atomic uint64_t matches_dropped; /* partial matches at their bound: of apps that ended */
     _Atomic uint64_t turns;
+    _Atomic uint64_t clock_steps; /* the computer's clock was set: step.h */
 };
 extern struct metrics metrics;
 

@@ -136,16 +136,17 @@ static void tell_agent(const struct deploy *d, const struct totals *t, struct bu
     struct store_counts store = {0};
     if (d->workers[0].commit.store)
         store_count(d->workers[0].commit.store, &store);
-    buf_printf(out,
-               "{\"agent\":{\"apps\":%d,\"held\":%d,\"memory_bytes\":%" PRIu64
-               ",\"memory_limit_bytes\":%" PRId64
-               ",\"system_is_short\":%s,\"resident_bytes\":%ld,\"disk_bytes\":%" PRIu64
-               ",\"disk_file_bytes\":%" PRIu64 ",\"disk_limit_bytes\":%" PRId64 ",\"limit_dropped\":%" PRIu64
-               ",\"limit_stored\":%" PRIu64 ",\"messages_in\":%" PRIu64 ",\"messages_out\":%" PRIu64 "}}\n",
-               deploy_running(d), t->held, t->memory, d->config->memory_bytes,
-               mem_is_short() ? "true" : "false", clock_rss_kb() * 1024, t->disk, store.used_bytes,
-               d->config->state_bytes, atomic_load(&metrics.limit_dropped),
-               atomic_load(&metrics.limit_stored), atomic_load(&metrics.in), atomic_load(&metrics.out));
+    buf_printf(
+        out,
+        "{\"agent\":{\"apps\":%d,\"held\":%d,\"memory_bytes\":%" PRIu64 ",\"memory_limit_bytes\":%" PRId64
+        ",\"system_is_short\":%s,\"resident_bytes\":%ld,\"disk_bytes\":%" PRIu64
+        ",\"disk_file_bytes\":%" PRIu64 ",\"disk_limit_bytes\":%" PRId64 ",\"limit_dropped\":%" PRIu64
+        ",\"limit_stored\":%" PRIu64 ",\"messages_in\":%" PRIu64 ",\"messages_out\":%" PRIu64
+        ",\"clock_steps\":%" PRIu64 "}}\n",
+        deploy_running(d), t->held, t->memory, d->config->memory_bytes, mem_is_short() ? "true" : "false",
+        clock_rss_kb() * 1024, t->disk, store.used_bytes, d->config->state_bytes,
+        atomic_load(&metrics.limit_dropped), atomic_load(&metrics.limit_stored), atomic_load(&metrics.in),
+        atomic_load(&metrics.out), atomic_load(&metrics.clock_steps));
 }
 
 void status_tell(const struct deploy *d, struct hosted *app, bool with_parts, struct buf *out)

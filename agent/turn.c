@@ -7,6 +7,7 @@
 #include "agent/turn.h"
 #include "agent/clock.h"
 #include "agent/metrics.h"
+#include "agent/step.h"
 #include "engine/base/limits.h"
 #include "engine/base/mem.h"
 #include <string.h>
@@ -150,8 +151,7 @@ static void resume(struct worker *w, struct hosted *h)
     }
 }
 
-/* The disk doesn't take what it did: it must not do more. */
-static bool is_held(const struct worker *w, const struct hosted *h)
+bool worker_is_held(const struct worker *w, const struct hosted *h)
 {
     return (h->durable || h->has_tables) && w->commit.is_stuck;
 }
@@ -170,7 +170,7 @@ void worker_wake_apps(struct worker *w)
 /* Returns the number of messages worked off. ignores_bounds: sinks that are full don't stop it. */
 static uint32_t turn(struct worker *w, struct hosted *h, bool ignores_bounds)
 {
-    if (is_held(w, h))
+    if (worker_is_held(w, h))
         return 0;
     pthread_mutex_lock(&w->lock);
     bool has_work = inbox_swap(&h->inbox);
@@ -186,6 +186,10 @@ static uint32_t turn(struct worker *w, struct hosted *h, bool ignores_bounds)
             break;
         }
         struct arrival *a = inbox_peek(&h->inbox);
+        if (!ignores_bounds && UNLIKELY(step_lags(h, a->at_ms))) {
+            step_advance(h, a->at_ms);
+            break;
+        }
         enum bounds_answer may = ignores_bounds ? BOUNDS_WORK : bounds_ask(h, a);
         if (may == BOUNDS_WAIT)
             break;
@@ -217,7 +221,7 @@ static uint32_t turn(struct worker *w, struct hosted *h, bool ignores_bounds)
     pthread_mutex_unlock(&w->lock);
     if (has_stopped)
         resume(w, h);
-    h->due_ms = app_next_due(h->app);
+    h->due_ms = step_due(w, h);
     if (h->due_ms < w->due_ms)
         w->due_ms = h->due_ms;
     if (h->has_topic_sinks && count)
@@ -251,12 +255,12 @@ static void fire_timers(struct worker *w, int64_t now_ms)
     bool feeds = false;
     w->due_ms = INT64_MAX;
     for (struct hosted *h = w->apps; h; h = h->next) {
-        if (h->is_blocked || is_held(w, h))
+        if (h->is_blocked || worker_is_held(w, h))
             continue;
         pthread_mutex_lock(&w->lock);
         bool has_messages = h->inbox.waiting_messages > 0 && h->bounds.hold == HOLD_NONE;
         pthread_mutex_unlock(&w->lock);
-        h->due_ms = app_next_due(h->app);
+        h->due_ms = step_due(w, h);
         /* Messages that wait came before now: their turn moves the clock, and sets due_ms again. While the
          * app is held there is none, and only timers make room. */
         if (h->due_ms <= now_ms && !has_messages) {
@@ -264,10 +268,10 @@ static void fire_timers(struct worker *w, int64_t now_ms)
                 h->is_blocked = true;
                 continue;
             }
-            hosted_advance(h, now_ms);
+            step_advance(h, now_ms);
             if (!h->durable)
                 hosted_flush(h);
-            h->due_ms = app_next_due(h->app);
+            h->due_ms = step_due(w, h);
             feeds |= h->has_topic_sinks;
         }
         if (h->due_ms < w->due_ms && (h->due_ms > now_ms || !has_messages))
@@ -416,6 +420,7 @@ static uint32_t round_trip(struct worker *w)
             not_ready(w, h);
     }
     pthread_mutex_unlock(&w->lock);
+    step_look(w);
     serve_jobs(w, jobs);
     uint32_t count = 0;
     if (!jobs) {
@@ -475,6 +480,8 @@ int worker_start(struct worker *w, int number, const struct config *config, stru
                          .retire_us = config->retire_ms * 1000,
                          .due_ms = INT64_MAX,
                          .retry_us = INT64_MAX,
+                         .wall_ms = clock_wall_ms(),
+                         .looked_us = clock_steady_us(),
                          .bus = bus_new()};
     commit_init(&w->commit, store, config->commit_ms, config->commit_events);
     w->jobs_end = &w->jobs;

@@ -39,6 +39,7 @@ struct worker {
     int64_t due_ms;    /* at or before the earliest timer of all apps */
     int64_t retry_us;  /* at or before the earliest retry of an outbox, or end of a retirement */
     int64_t last_turn_us;
+    int64_t wall_ms, looked_us; /* the computer's clock at the last look, and when that was: step.h */
 
     atomic_bool commit_pending; /* something waits for the disk: for tests and metrics */
     _Atomic uint64_t beat;      /* odd while it works, even while it rests; changes with every round */
@@ -61,7 +62,9 @@ void worker_add(struct worker *w, struct hosted *h);
 void worker_remove(struct worker *w, struct hosted *h); /* out of all lists */
 void worker_retire(struct worker *w, struct outbox *b); /* takes b */
 void worker_forget(struct worker *w,
-                   struct outbox *b);    /* out of the list of the poked, before it is closed */
+                   struct outbox *b); /* out of the list of the poked, before it is closed */
+/* The disk doesn't take what it did: it must not do more. */
+bool worker_is_held(const struct worker *w, const struct hosted *h);
 void worker_wake_apps(struct worker *w); /* durable apps may work again */
 void worker_finish(struct worker *w,
                    struct hosted *h); /* turns until its inbox is empty, bounds of sinks or not */

@@ -118,6 +118,21 @@ void app_move(struct app *app, int64_t at_ms);
 int64_t app_task_now(const struct app *app); /* the host's time as the app knows it; live: app_now */
 bool app_is_inside(const struct app *app);   /* of a push or a timer: a callback asks */
 
+/* Triggers go by the time that passes, not by what the host's clock shows (spec 10 section 1: a timer of fixed
+ * rate, which makes up nothing). A host whose clock can be set, or which was away, says so; in virtual time,
+ * where every moment comes, nobody does. Nothing fires in these calls; everything but triggers keeps its
+ * moments, and the app_tick behind them brings all of those that are due. Not inside a callback.
+ *   app_skip   the app did not live through the time until now_ms: triggers that would have fired in it go on
+ *              behind it, 'every' in its phase, cron with its first match.
+ *   app_shift  the host's clock was set on by by_ms (back: below 0): 'every' waits for what was left of its
+ *              interval. Set back, the app's clock stands until the host's has caught up, and the host shifts
+ *              by what passes meanwhile, below 0 too; then idle.time counts as well. */
+void app_skip(struct app *app, int64_t now_ms);
+void app_shift(struct app *app, int64_t by_ms);
+bool app_has_triggers(const struct app *app); /* or idle.time: these calls may change something */
+/* By the host's time as the app knows it: what app_shift moves fires next then; INT64_MAX: there is none. */
+int64_t app_next_shifted(const struct app *app);
+
 /* The due time of the earliest timer, or INT64_MAX; in playback, of those that go by the host's time. */
 int64_t app_next_due(const struct app *app);
 /* events enter the stream as one chunk. is_batch: they were sent as an array (spec 21 section 0). Playback:

@@ -611,3 +611,16 @@ int64_t cron_next(const struct cron *c, int64_t after_ms)
     }
     return -1;
 }
+
+/* Looks from further and further back: what fires every second is found at the first look, what fires once a
+ * year at the 25th. */
+int64_t cron_last(const struct cron *c, int64_t at_ms, int64_t until_ms)
+{
+    int64_t last_ms = at_ms;
+    for (int64_t back_ms = 2000; last_ms == at_ms && until_ms - at_ms > back_ms / 2; back_ms *= 2) {
+        int64_t from_ms = until_ms - at_ms > back_ms ? until_ms - back_ms : at_ms;
+        for (int64_t next_ms; (next_ms = cron_next(c, from_ms)) >= 0 && next_ms < until_ms; from_ms = next_ms)
+            last_ms = next_ms;
+    }
+    return last_ms;
+}

@@ -26,5 +26,7 @@ struct cron {
 int cron_parse(struct cron *c, const char *text, struct err *e);
 /* The first firing after after_ms, in milliseconds since the epoch; -1: none. */
 int64_t cron_next(const struct cron *c, int64_t after_ms);
+/* The last firing before until_ms, or at_ms, which is one, when there is none behind it. */
+int64_t cron_last(const struct cron *c, int64_t at_ms, int64_t until_ms);
 
 #endif

@@ -301,15 +301,15 @@ void write_row(struct writer *w, const struct row *r)
         write_any(w, row_get(r, i), 0);
 }
 
-/* The time as the difference to the row before, one bit of it telling whether the types are the same; then
- * the values without them. */
-void write_row_behind(struct writer *w, const struct row *r, const struct row *before)
+static inline bool has_types_of(const struct row *r, const struct row *before)
 {
-    if (UNLIKELY(w->tally != NULL)) {
-        write_row(w, r);
-        return;
-    }
-    bool same = before && before->count == r->count && memcmp(before->types, r->types, r->count) == 0;
+    return before && before->count == r->count && memcmp(before->types, r->types, r->count) == 0;
+}
+
+/* The time as the difference to the row before, one bit of it telling whether the types are the same; if not,
+ * they follow. */
+static inline void write_row_head(struct writer *w, const struct row *r, const struct row *before, bool same)
+{
     uint64_t step = (uint64_t)r->at_ms - (before ? (uint64_t)before->at_ms : 0);
     uint64_t zigzag = step << 1 ^ (uint64_t)((int64_t)step >> 63);
     enum { HEAD_MOST = 10 };
@@ -325,11 +325,44 @@ void write_row_behind(struct writer *w, const struct row *r, const struct row *b
         write_count(w, r->count);
         buf_add(&w->out, r->types, r->count);
     }
+}
+
+/* The values without their types. */
+void write_row_behind(struct writer *w, const struct row *r, const struct row *before)
+{
+    if (UNLIKELY(w->tally != NULL)) {
+        write_row(w, r);
+        return;
+    }
+    write_row_head(w, r, before, has_types_of(r, before));
     for (size_t i = 0; i < r->count; i++) {
         union cell c = row_cells(r)[i];
         if (r->types[i] == TYPE_LONG || r->types[i] == TYPE_DOUBLE)
             write_i64(w, c.l);
         else if (r->types[i] != TYPE_NULL)
+            write_bare(w, (struct value){c, (enum type)r->types[i]}, 0);
+    }
+}
+
+/* Of a row without types of its own, numbers lean on the former's; of doubles the bits that differ. */
+void write_row_near(struct writer *w, const struct row *r, const struct row *before, size_t known)
+{
+    if (UNLIKELY(w->tally != NULL)) {
+        write_row(w, r);
+        return;
+    }
+    bool same = has_types_of(r, before);
+    write_row_head(w, r, before, same);
+    for (size_t i = 0; i < r->count; i++) {
+        union cell c = row_cells(r)[i];
+        uint64_t was = same ? (uint64_t)row_cells(before)[i].l : 0;
+        if (i == known || r->types[i] == TYPE_NULL)
+            continue;
+        if (r->types[i] == TYPE_DOUBLE)
+            write_sparse(w, (uint64_t)c.l ^ was);
+        else if (r->types[i] == TYPE_LONG || r->types[i] == TYPE_INT)
+            write_step(w, (uint64_t)c.l, was);
+        else
             write_bare(w, (struct value){c, (enum type)r->types[i]}, 0);
     }
 }
@@ -597,7 +630,9 @@ struct row *read_row(struct reader *r)
     return row;
 }
 
-struct row *read_row_behind(struct reader *r, const struct row *before)
+/* A row without its values, and in *types what they will be. NULL: failed. */
+static struct row *read_row_head(struct reader *r, const struct row *before, const uint8_t **types,
+                                 bool *same)
 {
     uint8_t first = read_u8(r), byte = first;
     uint64_t zigzag = first & 0x3F;
@@ -609,16 +644,31 @@ struct row *read_row_behind(struct reader *r, const struct row *before)
         }
         zigzag |= (uint64_t)(byte & 0x7F) << shift;
     }
-    bool same = !(first & 0x40);
-    size_t count = same ? (before ? before->count : 0) : read_count(r, UINT16_MAX);
-    const uint8_t *types = same ? (before ? before->types : NULL) : take(r, count);
-    if (r->failed || (same && !before)) {
+    *same = !(first & 0x40);
+    size_t count = *same ? (before ? before->count : 0) : read_count(r, UINT16_MAX);
+    *types = *same ? (before ? before->types : NULL) : take(r, count);
+    if (r->failed || (*same && !before)) {
         fail(r);
         return NULL;
     }
     uint64_t step = zigzag >> 1 ^ (0 - (zigzag & 1));
-    struct row *row = row_new(count, (int64_t)(step + (before ? (uint64_t)before->at_ms : 0)));
-    for (size_t i = 0; i < count; i++) {
+    return row_new(count, (int64_t)(step + (before ? (uint64_t)before->at_ms : 0)));
+}
+
+static struct row *row_unless_failed(struct reader *r, struct row *row)
+{
+    if (!r->failed)
+        return row;
+    row_unref(row);
+    return NULL;
+}
+
+struct row *read_row_behind(struct reader *r, const struct row *before)
+{
+    const uint8_t *types;
+    bool same;
+    struct row *row = read_row_head(r, before, &types, &same);
+    for (size_t i = 0; row && i < row->count; i++) {
         if (LIKELY(types[i] == TYPE_LONG || types[i] == TYPE_DOUBLE)) {
             row->types[i] = types[i];
             row_cells(row)[i].l = (int64_t)read_little(r, 8);
@@ -626,9 +676,28 @@ struct row *read_row_behind(struct reader *r, const struct row *before)
             row_set_take(row, i, read_bare(r, types[i], 0));
         }
     }
-    if (r->failed) {
-        row_unref(row);
-        return NULL;
+    return row ? row_unless_failed(r, row) : NULL;
+}
+
+struct row *read_row_near(struct reader *r, const struct row *before, size_t known, struct text *text)
+{
+    const uint8_t *types;
+    bool same;
+    struct row *row = read_row_head(r, before, &types, &same);
+    for (size_t i = 0; row && i < row->count; i++) {
+        uint64_t was = same ? (uint64_t)row_cells(before)[i].l : 0;
+        if (i == known && types[i] == TYPE_STRING)
+            row_set(row, i, value_text(text));
+        else if (i == known)
+            fail(r);
+        else if (types[i] == TYPE_DOUBLE)
+            row_set_take(row, i, (struct value){{.l = (int64_t)(read_sparse(r) ^ was)}, TYPE_DOUBLE});
+        else if (types[i] == TYPE_LONG)
+            row_set_take(row, i, value_long((int64_t)read_step(r, was)));
+        else if (types[i] == TYPE_INT)
+            row_set_take(row, i, value_int((int32_t)read_step(r, was)));
+        else
+            row_set_take(row, i, read_bare(r, types[i], 0));
     }
-    return row;
+    return row ? row_unless_failed(r, row) : NULL;
 }

@@ -63,6 +63,9 @@ void write_sparse(struct writer *w, uint64_t v);
 /* As write_row, r not NULL, in fewer bytes when rows of one schema stand one after another: before is the row
  * written last, or NULL. */
 void write_row_behind(struct writer *w, const struct row *r, const struct row *before);
+/* In fewer still, where rows are written again and again: numbers lean on those of the row before, and the
+ * text of one attribute (known; SIZE_MAX: of none) is left out, for the reader has it. */
+void write_row_near(struct writer *w, const struct row *r, const struct row *before, size_t known);
 
 uint8_t read_u8(struct reader *r);
 uint32_t read_u32(struct reader *r);
@@ -76,6 +79,8 @@ const void *read_bytes(struct reader *r, size_t *len); /* borrowed from the inpu
 struct value read_value(struct reader *r);             /* owned by the caller */
 struct row *read_row(struct reader *r);                /* refs 1, or NULL */
 struct row *read_row_behind(struct reader *r, const struct row *before);
+/* text: what stands in the attribute known; the row has a reference of its own. */
+struct row *read_row_near(struct reader *r, const struct row *before, size_t known, struct text *text);
 bool read_tag(struct reader *r, const char *tag); /* false and failed when another stands there */
 
 #endif

@@ -103,7 +103,7 @@ static void fill_begin(struct filling *f)
     f->before = 0;
 }
 
-/* One byte is left for the length; few entries need more. */
+/* One byte is left for the length; an entry that needs more moves on behind it. */
 static void write_entry(struct filling *f, uint32_t place)
 {
     struct buf *out = &f->w.out;
@@ -111,16 +111,17 @@ static void write_entry(struct filling *f, uint32_t place)
     write_u8(&f->w, 0);
     size_t start = out->len;
     f->owner->write(f->owner->user, &f->w, place);
-    size_t len = out->len - start;
-    if (len < 0x80) {
-        out->bytes[start - 1] = (char)len;
-    } else {
-        char *bytes = mem_alloc(len);
-        memcpy(bytes, out->bytes + start, len);
-        out->len = start - 1;
-        write_bytes(&f->w, bytes, len);
-        mem_free(bytes);
+    size_t len = out->len - start, more = 0;
+    while (len >> 7 * (more + 1))
+        more++;
+    if (more && buf_reserve(out, more)) {
+        memmove(out->bytes + start + more, out->bytes + start, len);
+        out->len += more;
     }
+    char *at = out->bytes + start - 1;
+    for (; more; more--, len >>= 7)
+        *at++ = (char)(len | 0x80);
+    *at = (char)len;
     f->before = place;
 }
 

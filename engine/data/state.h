@@ -17,6 +17,8 @@
  *           or leave elsewhere than at the ends (sort, late rows) the pieces are written anew.
  *   windows by key (unique, deduplicate; session, frequent, lossyFrequent)
  *           keyed.c, java_map.c: segments (segments.h), an entry a key.
+ *   moments that windows asked for
+ *           dues.c: as the rows of windows by order of coming; equal ones together.
  *   select's groups
  *           segments, an entry a group; touched when one of its events comes or leaves.
  *   partitions
@@ -27,7 +29,9 @@
  *           second group tells which rows of a piece are dead. What is left of a piece of few rows moves to
  *           the next one. Tables in the store are no part of a checkpoint.
  *   patterns
- *           whole in their part, in chunks: what is said of a partial match leans on its neighbours only.
+ *           many partial matches: segments, an entry each with where it waits; the timers of absent elements
+ *           are pieces. Few, or with counted elements (their chains grow): whole in their part, in chunks;
+ *           what is said of a partial match leans on its neighbours only.
  *   rate limits, snapshots, kslack, expression windows' own numbers, timers, script globals
  *           whole in their parts, in chunks.
  *   aggregators over values (distinctCount, unionSet, min, max, stdDev)

@@ -8,7 +8,7 @@
 #include "engine/store/overlay.h"
 #include <inttypes.h>
 
-enum { SCRATCH_BLOCK = 16 * 1024, STATE_FORMAT = 2 };
+enum { SCRATCH_BLOCK = 16 * 1024, STATE_FORMAT = 3 };
 
 /* What a named window publishes: the end of its chain. RESET and TIMER events are not published (spec 04
  * section 4). */

@@ -191,6 +191,8 @@ void app_each_op(struct app *app, void (*visit)(struct op *op, void *user), void
 /* heartbeat.c: @app:playback(idle.time, increment). stir: the clock was set. */
 struct op *heartbeat_new(struct app *app);
 void heartbeat_stir(struct app *app);
+void heartbeat_shift(struct app *app, int64_t by_ms); /* app_shift */
+int64_t heartbeat_next(const struct app *app);        /* INT64_MAX: it does not beat */
 /* Both clocks' part of the state. */
 void heartbeat_save(const struct app *app, struct writer *w);
 int heartbeat_load(struct app *app, struct reader *r);

@@ -4,7 +4,7 @@
  * it looks how long ago the clock was set, by the task clock: idle.time or longer, and the clock goes on by
  * increment, which sets it; else the next beat is when idle.time will be over; (3) setting the clock to what
  * it shows counts, an event that is older than the clock does not; (4) beats that a host missed, for it was
- * away, come as one. */
+ * away, come as one; (5) while the task clock stands for the host's was set back, what passes counts. */
 #include "engine/run/app.h"
 
 struct heartbeat {
@@ -52,6 +52,22 @@ static const struct op_plan heartbeat_plan = {.type = &op_heartbeat, .scheduler 
 struct op *heartbeat_new(struct app *app)
 {
     return op_new(app, &heartbeat_plan, NULL);
+}
+
+void heartbeat_shift(struct app *app, int64_t by_ms)
+{
+    struct heartbeat *h = (struct heartbeat *)app->heartbeat;
+    if (!h || !h->beats || by_ms > 0) /* law 4 */
+        return;
+    h->since_ms = (int64_t)((uint64_t)h->since_ms + (uint64_t)by_ms);
+    h->next_ms = (int64_t)((uint64_t)h->next_ms + (uint64_t)by_ms);
+    timer_move(&h->op, h->next_ms);
+}
+
+int64_t heartbeat_next(const struct app *app)
+{
+    const struct heartbeat *h = (const struct heartbeat *)app->heartbeat;
+    return h && h->beats ? h->next_ms : INT64_MAX;
 }
 
 void heartbeat_save(const struct app *app, struct writer *w)

@@ -53,6 +53,12 @@ struct op_type {
     int (*slide)(struct op *op, struct row *const *left, uint32_t count, int64_t left_ms,
                  const struct event *e);
     int (*due)(struct op *op, int64_t due_ms); /* NULL: never asks for timers */
+    /* Of what asks again for the next moment whenever one fires. is_idle: the pending timer will find nothing
+     * to do, and, as long as no event comes, neither will those behind it, so nothing changes but the moment
+     * asked for. Then skip moves that moment on to the last of its own before until_ms (it is before it, and
+     * stays if there is no other), and returns it; timer.c moves the request. Both or none. */
+    bool (*is_idle)(const struct op *op);
+    int64_t (*skip)(struct op *op, int64_t until_ms);
     /* its timers fire at their own moments in playback too, as triggers do (window.cron): no scheduler */
     bool own_moments;
     void (*save)(const struct op *op, struct writer *w); /* NULL: no state */
@@ -137,6 +143,12 @@ static inline int64_t op_now(const struct op *op)
     return op->env->now_ms;
 }
 
+/* The last moment before until_ms of those that come every span_ms from at_ms on; at_ms when that isn't before. */
+static inline int64_t moment_before(int64_t at_ms, int64_t span_ms, int64_t until_ms)
+{
+    return at_ms < until_ms ? at_ms + (until_ms - 1 - at_ms) / span_ms * span_ms : at_ms;
+}
+
 /* timer.c */
 /* The host's time, by which operators without a scheduler ask: in playback another one than the app's. */
 int64_t op_task_now(const struct op *op);
@@ -145,6 +157,8 @@ void timer_request(struct op *op, int64_t due_ms);
 void timer_repeat(struct op *op, int64_t due_ms);
 /* The operator holds something again: among the keys of a partition it is the newest. */
 void timer_enter(struct op *op);
+/* The only request of op is for due_ms now, and keeps its place in the order. */
+void timer_move(struct op *op, int64_t due_ms);
 /* All requests of op end. */
 void timer_cancel(struct op *op);
 

@@ -15,6 +15,8 @@ struct partial *partial_new(uint16_t slot_count)
     p->is_dead = 0;
     p->out_at = 0;
     p->next = NULL;
+    p->place = 0;
+    p->waits = NULL;
     p->ts_ms = PARTIAL_NEW_MS;
     for (uint16_t i = 0; i < slot_count; i++)
         p->slots[i].row = NULL;
@@ -106,6 +108,9 @@ struct wait *wait_new(const struct wait_list *l, struct partial *p)
     struct wait *w = mem_pool_alloc(wait_bytes(l));
     w->partial = p;
     p->refs++;
+    w->also = p->waits;
+    p->waits = w;
+    w->order = w->node = 0;
     if (l->is_keyed) {
         w->place = WAIT_LOOSE;
         w->is_odd = false;
@@ -115,6 +120,10 @@ struct wait *wait_new(const struct wait_list *l, struct partial *p)
 
 void wait_release(const struct wait_list *l, struct wait *w)
 {
+    struct wait **at = &w->partial->waits;
+    while (*at != w)
+        at = &(*at)->also;
+    *at = w->also;
     mem_pool_free(w, wait_bytes(l));
 }
 
@@ -173,18 +182,19 @@ static struct wait *merge_sort(struct wait *first, uint32_t count)
     return sorted;
 }
 
-void wait_list_sort(struct wait_list *l)
+bool wait_list_sort(struct wait_list *l)
 {
     struct wait *w = l->first;
     while (w && (!w->next || !is_before(w->next, w)))
         w = w->next;
     if (!w)
-        return;
+        return false;
     l->first = merge_sort(l->first, l->count);
     struct wait *prev = NULL;
     for (w = l->first; w; prev = w, w = w->next)
         w->prev = prev;
     l->last = prev;
+    return true;
 }
 
 void wait_list_splice(struct wait_list *l, struct wait_list *from)

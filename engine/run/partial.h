@@ -38,6 +38,8 @@ struct partial {
     uint32_t is_dead : 1; /* expired once ('within'); what it completes is an expired event */
     uint32_t out_at : 31; /* place of its newest output row, while a push collects them (pattern_emit.c) */
     int64_t ts_ms;
+    uint32_t place;     /* 1 + where it stands in checkpoints (pattern_places.c); 0: nowhere by itself */
+    struct wait *waits; /* its own, the newest first */
     struct partial
         *next; /* ref'd, or NULL: the one behind it in the last chunk it was part of (pattern_emit.c) */
     union slot slots[]; /* by number of node */
@@ -49,11 +51,15 @@ struct partial_chunk {
     struct partial *first, *last;
 };
 
+#define WAIT_ORDER_MOST (UINT64_C(1) << 48)
 enum wait_place { WAIT_LOOSE, WAIT_INDEXED, WAIT_STALE };
 
 struct wait {
     struct wait *prev, *next; /* in its list */
     struct partial *partial;
+    struct wait *also;   /* the next wait of its partial */
+    uint64_t order : 48; /* of coming, over all lists of a pattern; rising along each */
+    uint64_t node : 16;  /* number of the node where it waits */
     /* Only at nodes with a key: */
     struct wait *hash_prev,
         *hash_next; /* those of its hash (the first one's prev is the last), or among the stale */
@@ -100,14 +106,14 @@ void chain_drop_last(struct chain **c);
 void chain_unref(struct chain *c);
 
 void wait_append(struct wait_list *l, struct wait *w);
-/* A wait of p, ref'd, not in a list yet. */
+/* A wait of p, ref'd, not in a list yet; order and node are the caller's to set. */
 struct wait *wait_new(const struct wait_list *l, struct partial *p);
 /* Out of the list; w and its reference stay the caller's. */
 void wait_unlink(struct wait_list *l, struct wait *w);
 /* Memory only: the reference to its partial is the caller's business. */
 void wait_release(const struct wait_list *l, struct wait *w);
-/* By ts_ms, stable; partials without an event come last. */
-void wait_list_sort(struct wait_list *l);
+/* By ts_ms, stable; partials without an event come last. False: it was in order. */
+bool wait_list_sort(struct wait_list *l);
 /* All of from behind l; from is empty then. */
 void wait_list_splice(struct wait_list *l, struct wait_list *from);
 

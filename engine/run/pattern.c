@@ -298,8 +298,10 @@ static void pattern_close(struct op *op)
         agg_block_free(n->plan->aggs, n->agg);
         if (n->dummy)
             row_unref(n->dummy);
+        node_forget_dues(n);
         mem_free(n->dues);
     }
+    places_end(m);
     mem_free(m->frame);
     mem_free(m->nodes);
 }

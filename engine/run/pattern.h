@@ -1,6 +1,7 @@
-/* pattern.h - patterns and sequences at work (spec 06). Plans: made by plan_pattern.c. Machine: pattern.c;
- * what comes out: pattern_emit.c; its timers: pattern_absent.c; its state as bytes: pattern_state.c; what it
- * holds: partial.h.
+/* pattern.h - patterns and sequences at work (spec 06). Plans: made by plan_pattern.c. Machine: pattern.c; its
+ * transitions: pattern_node.c, on the lists of pattern_lists.c; what comes out: pattern_emit.c; its timers:
+ * pattern_absent.c, pattern_dues.c; its state as bytes: pattern_state.c, pattern_places.c; what it holds:
+ * partial.h.
  *
  * One op_pattern for each running copy of the query holds all state. An op_pattern_input stands before it for
  * each stream it reads, an op_pattern_timer beside it for each absent element that waits for a time: they
@@ -13,6 +14,7 @@
 #ifndef WEIR_RUN_PATTERN_H
 #define WEIR_RUN_PATTERN_H
 
+#include "engine/data/segments.h"
 #include "engine/plan/plan.h"
 #include "engine/run/partial.h"
 
@@ -154,10 +156,13 @@ struct pattern_node {
     int64_t due_ms, last_arrival_ms;
     struct due_item *dues; /* ring of timer requests under way, oldest first */
     uint32_t due_head, due_count, due_cap;
+    uint64_t dues_taken; /* so many have left the ring */
+    struct pieces *dues_saved;
     /* pending is in order of ts_ms and of first event: a timer need not look behind the first that is not due
      */
     bool is_ordered;
     int64_t tail_ts_ms, tail_start_ms;
+    uint64_t fresh_order; /* while it is loaded: of the first wait that is fresh */
 };
 /* What all keys of a partition have in common. */
 struct pattern_shared {
@@ -166,6 +171,14 @@ struct pattern_shared {
      * has it. A flag that nobody looked at stays raised, and the next node that looks takes it for its own,
      * of whatever key (spec 06 section 9, Q2). */
     bool emit[PATTERN_NODES_MAX];
+};
+/* The partials that stand in checkpoints one by one. */
+struct pattern_places {
+    bool is_on;
+    struct partial **list; /* by place; NULL: a hole */
+    uint32_t *holes;
+    uint32_t count, cap, hole_count, hole_cap;
+    struct segments *saved;
 };
 struct pattern {
     struct op op;
@@ -178,10 +191,12 @@ struct pattern {
     int64_t newest_ms; /* the latest time of any event */
     uint64_t due_order;
     uint32_t wait_count; /* over all lists */
+    uint64_t wait_order; /* of the next wait */
     uint32_t link_count; /* partials with one behind them: keys don't answer then, lists are scanned */
     uint64_t dropped;    /* by the limits */
     uint64_t late;       /* timers not set, likewise */
     uint64_t told;       /* the log speaks again when so many were dropped */
+    struct pattern_places places;
 };
 static inline const struct pattern_plan *pattern_plan_of(const struct pattern *m)
 {
@@ -206,9 +221,30 @@ static inline void pattern_dropped(struct pattern *m)
     m->dropped++;
     m->shared->stats.dropped++;
 }
+/* p changed, or where it waits; what a checkpoint has of it is old. */
+static inline void partial_touch(struct pattern *m, const struct partial *p)
+{
+    if (UNLIKELY(p->place))
+        segments_touch(m->places.saved, p->place - 1);
+}
+static inline void partial_set_time(struct pattern *m, struct partial *p, int64_t at_ms)
+{
+    p->ts_ms = at_ms;
+    partial_touch(m, p);
+}
 static inline bool node_is_absent(const struct pattern_node *n)
 {
     return n->plan->kind == NODE_ABSENT || n->plan->kind == NODE_LOGICAL_ABSENT;
+}
+
+static inline bool slot_is_filled(const struct partial *p, int number)
+{
+    return p->slots[number].row != NULL; /* chains are never empty: one test for both */
+}
+
+static inline int64_t slot_first_ms(const struct pattern_plan *plan, const struct partial *p, int number)
+{
+    return plan->is_chain[number] ? p->slots[number].chain->rows[0]->at_ms : p->slots[number].row->at_ms;
 }
 
 /* pattern_emit.c */
@@ -237,6 +273,29 @@ struct row *pattern_frame_row(const struct pattern_plan *plan, const struct part
 /* Drops the oldest waits over LIMIT_PATTERN_WAITS. Not while a list is walked. */
 void pattern_limit(struct pattern *m);
 
+/* pattern_lists.c */
+/* The earliest of p's first events; false: it has none. */
+bool partial_start(const struct pattern_plan *plan, const struct partial *p, int64_t *start_ms);
+/* Equal keys give equal hashes; int and long are one type here, and so are both zeros. */
+uint32_t pattern_key_hash(struct value v);
+void node_remove(struct pattern *m, struct pattern_node *n, struct wait *w);       /* from pending */
+void node_remove_fresh(struct pattern *m, struct pattern_node *n, struct wait *w); /* not from the heap */
+/* The oldest, all: of fresh, or of pending of a node without a key. */
+void node_drop(struct pattern *m, struct wait_list *l);
+void node_clear(struct pattern *m, struct wait_list *l);
+void node_fresh(struct pattern *m, struct pattern_node *n, struct partial *p); /* behind fresh */
+/* A new wait at n, behind l, which is to be pending. */
+void node_wait(struct pattern *m, struct pattern_node *n, struct wait_list *l, struct partial *p);
+/* Behind pending, which keeps its index; from is empty then. */
+void node_pend(struct pattern *m, struct pattern_node *n, struct wait_list *from);
+/* The slot of n in p is filled for good: p has become stale for the watchers. */
+void node_filled(struct pattern *m, struct pattern_node *n, struct partial *p);
+void node_heap_rebuild(struct pattern *m, struct pattern_node *n);
+/* The waits of l stand in another order than they came. */
+void node_renumber(struct pattern *m, struct wait_list *l);
+/* What is stored beside p already makes n drop it at its next event. */
+bool node_is_stale(const struct pattern *m, const struct pattern_node *n, const struct partial *p);
+
 /* pattern_node.c: what spec 06 section 4 calls init, add, addEvery, promote, reset, expire, process */
 void node_init(struct pattern *m, struct pattern_node *n);
 void node_add(struct pattern *m, struct pattern_node *n, struct partial *p);
@@ -246,26 +305,34 @@ void node_reset(struct pattern *m, struct pattern_node *n);
 bool node_is_expired(const struct pattern *m, const struct partial *p, int64_t at_ms);
 void node_expire(struct pattern *m, struct pattern_node *n, int64_t at_ms, bool scan);
 int node_process(struct pattern *m, struct pattern_node *n, struct row *row, struct partial_chunk *out);
-void node_remove(struct pattern *m, struct pattern_node *n, struct wait *w); /* from pending */
-/* The oldest, all: of fresh, or of pending of a node without a key. */
-void node_drop(struct pattern *m, struct wait_list *l);
-void node_clear(struct pattern *m, struct wait_list *l);
-void node_fresh(struct pattern *m, struct pattern_node *n, struct partial *p); /* behind fresh */
-/* Behind pending, which keeps its index; from is empty then. */
-void node_pend(struct pattern *m, struct pattern_node *n, struct wait_list *from);
-/* The slot of n in p is filled for good: p has become stale for the watchers. */
-void node_filled(struct pattern *m, struct pattern_node *n, struct partial *p);
-/* Notes the key of a wait for the index: at nodes with a key, before it is pending. It can't change while the
- * wait is there. */
-void node_note_key(const struct pattern *m, const struct pattern_node *n, struct wait *w);
-void node_heap_rebuild(struct pattern *m, struct pattern_node *n);
 
 /* pattern_absent.c */
-void node_schedule(struct pattern *m, struct pattern_node *n, int64_t due_ms);
 int node_timer(struct pattern *m, struct pattern_node *n, int64_t due_ms);
 bool node_can_proceed(struct pattern *m, struct pattern_node *absent, const struct partial *p);
 
+/* pattern_places.c */
+void places_add(struct pattern *m,
+                struct partial *p); /* and what is behind it; where there is no place yet */
+void places_remove(struct pattern *m, struct partial *p); /* it has one, and ends */
+void places_end(struct pattern *m);
+/* Whether this checkpoint has partials by their places: there are many, and no counted elements (their chains
+ * grow, and would be written whole each time). Turns them on, or ends them. */
+bool places_wanted(struct pattern *m, const struct writer *w);
+void places_save(struct pattern *m, struct writer *w);
+/* The partials, and the lists they wait in. Sets r->failed. */
+void places_load(struct pattern *m, struct reader *r);
+
+/* pattern_dues.c */
+void node_schedule(struct pattern *m, struct pattern_node *n, int64_t due_ms); /* requests its timer */
+void node_answered(struct pattern_node *n, int64_t due_ms); /* the oldest request for due_ms was */
+void node_forget_dues(struct pattern_node *n);              /* all */
+void pattern_save_dues(const struct pattern *m, struct writer *w);
+/* They are requested again, in the order they were. Sets r->failed. */
+void pattern_load_dues(struct pattern *m, struct reader *r);
+
 /* pattern_state.c */
+/* In a load: whether next may stand behind p without making a circle. */
+bool partial_may_link(const struct partial *p, const struct partial *next);
 void pattern_save(const struct op *op, struct writer *w);
 int pattern_load(struct op *op, struct reader *r);
 

@@ -12,47 +12,6 @@
 #include "engine/run/app.h"
 #include "engine/run/pattern.h"
 
-enum { DUES = 4 };
-
-static void due_add(struct pattern_node *n, int64_t due_ms, uint64_t order)
-{
-    if (n->due_count == n->due_cap) {
-        uint32_t wider = n->due_cap ? n->due_cap * 2 : DUES;
-        struct due_item *dues = mem_array(wider, sizeof(*dues));
-        for (uint32_t i = 0; i < n->due_count; i++)
-            dues[i] = n->dues[(n->due_head + i) & (n->due_cap - 1)];
-        mem_free(n->dues);
-        n->dues = dues;
-        n->due_head = 0;
-        n->due_cap = wider;
-    }
-    n->dues[(n->due_head + n->due_count++) & (n->due_cap - 1)] = (struct due_item){due_ms, order};
-}
-
-/* The oldest request for due_ms is answered. It is nearly always the first. */
-static void due_remove(struct pattern_node *n, int64_t due_ms)
-{
-    uint32_t mask = n->due_cap - 1, at = 0;
-    while (at < n->due_count && n->dues[(n->due_head + at) & mask].due_ms != due_ms)
-        at++;
-    if (at == n->due_count)
-        return;
-    for (; at > 0; at--)
-        n->dues[(n->due_head + at) & mask] = n->dues[(n->due_head + at - 1) & mask];
-    n->due_head = (n->due_head + 1) & mask;
-    n->due_count--;
-}
-
-void node_schedule(struct pattern *m, struct pattern_node *n, int64_t due_ms)
-{
-    if (UNLIKELY(n->due_count >= LIMIT_PATTERN_WAITS)) {
-        m->late++;
-        return;
-    }
-    due_add(n, due_ms, m->due_order++);
-    timer_request(m->op.query->ops[n->plan->timer->index], due_ms);
-}
-
 bool node_can_proceed(struct pattern *m, struct pattern_node *absent, const struct partial *p)
 {
     const struct pattern_node_plan *plan = absent->plan;
@@ -99,7 +58,7 @@ static int fire_all(struct pattern *m, struct pattern_node *n, struct partial_ch
     int rc = 0;
     while ((p = chunk_take(m, due)) != NULL) {
         if (n->plan->kind == NODE_LOGICAL_ABSENT)
-            p->ts_ms = at_ms;
+            partial_set_time(m, p, at_ms);
         if (rc == 0)
             rc = fire(m, n, p);
         partial_unref(m, p);
@@ -142,7 +101,7 @@ static int absent_timer(struct pattern *m, struct pattern_node *n, int64_t at_ms
                 node_add_every(m, &m->nodes[plan->every], p);
             node_remove(m, n, w);
         } else if (at_ms >= (p->ts_ms == PARTIAL_NEW_MS ? n->due_ms : p->ts_ms + plan->wait_ms)) {
-            p->ts_ms = at_ms;
+            partial_set_time(m, p, at_ms);
             chunk_add(m, &due, p);
             node_remove(m, n, w);
         } else if (may_stop(m, n, at_ms)) {
@@ -171,6 +130,7 @@ static void fill_dummy(struct pattern *m, struct pattern_node *n, struct partial
     if (slot->row)
         return;
     slot->row = row_ref(n->dummy);
+    partial_touch(m, p);
     if (n->plan->is_start)
         m->is_irregular = true;
     node_filled(m, n, p);
@@ -239,7 +199,7 @@ static int operand_timer(struct pattern *m, struct pattern_node *n, int64_t at_m
 
 int node_timer(struct pattern *m, struct pattern_node *n, int64_t due_ms)
 {
-    due_remove(n, due_ms);
+    node_answered(n, due_ms);
     if (!n->is_active)
         return 0;
     int rc = n->plan->kind == NODE_ABSENT ? absent_timer(m, n, due_ms) : operand_timer(m, n, due_ms);

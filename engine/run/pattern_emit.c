@@ -28,6 +28,8 @@ void partial_unref(struct pattern *m, struct partial *p)
     while (p && --p->refs == 0) {
         struct partial *next = p->next;
         m->link_count -= next != NULL;
+        if (p->place)
+            places_remove(m, p);
         partial_free(p, plan->is_chain, plan->node_count);
         p = next;
     }
@@ -41,6 +43,10 @@ void partial_link(struct pattern *m, struct partial *p, struct partial *next)
     if (next)
         next->refs++;
     p->next = next;
+    if (p->place) {
+        partial_touch(m, p);
+        places_add(m, next);
+    }
     m->link_count += (next != NULL);
     m->link_count -= (before != NULL);
     if (before)
@@ -86,6 +92,8 @@ struct partial *chunk_take(struct pattern *m, struct partial_chunk *c)
     }
     c->first = p->next;
     m->link_count -= p->next != NULL;
+    if (p->next)
+        partial_touch(m, p);
     p->next = NULL;
     return p;
 }
@@ -113,12 +121,21 @@ static int emit(struct pattern *m, struct partial *p)
     return op_push(m->op.next, &b);
 }
 
-/* As emit, without gathering. What was handed on as an expired event is current from then on. */
+/* What was handed on as an expired event is current from then on. */
+static void revive(struct pattern *m, struct partial *p)
+{
+    if (!p->is_dead)
+        return;
+    p->is_dead = 0;
+    partial_touch(m, p);
+}
+
+/* As emit, without gathering. */
 static int emit_now(struct pattern *m, struct partial *p)
 {
     int rc = emit(m, p);
     if (((const struct select_plan *)(const void *)m->op.next->plan)->expired_wanted)
-        p->is_dead = 0;
+        revive(m, p);
     return rc;
 }
 
@@ -270,26 +287,26 @@ int gather_chunk(struct pattern *m, struct partial_chunk *c, int rc)
 
 /* The newest row of p, if it has one in this push. What was handed on as an expired event is current from
  * then on. */
-static void add_newest(struct gather *g, struct batch *out, struct partial *p)
+static void add_newest(const struct gather *g, struct pattern *m, struct batch *out, struct partial *p)
 {
     if (p->out_at >= g->row_count || g->rows[p->out_at].partial != p)
         return;
     const struct event *e = &g->rows[p->out_at].event;
     batch_add(out, e->row, p->ts_ms, p->is_dead ? EVENT_EXPIRED : EVENT_CURRENT)->group = e->group;
-    p->is_dead = 0;
+    revive(m, p);
 }
 
-static int part_push(struct gather *g, const struct gather_part *part)
+static int part_push(struct pattern *m, struct gather *g, const struct gather_part *part)
 {
     const struct pattern_gather_plan *p = (const struct pattern_gather_plan *)g->op.plan;
     struct batch out;
     batch_init(&out, g->op.env->scratch, part->count);
     for (struct partial *x = part->chunk.first; x; x = x->next)
-        add_newest(g, &out, x);
+        add_newest(g, m, &out, x);
     for (uint32_t i = 0; i < part->count && !p->is_linked; i++) {
         const struct gathered *row = &g->rows[part->first + i];
         if (row->partial)
-            add_newest(g, &out, row->partial);
+            add_newest(g, m, &out, row->partial);
         else
             *batch_add(&out, NULL, 0, EVENT_CURRENT) = row->event;
     }
@@ -304,7 +321,7 @@ int gather_end(struct pattern *m, int rc)
     gather_begin(m);
     for (uint32_t i = 0; i < own.part_count; i++) {
         if (rc == 0)
-            rc = part_push(&own, &own.parts[i]);
+            rc = part_push(m, &own, &own.parts[i]);
         chunk_drop(m, &own.parts[i].chunk);
     }
     for (uint32_t i = 0; i < own.row_count; i++) {

@@ -27,190 +27,6 @@
 #include "engine/run/app.h"
 #include "engine/run/pattern.h"
 
-static bool slot_is_filled(const struct partial *p, int number)
-{
-    return p->slots[number].row != NULL; /* chains are never empty: one test for both */
-}
-
-static int64_t slot_first_ms(const struct pattern_plan *plan, const struct partial *p, int number)
-{
-    return plan->is_chain[number] ? p->slots[number].chain->rows[0]->at_ms : p->slots[number].row->at_ms;
-}
-
-/* The earliest of its first events; false: it has none. */
-static bool partial_start(const struct pattern_plan *plan, const struct partial *p, int64_t *start_ms)
-{
-    bool found = false;
-    for (int i = 0; i < plan->start_count; i++) {
-        if (!slot_is_filled(p, plan->starts[i]))
-            continue;
-        int64_t at_ms = slot_first_ms(plan, p, plan->starts[i]);
-        if (!found || at_ms < *start_ms)
-            *start_ms = at_ms;
-        found = true;
-    }
-    return found;
-}
-
-/* ---- the key ---- */
-
-/* Equal keys give equal hashes; int and long are one type here, and so are both zeros. */
-static uint32_t key_hash(struct value v)
-{
-    if (v.type == TYPE_INT)
-        v.type = TYPE_LONG;
-    else if (v.type == TYPE_DOUBLE && v.as.d == 0)
-        v.as.d = 0;
-    else if (v.type == TYPE_FLOAT && v.as.f == 0)
-        v = value_float(0);
-    uint32_t h = v.type == TYPE_STRING ? text_hash(v.as.s) : value_hash(v);
-    h *= 0x9E3779B1u;
-    return h ^ (h >> 15);
-}
-
-static struct value partial_key(const struct pattern_plan *plan, const struct pattern_key *key,
-                                const struct partial *p)
-{
-    const struct row *row = NULL;
-    if (!plan->is_chain[key->of_node]) {
-        row = p->slots[key->of_node].row;
-    } else {
-        const struct chain *c = p->slots[key->of_node].chain;
-        if (c && key->of_index < c->count)
-            row = c->rows[key->of_index];
-    }
-    return row ? row_get(row, key->of_at) : VALUE_NULL;
-}
-
-void node_note_key(const struct pattern *m, const struct pattern_node *n, struct wait *w)
-{
-    struct value v = partial_key(pattern_plan_of(m), &n->plan->key, w->partial);
-    w->is_odd = !is_null(v) && v.type != n->plan->key.of_type;
-    w->hash = key_hash(v);
-    wait_index_prefetch(&n->index, w->hash);
-}
-
-/* ---- lists ---- */
-
-void node_fresh(struct pattern *m, struct pattern_node *n, struct partial *p)
-{
-    const struct pattern_plan *plan = pattern_plan_of(m);
-    struct wait *w = wait_new(&n->fresh, p);
-    wait_append(&n->fresh, w);
-    pattern_count(m, 1);
-    if (n->fresh.is_keyed)
-        node_note_key(m, n, w);
-    int64_t start_ms;
-    if (plan->within_ms >= 0 && !plan->is_sequence && partial_start(plan, p, &start_ms))
-        wait_heap_add(&n->heap, w, start_ms);
-}
-
-void node_heap_rebuild(struct pattern *m, struct pattern_node *n)
-{
-    const struct pattern_plan *plan = pattern_plan_of(m);
-    int64_t start_ms;
-    wait_heap_clear(&n->heap);
-    if (plan->within_ms < 0 || plan->is_sequence)
-        return;
-    for (struct wait *w = n->fresh.first; w; w = w->next) {
-        if (partial_start(plan, w->partial, &start_ms))
-            wait_heap_add(&n->heap, w, start_ms);
-    }
-}
-
-static void waits_remove(struct pattern *m, struct wait_list *l, struct wait *w)
-{
-    struct partial *p = w->partial;
-    wait_unlink(l, w);
-    wait_release(l, w);
-    pattern_count(m, -1);
-    partial_unref(m, p);
-}
-
-void node_remove(struct pattern *m, struct pattern_node *n, struct wait *w)
-{
-    if (n->pending.is_keyed)
-        wait_index_remove(&n->index, w);
-    waits_remove(m, &n->pending, w);
-}
-
-void node_drop(struct pattern *m, struct wait_list *l)
-{
-    waits_remove(m, l, l->first);
-}
-
-void node_clear(struct pattern *m, struct wait_list *l)
-{
-    while (l->first)
-        waits_remove(m, l, l->first);
-}
-
-/* What is stored beside p already makes n drop it at its next event. */
-static bool is_stale(const struct pattern *m, const struct pattern_node *n, const struct partial *p)
-{
-    const struct pattern_node_plan *plan = n->plan;
-    if (plan->kind == NODE_COUNT) {
-        int count = pattern_plan_of(m)->node_count;
-        return (plan->number + 1 < count && slot_is_filled(p, plan->number + 1)) ||
-               (plan->number + 2 < count && slot_is_filled(p, plan->number + 2));
-    }
-    return plan->is_or && slot_is_filled(p, plan->partner);
-}
-
-static void index_wait(struct pattern *m, struct pattern_node *n, struct wait *w)
-{
-    if (is_stale(m, n, w->partial))
-        wait_index_stale(&n->index, w);
-    else
-        wait_index_add(&n->index, w);
-}
-
-void node_filled(struct pattern *m, struct pattern_node *n, struct partial *p)
-{
-    for (int i = 0; i < n->plan->watcher_count; i++) {
-        struct pattern_node *watcher = &m->nodes[n->plan->watchers[i]];
-        uint32_t hash = key_hash(partial_key(pattern_plan_of(m), &watcher->plan->key, p));
-        struct wait *next;
-        for (struct wait *w = wait_index_find(&watcher->index, hash); w; w = next) {
-            next = w->hash_next;
-            if (w->partial == p)
-                wait_index_stale(&watcher->index, w);
-        }
-    }
-}
-
-/* Whether pending of a node that waits for a time stays in order of due times and of first events. What the
- * other operand of an 'or' sent on still waits here, and its time changes with its later events. */
-static void note_order(struct pattern *m, struct pattern_node *n, const struct partial *p)
-{
-    int64_t start_ms = INT64_MIN;
-    partial_start(pattern_plan_of(m), p, &start_ms);
-    if (p->ts_ms == PARTIAL_NEW_MS || slot_is_filled(p, n->plan->number) || p->ts_ms < n->tail_ts_ms ||
-        start_ms < n->tail_start_ms || n->plan->is_or)
-        n->is_ordered = false;
-    n->tail_ts_ms = p->ts_ms;
-    n->tail_start_ms = start_ms;
-}
-
-void node_pend(struct pattern *m, struct pattern_node *n, struct wait_list *from)
-{
-    struct wait *first = from->first;
-    bool times = node_is_absent(n) && n->plan->wait_ms != NODE_NO_WAIT;
-    if (!first)
-        return;
-    if (!n->pending.first) {
-        n->is_ordered = true;
-        n->tail_ts_ms = n->tail_start_ms = INT64_MIN;
-    }
-    wait_list_splice(&n->pending, from);
-    for (struct wait *w = first; w; w = w->next) {
-        if (n->pending.is_keyed)
-            index_wait(m, n, w);
-        if (times)
-            note_order(m, n, w->partial);
-    }
-}
-
 /* ---- init, add, addEvery, promote, reset ---- */
 
 void node_init(struct pattern *m, struct pattern_node *n)
@@ -328,7 +144,8 @@ static void promote_fresh(struct pattern *m, struct pattern_node *n)
 {
     if (!n->fresh.first)
         return;
-    wait_list_sort(&n->fresh);
+    if (UNLIKELY(wait_list_sort(&n->fresh)))
+        node_renumber(m, &n->fresh);
     wait_heap_clear(&n->heap);
     node_pend(m, n, &n->fresh);
 }
@@ -390,6 +207,7 @@ static void expired_note(struct pattern *m, struct expired *x, struct partial *p
     if (p->is_dead)
         return;
     p->is_dead = true;
+    partial_touch(m, p);
     if (x->last && order < x->order)
         return;
     p->refs++;
@@ -407,7 +225,7 @@ static void expire_fresh(struct pattern *m, struct pattern_node *n, int64_t at_m
         while (n->heap.count && at_ms - n->heap.items[0].start_ms > within_ms) {
             struct wait_heap_item item = wait_heap_pop(&n->heap);
             expired_note(m, x, item.wait->partial, item.order);
-            waits_remove(m, &n->fresh, item.wait);
+            node_remove_fresh(m, n, item.wait);
         }
         return;
     }
@@ -417,7 +235,7 @@ static void expire_fresh(struct pattern *m, struct pattern_node *n, int64_t at_m
         if (!node_is_expired(m, w->partial, at_ms))
             continue;
         expired_note(m, x, w->partial, 0);
-        waits_remove(m, &n->fresh, w);
+        node_remove_fresh(m, n, w);
     }
     node_heap_rebuild(m, n);
 }
@@ -553,7 +371,7 @@ static void node_post(struct pattern *m, struct pattern_node *n, struct partial 
 {
     const struct pattern_node_plan *plan = n->plan;
     n->is_changed = true;
-    p->ts_ms = newest_at(m, n, p)->at_ms;
+    partial_set_time(m, p, newest_at(m, n, p)->at_ms);
     if (plan->is_last)
         *node_emit(m, plan->number) = true;
     if (plan->next != NODE_NONE)
@@ -575,6 +393,7 @@ static struct row *slot_lend(struct partial *p, int number, struct row *row)
 static void slot_stay(struct pattern *m, struct pattern_node *n, struct partial *p, struct row *before)
 {
     row_ref(p->slots[n->plan->number].row);
+    partial_touch(m, p);
     if (before)
         row_unref(before);
     node_filled(m, n, p);
@@ -583,11 +402,13 @@ static void slot_restore(struct partial *p, int number, struct row *before)
 {
     p->slots[number].row = before;
 }
-static void slot_empty(struct partial *p, int number, struct row *before)
+static void slot_empty(struct pattern *m, struct partial *p, int number, struct row *before)
 {
     p->slots[number].row = NULL;
-    if (before)
-        row_unref(before);
+    if (!before)
+        return;
+    partial_touch(m, p);
+    row_unref(before);
 }
 
 /* What every try of a present node ends with. */
@@ -615,7 +436,7 @@ static int try_plain(struct pattern *m, struct pattern_node *n, struct wait *w, 
         node_post(m, n, winner);
         partial_unref(m, winner);
     } else {
-        slot_empty(p, number, before);
+        slot_empty(m, p, number, before);
         if (rc < 0)
             return rc;
         if (n->plan->callback != NODE_NONE)
@@ -645,7 +466,7 @@ static int try_logical(struct pattern *m, struct pattern_node *n, struct wait *w
 {
     struct partial *p = w->partial, *winner;
     int number = n->plan->number;
-    if (is_stale(m, n, p)) {
+    if (node_is_stale(m, n, p)) {
         node_remove(m, n, w);
         return 0;
     }
@@ -657,7 +478,7 @@ static int try_logical(struct pattern *m, struct pattern_node *n, struct wait *w
         logical_post(m, n, winner);
         partial_unref(m, winner);
     } else {
-        slot_empty(p, number, before);
+        slot_empty(m, p, number, before);
         if (rc < 0)
             return rc;
     }
@@ -671,7 +492,7 @@ static void count_more(struct pattern *m, struct pattern_node *n, struct partial
     const struct pattern_node_plan *plan = n->plan;
     struct pattern_node *next = pattern_node_at(m, plan->next);
     int64_t count = p->slots[plan->number].chain->count;
-    p->ts_ms = newest_at(m, n, p)->at_ms;
+    partial_set_time(m, p, newest_at(m, n, p)->at_ms);
     if (count == 1) {
         node_filled(m, n, p);
         if (plan->is_start && plan->min == 0)
@@ -698,7 +519,7 @@ static int try_count(struct pattern *m, struct pattern_node *n, struct wait *w, 
 {
     struct partial *p = w->partial;
     union slot *slot = &p->slots[n->plan->number];
-    if (is_stale(m, n, p)) {
+    if (node_is_stale(m, n, p)) {
         node_remove(m, n, w);
         return 0;
     }
@@ -745,12 +566,12 @@ static int try_absent(struct pattern *m, struct pattern_node *n, struct wait *w,
     int rc = node_passes(m, n, p, row, &winner);
     bool pass = winner != NULL;
     if (rc < 0) {
-        slot_empty(p, plan->number, before);
+        slot_empty(m, p, plan->number, before);
         return rc;
     }
     if (pass) {
         slot_stay(m, n, p, before);
-        winner->ts_ms = newest_at(m, n, winner)->at_ms;
+        partial_set_time(m, winner, newest_at(m, n, winner)->at_ms);
         *node_emit(m, plan->number) = true;
         if (plan->is_start && plan->every == plan->number)
             node_add_every(m, n, winner);
@@ -758,7 +579,7 @@ static int try_absent(struct pattern *m, struct pattern_node *n, struct wait *w,
         node_schedule(m, n, n->due_ms);
         partial_unref(m, winner);
     } else {
-        slot_empty(p, plan->number, before);
+        slot_empty(m, p, plan->number, before);
         if (plan->callback != NODE_NONE)
             m->nodes[plan->callback].restart = true;
     }
@@ -786,7 +607,7 @@ static int try_logical_absent(struct pattern *m, struct pattern_node *n, struct 
     struct partial *p = w->partial, *winner;
     bool sequence = pattern_plan_of(m)->is_sequence;
     (void)out;
-    if (is_stale(m, n, p)) {
+    if (node_is_stale(m, n, p)) {
         node_remove(m, n, w);
         return 0;
     }
@@ -848,7 +669,7 @@ static bool key_answers(struct pattern *m, const struct pattern_node *n, const s
         return true;
     if (v.type != key->own_type)
         return false; /* the condition will fail the event */
-    *hash = key_hash(v);
+    *hash = pattern_key_hash(v);
     return true;
 }
 

@@ -3,12 +3,12 @@
  * What is shared is written where it is first met and counted again when it is loaded: rows, chains and
  * partials met so get numbers in that order, and are named by how many were met since. So what one partial
  * says of itself doesn't change when others come and go, and a big pattern's chunks stay what they are
- * (engine/data/chunks.h). Indexes and heaps are made anew; timers are requested in the order they were
- * requested before.
+ * (engine/data/chunks.h). When there are many, and no counted elements, they stand in entries of their own
+ * (pattern_places.c) and say where they wait. Indexes and heaps are made anew; timers are requested in
+ * the order they were requested before.
  *
- *   pattern = flags, counters, nodes, timers
+ *   pattern = flags, counters, nodes, the partials by place, timers (pattern_dues.c)
  *   node    = flags, due, last arrival, aggregators, pending, fresh (lists of partials)
- *   timer   = node, due
  *   partial = reference; then, when it stands here: time as the difference to the partial before, dead, in
  *             each slot a row or a chain, the partial linked behind it
  *   chain   = reference; then count, rows
@@ -76,7 +76,7 @@ static void seen_fini(struct seen *s)
 enum { REF_NONE, REF_OWN, REF_NEW, REF_BACK };
 
 struct saving {
-    const struct pattern *m;
+    struct pattern *m;
     struct writer *w;
     struct seen rows, chains, partials;
     const struct row **before; /* by node: the row written last */
@@ -145,74 +145,61 @@ static void near_partials(const struct pattern_plan *plan, struct partial *const
                 segments_near_row(some[i]->slots[k].row, 2);
 }
 
+/* For a tally the first ones of many stand for all. */
 static void save_list(struct saving *s, const struct wait_list *l)
 {
     enum { AT_A_TIME = 64 };
     struct partial *some[AT_A_TIME];
+    uint32_t step = s->w->tally ? l->count / TALLY_LOOKS + 1 : 1, looks = (l->count + step - 1) / step;
     write_count(s->w, l->count);
-    for (const struct wait *x = l->first; x;) {
+    uint64_t before = s->w->tally ? s->w->tally->bytes : 0;
+    for (const struct wait *x = l->first; looks;) {
         int count = 0;
-        for (; x && count < AT_A_TIME; x = x->next)
+        for (; looks && count < AT_A_TIME; x = x->next, looks--)
             some[count++] = x->partial;
         near_partials(pattern_plan_of(s->m), some, count);
         for (int i = 0; i < count; i++)
             save_partial(s, some[i]);
     }
+    if (s->w->tally)
+        tally_scale(s->w->tally, before, l->count, step);
 }
 
-/* The requests of all nodes, merged in the order they were made. */
-static void save_dues(const struct pattern *m, struct writer *w)
+/* When the partials stand elsewhere, by their places: of the lists, where fresh begins. */
+static void save_nodes(struct pattern *m, struct writer *w, bool is_placed)
 {
-    int count = pattern_plan_of(m)->node_count;
-    size_t total = 0;
-    uint32_t *at = mem_array((size_t)count, sizeof(*at));
-    for (int i = 0; i < count; i++)
-        total += m->nodes[i].due_count;
-    write_count(w, total);
-    for (; total > 0; total--) {
-        const struct due_item *first = NULL;
-        int node = 0;
-        for (int i = 0; i < count; i++) {
-            const struct pattern_node *n = &m->nodes[i];
-            if (at[i] == n->due_count)
-                continue;
-            const struct due_item *d = &n->dues[(n->due_head + at[i]) & (n->due_cap - 1)];
-            if (!first || d->order < first->order) {
-                first = d;
-                node = i;
-            }
-        }
-        KNOWN(first); /* total is the sum of their counts */
-        at[node]++;
-        write_u32(w, (uint32_t)node);
-        write_i64(w, first->due_ms);
-    }
-    mem_free(at);
-}
-
-void pattern_save(const struct op *op, struct writer *w)
-{
-    const struct pattern *m = (const struct pattern *)op;
     int count = pattern_plan_of(m)->node_count;
     struct saving s = {.m = m, .w = w, .before = mem_array((size_t)count, sizeof(*s.before))};
-    write_u8(w, m->is_started);
-    write_i64(w, m->newest_ms);
-    write_i64(w, (int64_t)m->dropped);
     for (int i = 0; i < count; i++) {
         const struct pattern_node *n = &m->nodes[i];
-        write_u8(w, (uint8_t)(n->is_inited | *node_emit((struct pattern *)(uintptr_t)m, i) << 1 |
-                              n->restart << 2 | n->is_active << 3));
+        write_u8(w, (uint8_t)(n->is_inited | *node_emit(m, i) << 1 | n->restart << 2 | n->is_active << 3));
         write_i64(w, n->due_ms);
         write_i64(w, n->last_arrival_ms);
         agg_block_save(n->plan->aggs, n->agg, w);
+        if (is_placed) {
+            write_varint(w, n->fresh.first ? n->fresh.first->order : m->wait_order);
+            continue;
+        }
         save_list(&s, &n->pending);
         save_list(&s, &n->fresh);
     }
-    save_dues(m, w);
     seen_fini(&s.rows);
     seen_fini(&s.chains);
     seen_fini(&s.partials);
     mem_free(s.before);
+}
+
+void pattern_save(const struct op *op, struct writer *w)
+{
+    struct pattern *m = (struct pattern *)(uintptr_t)op; /* how it is saved is no part of it */
+    bool is_placed = places_wanted(m, w);
+    write_u8(w, (uint8_t)(m->is_started | is_placed << 1));
+    write_i64(w, m->newest_ms);
+    write_i64(w, (int64_t)m->dropped);
+    save_nodes(m, w, is_placed);
+    if (is_placed)
+        places_save(m, w);
+    pattern_save_dues(m, w);
 }
 
 /* ---- load ---- */
@@ -228,6 +215,7 @@ struct link {
 struct loading {
     struct pattern *m;
     struct reader *r;
+    bool is_placed;
     struct things rows, chains, partials; /* met more than once */
     struct things all;                    /* partials, each with the reference it was made with */
     struct link *links;
@@ -366,16 +354,31 @@ static struct partial *load_partial(struct loading *l)
     return l->r->failed ? NULL : first;
 }
 
-/* Links make no circle, whatever the bytes say. */
-static void load_link(struct loading *l, struct partial *p, struct partial *next)
+bool partial_may_link(const struct partial *p, const struct partial *next)
 {
-    for (const struct partial *x = next; x; x = x->next) {
-        if (x == p) {
-            l->r->failed = true;
-            return;
-        }
+    const struct partial *x = next;
+    while (x && x != p)
+        x = x->next;
+    return !x;
+}
+
+static void load_lists(struct loading *l, struct pattern_node *n)
+{
+    struct reader *r = l->r;
+    struct wait_list pending = {.is_keyed = n->pending.is_keyed};
+    size_t count = read_count(r, UINT32_MAX);
+    for (size_t i = 0; i < count && !r->failed; i++) {
+        struct partial *p = load_partial(l);
+        if (p)
+            node_wait(l->m, n, &pending, p);
     }
-    partial_link(l->m, p, next);
+    node_pend(l->m, n, &pending);
+    count = read_count(r, UINT32_MAX);
+    for (size_t i = 0; i < count && !r->failed; i++) {
+        struct partial *p = load_partial(l);
+        if (p)
+            node_fresh(l->m, n, p);
+    }
 }
 
 static void load_node(struct loading *l, struct pattern_node *n)
@@ -390,48 +393,10 @@ static void load_node(struct loading *l, struct pattern_node *n)
     n->last_arrival_ms = read_i64(r);
     if (agg_block_load(n->plan->aggs, n->agg, r) < 0)
         r->failed = true;
-    struct wait_list pending = {.is_keyed = n->pending.is_keyed};
-    size_t count = read_count(r, UINT32_MAX);
-    for (size_t i = 0; i < count && !r->failed; i++) {
-        struct partial *p = load_partial(l);
-        if (!p)
-            break;
-        struct wait *w = wait_new(&pending, p);
-        wait_append(&pending, w);
-        if (pending.is_keyed)
-            node_note_key(l->m, n, w);
-        pattern_count(l->m, 1);
-    }
-    node_pend(l->m, n, &pending);
-    count = read_count(r, UINT32_MAX);
-    for (size_t i = 0; i < count && !r->failed; i++) {
-        struct partial *p = load_partial(l);
-        if (p)
-            node_fresh(l->m, n, p);
-    }
-}
-
-/* A number that must be below limit. */
-static uint32_t read_number(struct reader *r, size_t limit)
-{
-    uint32_t n = read_u32(r);
-    if (n >= limit)
-        r->failed = true;
-    return r->failed ? 0 : n;
-}
-
-static void load_dues(struct loading *l)
-{
-    struct pattern *m = l->m;
-    size_t count = read_count(l->r, UINT32_MAX);
-    for (size_t i = 0; i < count && !l->r->failed; i++) {
-        uint32_t node = read_number(l->r, pattern_plan_of(m)->node_count);
-        int64_t due_ms = read_i64(l->r);
-        if (l->r->failed || !m->nodes[node].plan->timer)
-            l->r->failed = true;
-        else
-            node_schedule(m, &m->nodes[node], due_ms);
-    }
+    if (l->is_placed)
+        n->fresh_order = read_varint(r);
+    else
+        load_lists(l, n);
 }
 
 /* What the instance got at its start goes. */
@@ -443,7 +408,7 @@ static void forget(struct pattern *m)
             node_remove(m, n, n->pending.first);
         node_clear(m, &n->fresh);
         wait_heap_clear(&n->heap);
-        n->due_count = 0;
+        node_forget_dues(n);
         if (n->plan->timer)
             timer_cancel(m->op.query->ops[n->plan->timer->index]);
     }
@@ -474,7 +439,10 @@ int pattern_load(struct op *op, struct reader *r)
     int count = pattern_plan_of(m)->node_count;
     struct loading l = {.m = m, .r = r, .before = mem_array((size_t)count, sizeof(*l.before))};
     forget(m);
-    m->is_started = read_u8(r) != 0;
+    places_end(m);
+    uint8_t flags = read_u8(r);
+    m->is_started = flags & 1;
+    l.is_placed = flags & 2;
     m->newest_ms = read_i64(r);
     m->shared->stats.dropped -= m->dropped;
     m->dropped = (uint64_t)read_i64(r);
@@ -482,9 +450,16 @@ int pattern_load(struct op *op, struct reader *r)
     m->told = m->dropped * 2;
     for (int i = 0; i < count && !r->failed; i++)
         load_node(&l, &m->nodes[i]);
-    for (size_t i = 0; i < l.link_count && !r->failed; i++)
-        load_link(&l, l.links[i].from, l.links[i].to);
-    load_dues(&l);
+    for (size_t i = 0; i < l.link_count && !r->failed; i++) {
+        if (partial_may_link(l.links[i].from, l.links[i].to))
+            partial_link(m, l.links[i].from, l.links[i].to);
+        else
+            r->failed = true;
+    }
     loading_end(&l);
+    if (l.is_placed && !r->failed)
+        places_load(m, r);
+    if (!r->failed)
+        pattern_load_dues(m, r);
     return r->failed ? ERR_STATE : 0;
 }

@@ -216,6 +216,17 @@ static int ticks_due(struct op *op, int64_t due_ms)
     return emit_owned(r, &out);
 }
 
+static bool ticks_is_idle(const struct op *op)
+{
+    return ((const struct rate *)op)->held_count == 0;
+}
+
+static int64_t ticks_skip(struct op *op, int64_t until_ms)
+{
+    struct rate *r = (struct rate *)op;
+    return r->at_ms = moment_before(r->at_ms, value_of(op), until_ms);
+}
+
 static int all_time_push(struct op *op, const struct batch *in)
 {
     for (uint32_t i = 0; i < in->count; i++) {
@@ -366,8 +377,8 @@ const struct op_type op_rate_last_events =        {.name = "output last", .push 
 const struct op_type op_rate_last_group_events =  {.name = "output last", .push = last_group_events_push, .explain = explain_events, RATE_COMMON};
 const struct op_type op_rate_first_events =       {.name = "output first", .push = first_events_push, .explain = explain_events, RATE_COMMON};
 const struct op_type op_rate_first_group_events = {.name = "output first", .push = first_group_events_push, .explain = explain_events, RATE_COMMON};
-const struct op_type op_rate_all_time =           {.name = "output all", .push = all_time_push, .start = ticks_start, .due = ticks_due, .explain = explain_time, RATE_COMMON};
-const struct op_type op_rate_last_time =          {.name = "output last", .push = last_time_push, .start = ticks_start, .due = ticks_due, .explain = explain_time, RATE_COMMON};
+const struct op_type op_rate_all_time =           {.name = "output all", .push = all_time_push, .start = ticks_start, .due = ticks_due, .is_idle = ticks_is_idle, .skip = ticks_skip, .explain = explain_time, RATE_COMMON};
+const struct op_type op_rate_last_time =          {.name = "output last", .push = last_time_push, .start = ticks_start, .due = ticks_due, .is_idle = ticks_is_idle, .skip = ticks_skip, .explain = explain_time, RATE_COMMON};
 const struct op_type op_rate_first_time =         {.name = "output first", .push = first_time_push, .explain = explain_time, RATE_COMMON};
 const struct op_type op_rate_first_group_time =   {.name = "output first", .push = first_group_time_push, .explain = explain_time, RATE_COMMON};
 /* clang-format on */

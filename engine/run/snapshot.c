@@ -326,6 +326,26 @@ static int snapshot_due(struct snapshot *s, int64_t due_ms,
     return emit(s, &out);
 }
 
+/* Nothing to show. */
+static bool has_no_latest(const struct op *op)
+{
+    return !((const struct snapshot *)op)->latest;
+}
+static bool has_no_keys(const struct op *op)
+{
+    return ((const struct snapshot *)op)->first == NOWHERE;
+}
+static bool has_none_inside(const struct op *op)
+{
+    return !((const struct snapshot *)op)->count;
+}
+
+static int64_t snapshot_skip(struct op *op, int64_t until_ms)
+{
+    struct snapshot *s = (struct snapshot *)op;
+    return s->next_ms = moment_before(s->next_ms, plan_of(op)->value, until_ms);
+}
+
 static int snapshot_start(struct op *op, struct err *e)
 {
     struct snapshot *s = (struct snapshot *)op;
@@ -456,7 +476,7 @@ static void snapshot_explain(const struct op_plan *plan, struct buf *out)
     buf_printf(out, " every %lld ms", (long long)((const struct rate_plan *)(const void *)plan)->value);
 }
 
-#define SNAPSHOT(NAME, TAKE, SHOW)                                   \
+#define SNAPSHOT(NAME, TAKE, SHOW, IDLE)                             \
     static int NAME##_push(struct op *op, const struct batch *in)    \
     {                                                                \
         return snapshot_push((struct snapshot *)op, in, TAKE, SHOW); \
@@ -472,15 +492,17 @@ static void snapshot_explain(const struct op_plan *plan, struct buf *out)
         .start = snapshot_start,                                     \
         .push = NAME##_push,                                         \
         .due = NAME##_due,                                           \
+        .is_idle = IDLE,                                             \
+        .skip = snapshot_skip,                                       \
         .save = snapshot_save,                                       \
         .load = snapshot_load,                                       \
         .close = snapshot_close,                                     \
         .explain = snapshot_explain,                                 \
     }
 
-SNAPSHOT(snapshot_last, take_last, show_latest);
-SNAPSHOT(snapshot_last_group, take_last_group, show_keys);
-SNAPSHOT(snapshot_inside, take_inside, show_inside);
-SNAPSHOT(snapshot_last_inside, take_last_inside, show_latest);
-SNAPSHOT(snapshot_oldest_group, take_oldest_group, show_oldest);
-SNAPSHOT(snapshot_last_inside_group, take_last_inside_group, show_inside_keys);
+SNAPSHOT(snapshot_last, take_last, show_latest, has_no_latest);
+SNAPSHOT(snapshot_last_group, take_last_group, show_keys, has_no_keys);
+SNAPSHOT(snapshot_inside, take_inside, show_inside, has_none_inside);
+SNAPSHOT(snapshot_last_inside, take_last_inside, show_latest, has_no_latest);
+SNAPSHOT(snapshot_oldest_group, take_oldest_group, show_oldest, has_none_inside);
+SNAPSHOT(snapshot_last_inside_group, take_last_inside_group, show_inside_keys, has_no_keys);

@@ -21,7 +21,7 @@
 #include "engine/base/utf8.h"
 #include "engine/run/app.h"
 
-enum { FIRST_DUES = 2, FIRST_HEAP = 4, FIRST_BUCKETS = 16 };
+enum { FIRST_DUES = 2, FIRST_HEAP = 4, FIRST_BUCKETS = 16, SKIP_LEAST_MS = 10000 };
 
 struct op_timers {
     struct op *op;
@@ -130,6 +130,12 @@ static void heap_remove(struct heap *h, struct op_timers *o)
     heap_sink(h, (uint32_t)last->place, last);
 }
 
+static void heap_mend(struct heap *h)
+{
+    for (uint32_t i = h->count / 2; i > 0; i--)
+        heap_sink(h, i - 1, h->list[i - 1]);
+}
+
 /* ---- requests ---- */
 
 static void ring_add(struct op_timers *o, int64_t due_ms)
@@ -230,6 +236,20 @@ void timer_repeat(struct op *op, int64_t due_ms)
     op->timers->repeats = true;
 }
 
+void timer_move(struct op *op, int64_t due_ms)
+{
+    struct op_timers *o = op->timers;
+    ASSERT(o && o->count == 1 && o->place >= 0);
+    int64_t now_ms = op_task_now(op);
+    struct heap *h = heap_of(op);
+    uint64_t order = o->order;
+    heap_remove(h, o);
+    o->dues[o->head] = due_ms;
+    o->at_ms = due_ms < now_ms && !has_scheduler(op) ? now_ms : due_ms;
+    o->order = order;
+    heap_add(h, o);
+}
+
 void timer_enter(struct op *op)
 {
     if (op->timers)
@@ -267,6 +287,50 @@ static void fire(struct app *app, struct op *op, int64_t due_ms)
     app_leave(app);
 }
 
+/* ---- what nobody needs: a clock that is set on by years finds millions of moments of 'output every 1 sec' or
+ * timeBatch(1 sec) at which there is nothing to do ---- */
+
+static bool is_idle(const struct op_timers *o)
+{
+    const struct op_type *type = o->op->type;
+    return type->is_idle && o->count == 1 && type->is_idle(o->op);
+}
+
+/* Until something is due that isn't idle, nothing happens: those that are go on to the last of their moments
+ * before. That one they pass as ever, so the next ones are asked for in the order in which they would have
+ * been. */
+static void skip_idle(struct heap *h, int64_t until_ms)
+{
+    for (uint32_t i = 0; i < h->count; i++) {
+        const struct op_timers *o = h->list[i];
+        if (o->at_ms < until_ms && (!is_idle(o) || o->at_ms != o->dues[o->head]))
+            until_ms = o->at_ms;
+    }
+    if (until_ms - h->list[0]->at_ms < SKIP_LEAST_MS)
+        return;
+    for (uint32_t i = 0; i < h->count; i++) {
+        struct op_timers *o = h->list[i];
+        if (o->at_ms < until_ms)
+            o->at_ms = o->dues[o->head] = o->op->type->skip(o->op, until_ms);
+    }
+    heap_mend(h);
+}
+
+/* At each turn of a loop that brings all that is due until until_ms; now_ms: the clock. A look at all costs as
+ * much as they are, so it comes after as many turns; and between two moments only, for in the middle of one those
+ * that have had their turn would come in before the others. */
+static void skip_now_and_then(struct heap *h, int64_t now_ms, int64_t until_ms, uint32_t *turns)
+{
+    if (LIKELY(until_ms - h->list[0]->at_ms < SKIP_LEAST_MS))
+        return;
+    if (*turns > 0)
+        --*turns;
+    if (*turns > 0 || h->list[0]->at_ms <= now_ms)
+        return;
+    *turns = h->count;
+    skip_idle(h, until_ms);
+}
+
 /* The operator may cancel its requests while it fires, and make new ones: then o is gone, and those have come
  * in by themselves. */
 static void run(struct app *app, struct heap *h, struct op_timers *o)
@@ -275,6 +339,8 @@ static void run(struct app *app, struct heap *h, struct op_timers *o)
     heap_remove(h, o);
     o->runs = true;
     while (o->count > 0 && o->dues[o->head] <= now_of(op)) {
+        if (UNLIKELY(now_of(op) - o->dues[o->head] >= SKIP_LEAST_MS) && is_idle(o))
+            o->dues[o->head] = op->type->skip(op, now_of(op));
         int64_t due_ms = o->dues[o->head];
         o->head = (o->head + 1) & (o->cap - 1);
         o->count--;
@@ -356,8 +422,10 @@ static void run_first(struct app *app)
 
 static __attribute__((noinline)) void advance_live(struct app *app, int64_t now_ms)
 {
-    const struct heap *h = &app->timers->live;
+    struct heap *h = &app->timers->live;
+    uint32_t turns = 0;
     while (h->count && h->list[0]->at_ms <= now_ms) {
+        skip_now_and_then(h, app->env.now_ms, now_ms, &turns);
         if (h->list[0]->at_ms > app->env.now_ms)
             app->env.now_ms = h->list[0]->at_ms;
         run_first(app);
@@ -417,9 +485,12 @@ void timers_move(struct app *app, int64_t at_ms)
 /* The task clock goes on; leads: the app's clock goes along. */
 static __attribute__((noinline)) void advance_tasks(struct app *app, int64_t until_ms, bool leads)
 {
-    const struct heap *live = &app->timers->live;
+    struct heap *live = &app->timers->live;
+    uint32_t turns = 0;
     app->until_ms = until_ms;
     while (live->count && live->list[0]->at_ms <= until_ms) {
+        if (!leads) /* else the app's clock halts at each moment */
+            skip_now_and_then(live, app->task_ms, until_ms, &turns);
         int64_t at_ms = live->list[0]->at_ms;
         if (leads && at_ms > app->task_ms) {
             app->until_ms = app->task_ms = at_ms;
@@ -551,12 +622,6 @@ void timers_save(struct timers *t, struct writer *w)
     }
     entries_save(&list, w);
     mem_free(list.all);
-}
-
-static void heap_mend(struct heap *h)
-{
-    for (uint32_t i = h->count / 2; i > 0; i--)
-        heap_sink(h, i - 1, h->list[i - 1]);
 }
 
 int timers_load(struct timers *t, struct reader *r)

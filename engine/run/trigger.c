@@ -4,7 +4,8 @@
  * Laws: (1) triggers begin in order of definition, and those due at one moment fire in that order: 'every'
  * keeps the place of its first request; (2) they have no scheduler, so they go by the task clock, in
  * playback too; (3) 'start' fires when the app starts, not when it resumes; the phase of the others is
- * state. */
+ * state; (4) what passes counts, not what the host's clock shows: when that is set, 'every' waits for the rest
+ * of its interval, and what a time would have fired that the app did not live through is not made up. */
 #include "engine/run/trigger.h"
 #include "engine/base/cron.h"
 #include "engine/run/app.h"
@@ -140,6 +141,61 @@ static int trigger_begin(struct trigger *t, bool resume, struct err *e)
         break;
     }
     return 0;
+}
+
+/* ---- the host's clock was set, or the app was away ---- */
+
+static void move(struct trigger *t, int64_t next_ms)
+{
+    t->next_ms = next_ms;
+    timer_move(&t->op, next_ms);
+}
+
+void app_shift(struct app *app, int64_t by_ms)
+{
+    for (int i = 0; i < app->trigger_count; i++) {
+        struct trigger *t = (struct trigger *)app->triggers[i];
+        if (t->kind == TRIGGER_EVERY && t->is_asked)
+            move(t, (int64_t)((uint64_t)t->next_ms + (uint64_t)by_ms));
+    }
+    heartbeat_shift(app, by_ms);
+}
+
+/* The pending firing is missed. */
+static void skip(struct trigger *t, int64_t now_ms)
+{
+    if (t->kind == TRIGGER_EVERY) {
+        int64_t every_ms = t->plan->definition->every_ms;
+        move(t, moment_before(t->next_ms, every_ms, now_ms + 1) + every_ms);
+        return;
+    }
+    timer_cancel(&t->op);
+    ask_cron(t, now_ms);
+}
+
+void app_skip(struct app *app, int64_t now_ms)
+{
+    for (int i = 0; i < app->trigger_count; i++) {
+        struct trigger *t = (struct trigger *)app->triggers[i];
+        if (t->is_asked && t->next_ms <= now_ms)
+            skip(t, now_ms);
+    }
+}
+
+bool app_has_triggers(const struct app *app)
+{
+    return app->trigger_count > 0 || app->heartbeat;
+}
+
+int64_t app_next_shifted(const struct app *app)
+{
+    int64_t next_ms = heartbeat_next(app);
+    for (int i = 0; i < app->trigger_count; i++) {
+        const struct trigger *t = (const struct trigger *)app->triggers[i];
+        if (t->kind == TRIGGER_EVERY && t->is_asked && t->next_ms < next_ms)
+            next_ms = t->next_ms;
+    }
+    return next_ms;
 }
 
 int trigger_start(struct app *app, bool resume, struct err *e)

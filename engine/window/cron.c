@@ -68,6 +68,17 @@ static int cron_due(struct op *op, int64_t due_ms)
     return chunks_emit(&chunks, op);
 }
 
+static bool cron_is_idle(const struct op *op)
+{
+    return !((const struct cron_window *)op)->batch.count;
+}
+
+static int64_t cron_skip(struct op *op, int64_t until_ms)
+{
+    struct cron_window *w = (struct cron_window *)op;
+    return w->next_ms = cron_last(&plan_of(op)->cron, w->next_ms, until_ms);
+}
+
 static void cron_save(const struct op *op, struct writer *w)
 {
     const struct cron_window *c = (const struct cron_window *)op;
@@ -114,6 +125,8 @@ static const struct op_type cron_type = {
     .start = cron_start,
     .push = cron_push,
     .due = cron_due,
+    .is_idle = cron_is_idle,
+    .skip = cron_skip,
     .own_moments = true,
     .save = cron_save,
     .load = cron_load,

@@ -132,6 +132,18 @@ static int time_due(struct op *op, int64_t due_ms)
     return turn(w, NULL);
 }
 
+static bool time_is_idle(const struct op *op)
+{
+    const struct extreme_batch *w = (const struct extreme_batch *)op;
+    return !w->best && !w->released.count && slices_wait(&w->slices, &w->dues);
+}
+
+static int64_t time_skip(struct op *op, int64_t until_ms)
+{
+    struct extreme_batch *w = (struct extreme_batch *)op;
+    return slices_skip(&w->slices, &w->dues, plan_of(op)->span_ms, until_ms);
+}
+
 static void extreme_batch_save(const struct op *op, struct writer *w)
 {
     const struct extreme_batch *b = (const struct extreme_batch *)op;
@@ -192,16 +204,18 @@ static void extreme_batch_explain(const struct op_plan *plan, struct buf *out)
     buf_add_char(out, ')');
 }
 
-#define TYPE(shown, pushes, fires)                                                                           \
+#define TYPE(shown, pushes, fires, idle, skips)                                                              \
     {                                                                                                        \
         .name = "window.extrema:" shown, .size = sizeof(struct extreme_batch), .push = pushes, .due = fires, \
         .save = extreme_batch_save, .load = extreme_batch_load, .close = extreme_batch_close,                \
-        .content = extreme_batch_content, .explain = extreme_batch_explain,                                  \
+        .content = extreme_batch_content, .explain = extreme_batch_explain, .is_idle = idle, .skip = skips,  \
     }
-static const struct op_type min_by_length = TYPE("minByLengthBatch", length_push, NULL),
-                            max_by_length = TYPE("maxByLengthBatch", length_push, NULL),
-                            min_by_time = TYPE("minbytimebatch", time_push, time_due),
-                            max_by_time = TYPE("maxbytimebatch", time_push, time_due);
+static const struct op_type min_by_length = TYPE("minByLengthBatch", length_push, NULL, NULL, NULL),
+                            max_by_length = TYPE("maxByLengthBatch", length_push, NULL, NULL, NULL),
+                            min_by_time =
+                                TYPE("minbytimebatch", time_push, time_due, time_is_idle, time_skip),
+                            max_by_time =
+                                TYPE("maxbytimebatch", time_push, time_due, time_is_idle, time_skip);
 #undef TYPE
 
 static bool length_args(struct window_ctx *c, const struct ast_expr *call, struct extreme_batch_plan *p)

@@ -183,11 +183,14 @@ static void write_entry(void *user, struct writer *w, const struct java_entry *e
 static void near_entry(void *user, const struct java_entry *e, int step)
 {
     (void)user;
-    segments_near_row(((const struct entry *)e)->row, step);
+    if (step > 0)
+        segments_near_row(((const struct entry *)e)->row, step);
 }
 
-static struct java_entry *read_entry(void *user, struct reader *r)
+static struct java_entry *read_entry(void *user, struct reader *r, const char *key, size_t len)
 {
+    (void)key;
+    (void)len;
     struct row *row = read_row(r);
     (void)user;
     if (!row)

@@ -146,7 +146,7 @@ static void near_entry(void *user, uint32_t place, int step)
     const struct saving *s = user;
     const struct java_entry *e = s->m->all[place];
     __builtin_prefetch(step == 0 ? (const void *)e : e->key);
-    if (step > 0 && s->owner->near)
+    if (s->owner->near)
         s->owner->near(s->owner->user, e, step);
 }
 
@@ -155,7 +155,7 @@ static void write_entry(void *user, struct writer *w, uint32_t place)
     const struct saving *s = user;
     const struct java_entry *e = s->m->all[place];
     write_bytes(w, e->key, e->len);
-    write_varint(w, e->order);
+    write_step(w, e->order, place); /* the same where no entry has left */
     s->owner->write(s->owner->user, w, e);
 }
 
@@ -174,8 +174,8 @@ static bool read_entry(void *user, struct reader *r, uint32_t place)
     const struct saving *s = user;
     size_t len;
     const char *key = read_bytes(r, &len);
-    uint64_t order = read_varint(r);
-    struct java_entry *e = key && !r->failed ? s->owner->read(s->owner->user, r) : NULL;
+    uint64_t order = read_step(r, place);
+    struct java_entry *e = key && !r->failed ? s->owner->read(s->owner->user, r, key, len) : NULL;
     if (!e)
         return false;
     key_set(e, key, len);
@@ -219,14 +219,32 @@ void java_map_save(struct java_map *m, struct writer *w, const struct java_map_o
 {
     struct saving s = {m, owner};
     write_varint(w, m->next_order);
+    write_u8(w, m->bucket_count ? (uint8_t)__builtin_ctz(m->bucket_count) : 0);
     segments_save(&m->saved, w, m->count,
                   &(struct segments_owner){.user = &s, .write = write_entry, .near = near_entry});
+}
+
+/* As many as there were: a map never has fewer buckets than it had. False: so many entries never came. */
+static bool read_buckets(struct java_map *m, struct reader *r)
+{
+    uint8_t bits = read_u8(r);
+    uint64_t count = UINT64_C(1) << (bits & 31);
+    if (r->failed || bits > 31 || (bits && (count < FIRST_BUCKETS || m->next_order == 0)) ||
+        (count > FIRST_BUCKETS && m->next_order <= count / 8 * 3))
+        return false;
+    while (bits && m->bucket_count < count)
+        grow(m);
+    return true;
 }
 
 void java_map_load(struct java_map *m, struct reader *r, const struct java_map_owner *owner)
 {
     struct saving s = {m, owner};
     m->next_order = read_varint(r);
+    if (!read_buckets(m, r)) {
+        r->failed = true;
+        return;
+    }
     int rc = segments_load(&m->saved, r,
                            &(struct segments_owner){.user = &s, .read = read_entry, .begin = begin_entries});
     if (!link_all(m) || rc < 0)

@@ -2,7 +2,8 @@
  * shows that order (spec 04 sections 2.9, 2.13, 2.14), it is part of it.
  *
  * Entries are the caller's: struct java_entry stands first in them; the map owns the key's bytes only. 16
- * buckets, doubled when more than three quarters are in; within a bucket, order of coming. */
+ * buckets, doubled when more than three quarters are in and never fewer again; within a bucket, order of
+ * coming. */
 #ifndef WEIR_WINDOW_JAVA_MAP_H
 #define WEIR_WINDOW_JAVA_MAP_H
 
@@ -28,10 +29,10 @@ struct java_map {
 struct java_map_owner {
     void *user;
     void (*write)(void *user, struct writer *w, const struct java_entry *e); /* what lies behind e */
-    /* As segments_owner.near, of what lies behind e; step 1 and 2. May be NULL. */
+    /* As segments_owner.near, of what lies behind e. May be NULL. */
     void (*near)(void *user, const struct java_entry *e, int step);
-    /* A new entry, with what write wrote. NULL: it can't be one. */
-    struct java_entry *(*read)(void *user, struct reader *r);
+    /* A new entry, with what write wrote; its key is lent. NULL: it can't be one. */
+    struct java_entry *(*read)(void *user, struct reader *r, const char *key, size_t len);
 };
 
 struct java_entry *java_map_get(const struct java_map *m, const char *key, size_t len);

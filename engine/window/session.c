@@ -12,6 +12,7 @@
  * it is dropped from the output too; previous and current become one when they touch. (5) Late rows do not go
  * to the front, but before the cursor, which each of them moves one row on: the language shows that order. */
 #include "engine/window/java_map.h"
+#include "engine/window/pieces.h"
 #include "engine/window/window.h"
 
 struct session_plan {
@@ -33,6 +34,8 @@ struct session_window {
     struct op op;
     struct java_map map;
     struct dues dues;
+    struct row *model;   /* owned: what in a checkpoint the first row of each key leans on; NULL: nothing yet,
+                          or there is one key only */
     int64_t earliest_ms; /* no session is over before it: most timers find nothing */
 };
 
@@ -156,9 +159,32 @@ static struct container *container_new(void)
     return c;
 }
 
-static struct container *container_add(struct session_window *w, const char *key, size_t len)
+/* The types are those of the input, texts are empty, numbers and time those of the row that comes first: the
+ * next ones are like it. Only while no entry stands in a checkpoint that leans on the one before. */
+static void model_set(struct session_window *w, const struct row *row)
+{
+    const struct schema *in = w->op.plan->in;
+    if (!w->model)
+        w->model = row_new(in->count, 0);
+    w->model->at_ms = row->at_ms;
+    for (uint32_t i = 0; i < in->count; i++) {
+        enum type type = in->attributes[i].type;
+        bool has_number = type == TYPE_INT || type == TYPE_LONG || type == TYPE_DOUBLE;
+        if (type == TYPE_STRING && w->model->types[i] != TYPE_STRING)
+            row_set_take(w->model, i, value_text(text_new("", 0)));
+        else if (has_number && row->types[i] == type)
+            row_set(w->model, i, row_get(row, i));
+        else if (type != TYPE_STRING && type != TYPE_OBJECT)
+            w->model->types[i] = (uint8_t)type;
+    }
+}
+
+static struct container *container_add(struct session_window *w, const struct row *row, const char *key,
+                                       size_t len)
 {
     struct container *c = container_new();
+    if (!w->map.count && plan_of(&w->op)->key >= 0)
+        model_set(w, row);
     java_map_add(&w->map, &c->in_map, key, len);
     return c;
 }
@@ -179,7 +205,7 @@ static struct container *container_of(struct session_window *w, const struct row
         len = v.as.s->len;
     }
     struct container *c = (struct container *)java_map_get(&w->map, key, len);
-    return c ? c : container_add(w, key, len);
+    return c ? c : container_add(w, row, key, len);
 }
 
 static void container_free(struct session_window *w, struct container *c)
@@ -305,64 +331,185 @@ static int session_due(struct op *op, int64_t due_ms)
     return window_emit(op, &out);
 }
 
-static void save_session(const struct session *s, struct writer *w)
+/* ---- state ----
+ *
+ * A key's entry: a number made of how many rows the current session has, whether there is a previous one, and
+ * whether anything is odd; then what is odd (three bits a session); how many rows the previous one has; the
+ * previous session, the current one. A session: its rows, without the key's text, each leaning on the one
+ * before, the first of them on the model; its begin, end and cursor when they are odd. */
+enum odd { ODD_START = 1, ODD_END = 2, ODD_CURSOR = 4, ODD_BITS = 3 };
+
+struct entry { /* being written or read */
+    const struct session_plan *plan;
+    const struct row *before;
+    struct text *key; /* reading only */
+    size_t known;     /* the key's attribute, or SIZE_MAX */
+};
+
+static struct entry entry_of(const struct session_window *w)
 {
-    queue_save(&s->rows, w);
-    if (!s->rows.count)
-        return;
-    write_u32(w, (uint32_t)s->cursor);
-    write_i64(w, s->start_ms);
-    write_i64(w, s->end_ms);
+    const struct session_plan *p = plan_of(&w->op);
+    return (struct entry){.plan = p, .before = w->model, .known = p->key < 0 ? SIZE_MAX : (size_t)p->key};
 }
 
-static void load_session(struct session *s, struct reader *r)
+/* What the rows tell. There is one at least. */
+static void usual_span(const struct session *s, int64_t gap_ms, int64_t *start_ms, int64_t *end_ms)
 {
-    queue_load(&s->rows, r);
-    if (!s->rows.count)
-        return;
-    s->cursor = (int32_t)read_u32(r);
-    s->start_ms = read_i64(r);
-    s->end_ms = read_i64(r);
-    if (s->cursor < -1 || s->cursor >= (int32_t)s->rows.count)
-        s->cursor = -1;
+    *start_ms = INT64_MAX;
+    for (uint32_t i = 0; i < s->rows.count; i++) {
+        int64_t at_ms = queue_at(&s->rows, i)->at_ms;
+        *start_ms = at_ms < *start_ms ? at_ms : *start_ms;
+    }
+    *end_ms = time_add(queue_at(&s->rows, s->rows.count - 1)->at_ms, gap_ms);
 }
 
-static void write_container(void *user, struct writer *w, const struct java_entry *e)
+static unsigned oddity(const struct session *s, int64_t gap_ms)
 {
-    const struct container *c = (const struct container *)e;
-    (void)user;
-    save_session(&c->current, w);
-    save_session(&c->previous, w);
+    int64_t start_ms, end_ms;
+    if (!s->rows.count)
+        return 0;
+    usual_span(s, gap_ms, &start_ms, &end_ms);
+    return (s->start_ms != start_ms ? ODD_START : 0U) | (s->end_ms != end_ms ? ODD_END : 0U) |
+           (s->cursor != -1 ? ODD_CURSOR : 0U);
+}
+
+static void write_session(struct entry *e, struct writer *w, struct session *s, unsigned odd)
+{
+    int64_t start_ms, end_ms;
+    if (w->state && s->rows.count > PIECES_INLINE) {
+        queue_save(&s->rows, w);
+    } else {
+        if (w->state)
+            pieces_end(&s->rows.pieces);
+        for (uint32_t i = 0; i < s->rows.count; i++) {
+            const struct row *row = queue_at(&s->rows, i);
+            write_row_near(w, row, e->before, e->known);
+            e->before = row;
+        }
+    }
+    if (!odd)
+        return;
+    usual_span(s, e->plan->gap_ms, &start_ms, &end_ms);
+    if (odd & ODD_START)
+        write_step(w, (uint64_t)s->start_ms, (uint64_t)start_ms);
+    if (odd & ODD_END)
+        write_step(w, (uint64_t)s->end_ms, (uint64_t)end_ms);
+    if (odd & ODD_CURSOR)
+        write_varint(w, (uint64_t)s->cursor);
+}
+
+static void write_container(void *user, struct writer *w, const struct java_entry *in_map)
+{
+    const struct session_window *window = user;
+    struct container *c = (struct container *)(uintptr_t)in_map; /* how it is saved is no part of it */
+    struct entry e = entry_of(window);
+    if (w->tally) {
+        queue_save(&c->current.rows, w);
+        queue_save(&c->previous.rows, w);
+        return;
+    }
+    unsigned now = oddity(&c->current, e.plan->gap_ms), was = oddity(&c->previous, e.plan->gap_ms);
+    write_varint(w, (uint64_t)c->current.rows.count << 2 | (c->previous.rows.count ? 2U : 0U) |
+                        (now | was ? 1U : 0U));
+    if (now | was)
+        write_u8(w, (uint8_t)(now | was << ODD_BITS));
+    if (c->previous.rows.count)
+        write_varint(w, c->previous.rows.count);
+    write_session(&e, w, &c->previous, was);
+    write_session(&e, w, &c->current, now);
 }
 
 /* Sessions are mostly short: their newest rows. */
 static void near_container(void *user, const struct java_entry *e, int step)
 {
+    enum { LINE = 64, NEWEST = 8 };
     const struct queue *q = &((const struct container *)e)->current.rows;
     (void)user;
+    for (size_t at = LINE; step == 0 && at < sizeof(struct container); at += LINE)
+        __builtin_prefetch((const char *)e + at);
     if (step == 1 && q->count)
         __builtin_prefetch(&q->ring[q->head]);
-    for (uint32_t i = q->count > 4 ? q->count - 4 : 0; step == 2 && i < q->count; i++)
-        segments_near_row(queue_at(q, i), 1);
+    for (uint32_t i = q->count > NEWEST ? q->count - NEWEST : 0; step == 2 && i < q->count; i++)
+        __builtin_prefetch(queue_at(q, i));
 }
 
-static struct java_entry *read_container(void *user, struct reader *r)
+static bool read_rows(struct entry *e, struct reader *r, struct queue *rows, uint64_t count)
 {
+    if (r->state && count > PIECES_INLINE)
+        return queue_load(rows, r) == 0 && rows->count == count;
+    for (uint64_t i = 0; i < count; i++) {
+        struct row *row = read_row_near(r, e->before, e->known, e->key);
+        if (!row || row->count != e->plan->op.in->count) {
+            if (row)
+                row_unref(row);
+            return false;
+        }
+        queue_add(rows, row);
+        row_unref(row);
+        e->before = row;
+    }
+    return true;
+}
+
+static void read_session(struct entry *e, struct reader *r, struct session *s, uint64_t count, unsigned odd)
+{
+    bool good = read_rows(e, r, &s->rows, count) && (count || !odd);
+    if (good && count) {
+        usual_span(s, e->plan->gap_ms, &s->start_ms, &s->end_ms);
+        if (odd & ODD_START)
+            s->start_ms = (int64_t)read_step(r, (uint64_t)s->start_ms);
+        if (odd & ODD_END)
+            s->end_ms = (int64_t)read_step(r, (uint64_t)s->end_ms);
+        uint64_t cursor = odd & ODD_CURSOR ? read_varint(r) : 0;
+        good = cursor < count;
+        if (good && odd & ODD_CURSOR)
+            s->cursor = (int32_t)cursor;
+    }
+    r->failed = r->failed || !good;
+}
+
+static struct java_entry *read_container(void *user, struct reader *r, const char *key, size_t len)
+{
+    const struct session_window *w = user;
     struct container *c = container_new();
-    (void)user;
-    load_session(&c->current, r);
-    load_session(&c->previous, r);
+    struct entry e = entry_of(w);
+    uint64_t head = read_varint(r);
+    unsigned odd = head & 1 ? read_u8(r) : 0;
+    uint64_t was = head & 2 ? read_varint(r) : 0;
+    e.key = text_new(key, len);
+    if (odd >> 2 * ODD_BITS)
+        r->failed = true;
+    read_session(&e, r, &c->previous, was, odd >> ODD_BITS);
+    if (!r->failed)
+        read_session(&e, r, &c->current, head >> 2, odd & ((1U << ODD_BITS) - 1));
+    value_drop(value_text(e.key));
     return &c->in_map;
 }
 
-static const struct java_map_owner containers = {
-    .write = write_container, .near = near_container, .read = read_container};
+static struct java_map_owner containers(struct session_window *w)
+{
+    return (struct java_map_owner){
+        .user = w, .write = write_container, .near = near_container, .read = read_container};
+}
+
+/* A model that can't be one: NULL, and what leans on it fails. */
+static struct row *read_model(struct session_window *w, struct reader *r)
+{
+    struct row *model = read_row(r);
+    if (!model || model->count == w->op.plan->in->count)
+        return model;
+    row_unref(model);
+    r->failed = true;
+    return NULL;
+}
 
 static void session_save(const struct op *op, struct writer *w)
 {
     struct session_window *s = (struct session_window *)(uintptr_t)op; /* how it is saved is no part of it */
     write_tag(w, "window.session");
-    java_map_save(&s->map, w, &containers);
+    write_row(w, s->model);
+    struct java_map_owner owner = containers(s);
+    java_map_save(&s->map, w, &owner);
     dues_save(&s->dues, w);
 }
 
@@ -370,7 +517,11 @@ static int session_load(struct op *op, struct reader *r)
 {
     struct session_window *s = (struct session_window *)op;
     read_tag(r, "window.session");
-    java_map_load(&s->map, r, &containers);
+    if (s->model)
+        row_unref(s->model);
+    s->model = read_model(s, r);
+    struct java_map_owner owner = containers(s);
+    java_map_load(&s->map, r, &owner);
     dues_load(&s->dues, op, r);
     s->earliest_ms = INT64_MIN; /* not known */
     return window_loaded(r);
@@ -383,6 +534,8 @@ static void session_close(struct op *op)
     while ((c = (struct container *)java_map_first(&s->map)))
         container_free(s, c);
     java_map_fini(&s->map);
+    if (s->model)
+        row_unref(s->model);
     dues_fini(&s->dues);
 }
 

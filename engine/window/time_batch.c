@@ -126,6 +126,20 @@ static int time_batch_due(struct op *op, int64_t due_ms)
     return turn(w, NULL, tick(w));
 }
 
+static bool time_batch_is_idle(const struct op *op)
+{
+    const struct time_batch *w = (const struct time_batch *)op;
+    const struct time_batch_shared *s = op_shared(op);
+    return !w->batch.count && !w->released.count && !w->first && !s->is_lost &&
+           slices_wait(&s->slices, &w->dues);
+}
+
+static int64_t time_batch_skip(struct op *op, int64_t until_ms)
+{
+    struct time_batch_shared *s = op_shared(op);
+    return slices_skip(&s->slices, &((struct time_batch *)op)->dues, plan_of(op)->span_ms, until_ms);
+}
+
 static void time_batch_save(const struct op *op, struct writer *w)
 {
     const struct time_batch *b = (const struct time_batch *)op;
@@ -213,6 +227,8 @@ static const struct op_type time_batch_type = {
     .shared_size = sizeof(struct time_batch_shared),
     .push = time_batch_push,
     .due = time_batch_due,
+    .is_idle = time_batch_is_idle,
+    .skip = time_batch_skip,
     .save = time_batch_save,
     .load = time_batch_load,
     .save_shared = time_batch_save_shared,

@@ -106,6 +106,18 @@ static int unique_batch_due(struct op *op, int64_t due_ms)
     return chunks_emit(&chunks, op);
 }
 
+static bool unique_batch_is_idle(const struct op *op)
+{
+    const struct unique_batch *w = (const struct unique_batch *)op;
+    return !w->batch.count && !w->released.count && !w->full && slices_wait(&w->slices, &w->dues);
+}
+
+static int64_t unique_batch_skip(struct op *op, int64_t until_ms)
+{
+    struct unique_batch *w = (struct unique_batch *)op;
+    return slices_skip(&w->slices, &w->dues, plan_of(op)->span_ms, until_ms);
+}
+
 static void unique_batch_save(const struct op *op, struct writer *w)
 {
     struct unique_batch *u =
@@ -162,11 +174,12 @@ static void unique_batch_explain(const struct op_plan *plan, struct buf *out)
     buf_add_char(out, ')');
 }
 
-#define UNIQUE_BATCH_TYPE(NAME, DUE)                                                                  \
-    {                                                                                                 \
-        .name = (NAME), .size = sizeof(struct unique_batch), .push = unique_batch_push, .due = (DUE), \
-        .save = unique_batch_save, .load = unique_batch_load, .close = unique_batch_close,            \
-        .content = unique_batch_content, .explain = unique_batch_explain,                             \
+#define UNIQUE_BATCH_TYPE(NAME, DUE)                                                                       \
+    {                                                                                                      \
+        .name = (NAME), .size = sizeof(struct unique_batch), .push = unique_batch_push, .due = (DUE),      \
+        .save = unique_batch_save, .load = unique_batch_load, .close = unique_batch_close,                 \
+        .content = unique_batch_content, .explain = unique_batch_explain, .is_idle = unique_batch_is_idle, \
+        .skip = unique_batch_skip,                                                                         \
     }
 static const struct op_type length_batch_type = UNIQUE_BATCH_TYPE("window.unique:lengthBatch", NULL);
 static const struct op_type first_length_batch_type =

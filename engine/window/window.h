@@ -7,6 +7,7 @@
 #define WEIR_WINDOW_WINDOW_H
 
 #include "engine/run/op.h"
+#include "engine/window/dues.h"
 #include "engine/window/kept.h"
 #include "engine/window/queue.h"
 
@@ -189,17 +190,6 @@ static inline bool window_time_of(struct op *op, const struct row *row, int inde
     return LIKELY(v.type == TYPE_LONG) || window_time_fail(op, v, index);
 }
 
-/* Timers of an operator that asked for several: kept for save, in the order of the requests. */
-struct dues {
-    int64_t *ring;
-    uint32_t cap, head, count; /* cap is a power of two, or 0 */
-};
-void dues_request(struct dues *d, struct op *op, int64_t due_ms);
-void dues_fired(struct dues *d, int64_t due_ms); /* first thing in due */
-void dues_save(const struct dues *d, struct writer *w);
-void dues_load(struct dues *d, struct op *op, struct reader *r); /* requests them again */
-void dues_fini(struct dues *d);
-
 /* Slices of time run on without end, from the first event, or so that one begins at *start_ms (may be NULL). */
 struct slices {
     bool is_set; /* they have begun */
@@ -207,6 +197,10 @@ struct slices {
 };
 /* Begins them, and moves them on by one when one is over: true. Each end is requested. */
 bool slices_tick(struct slices *s, struct dues *d, struct op *op, int64_t span_ms, const int64_t *start_ms);
+
+/* For op_type.is_idle, of a window that holds nothing, and skip: the end that is asked for is the only one. */
+bool slices_wait(const struct slices *s, const struct dues *d);
+int64_t slices_skip(struct slices *s, struct dues *d, int64_t span_ms, int64_t until_ms);
 
 /* The result of a load: ERR_STATE when the reader failed. */
 static inline int window_loaded(const struct reader *r)

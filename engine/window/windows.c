@@ -354,61 +354,7 @@ bool window_time_fail(struct op *op, struct value v, int index)
     return false;
 }
 
-/* ---- timers ---- */
-
-static void dues_add(struct dues *d, int64_t due_ms)
-{
-    if (d->count == d->cap) {
-        uint32_t cap = d->cap ? d->cap * 2 : 8;
-        ASSERT(cap > d->cap);
-        d->ring = mem_resize(d->ring, cap, sizeof *d->ring);
-        if (d->head)
-            memcpy(d->ring + d->cap, d->ring, d->head * sizeof *d->ring);
-        d->cap = cap;
-    }
-    d->ring[(d->head + d->count++) & (d->cap - 1)] = due_ms;
-}
-
-void dues_request(struct dues *d, struct op *op, int64_t due_ms)
-{
-    dues_add(d, due_ms);
-    timer_request(op, due_ms);
-}
-
-void dues_fired(struct dues *d, int64_t due_ms)
-{
-    uint32_t mask = d->cap - 1;
-    uint32_t i = 0;
-    while (i < d->count && d->ring[(d->head + i) & mask] != due_ms)
-        i++;
-    if (i == d->count)
-        return;
-    for (; i > 0; i--) /* those before it move up by one; mostly there are none */
-        d->ring[(d->head + i) & mask] = d->ring[(d->head + i - 1) & mask];
-    d->head = (d->head + 1) & mask;
-    d->count--;
-}
-
-void dues_save(const struct dues *d, struct writer *w)
-{
-    write_count(w, d->count);
-    for (uint32_t i = 0; i < d->count; i++)
-        write_i64(w, d->ring[(d->head + i) & (d->cap - 1)]);
-}
-
-void dues_load(struct dues *d, struct op *op, struct reader *r)
-{
-    d->count = d->head = 0;
-    size_t count = read_count(r, UINT32_MAX / 2);
-    for (size_t i = 0; i < count && !r->failed; i++)
-        dues_request(d, op, read_i64(r));
-}
-
-void dues_fini(struct dues *d)
-{
-    mem_free(d->ring);
-    *d = (struct dues){0};
-}
+/* ---- slices of time ---- */
 
 bool slices_tick(struct slices *s, struct dues *d, struct op *op, int64_t span_ms, const int64_t *start_ms)
 {
@@ -425,4 +371,16 @@ bool slices_tick(struct slices *s, struct dues *d, struct op *op, int64_t span_m
     s->next_ms = time_add(s->next_ms, span_ms);
     dues_request(d, op, s->next_ms);
     return true;
+}
+
+bool slices_wait(const struct slices *s, const struct dues *d)
+{
+    return s->is_set && dues_are_one(d, s->next_ms);
+}
+
+int64_t slices_skip(struct slices *s, struct dues *d, int64_t span_ms, int64_t until_ms)
+{
+    s->next_ms = moment_before(s->next_ms, span_ms, until_ms);
+    dues_move(d, s->next_ms);
+    return s->next_ms;
 }

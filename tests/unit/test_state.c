@@ -253,7 +253,15 @@ static const struct kind {
     {"aggregation",
      "define aggregation A from S select g, sum(v) as s group by g aggregate every hour...day;", 200},
     {"length", "from S#window.length(5000) select g, v insert all events into Out;", 120},
-    {"pattern", "from every a=S -> b=Z[b.g == a.g] select a.at as x, b.at as y insert into Out;", 900},
+    {"pattern", "from every a=S -> b=Z[b.g == a.g] select a.at as x, b.at as y insert into Out;", 120},
+    {"pattern of two",
+     "from every a=S -> b=Z[b.g == a.g] and c=Z[c.v > 90.0 and c.g == a.g] select a.at as x, b.at as y "
+     "insert into "
+     "Out;",
+     120},
+    {"pattern of absence", "from every a=S -> not Z[Z.g == a.g] for 1 hour select a.at as x insert into Out;",
+     120},
+    {"pattern of many", "from every a=S<1:3> -> b=Z[b.g == a[0].g] select b.at as y insert into Out;", 900},
     {"sort", "from S#window.sort(5000, at) select g insert expired events into Out;", 900},
     {"rate limit", "from S select g, v group by g output last every 1 hour insert into Out;", 1500},
     {"snapshot", "from S select g, sum(v) as s group by g output snapshot every 1 hour insert into Out;",
