@@ -24,8 +24,9 @@ static const struct command commands[] = {
      "  --print-config  prints the configuration with every setting, its default and its meaning, and ends\n"
      "Signals: TERM and INT finish what has arrived and end; HUP reads the configuration and the apps again.\n"
      "${NAME} in an app is the environment's NAME, else the one in \"variables\" of the configuration.\n", cmd_run},
-    {"check", "compile apps and report every error", "weir check APP...",
-     "Compiles only. Each error as FILE:LINE:COLUMN: message, the line, a caret. Exit 1 if there is any.\n", cmd_check},
+    {"check", "compile apps and report every error", "weir check [--json] APP...",
+     "Compiles only. Each error as FILE:LINE:COLUMN: message, the line, a caret. Exit 1 if there is any. - is standard input.\n"
+     "  --json  a JSON object for each, on standard output\n", cmd_check},
     {"explain", "print the plan of an app", "weir explain APP",
      "Queries, operators, types, state and its bound, timers, sources and sinks.\n", cmd_explain},
     {"test", "run case files", "weir test [--show N] [--restart-every N] [--record] FILE...",
