@@ -30,6 +30,7 @@ struct told {
     /* there */
     struct client client; /* fd -1: no agent */
     int lock;             /* offline */
+    char *folder;         /* offline; owned */
     struct store *store;
     struct errors *errors;
     struct buf answer;
@@ -161,6 +162,7 @@ static int open_folder(struct told *t, const char *why)
         rc = err_set(&e, ERR_NOT_FOUND, "%s, and %.300s holds no state", why, folder);
     else
         rc = statedir_open(folder, &t->lock, &e);
+    t->folder = mem_strdup(folder);
     if (rc == ERR_BUSY)
         err_set(&e, rc,
                 "an agent uses %.300s, and does not answer: it has its control socket elsewhere, or none",
@@ -193,7 +195,8 @@ static void close_there(struct told *t)
     errors_close(t->errors);
     store_close(t->store);
     if (t->lock >= 0)
-        close(t->lock);
+        statedir_close(t->folder, t->lock);
+    mem_free(t->folder);
     buf_fini(&t->answer);
 }
 

@@ -51,7 +51,7 @@ static int read_options(struct run *r, int argc, char **argv)
         } else if (!strcmp(word, "--print-config")) {
             r->prints_config = true;
         } else if (!strcmp(word, "-c") || !strcmp(word, "--state")) {
-            if (++i == argc)
+            if (++i == argc || !*argv[i]) /* an unset variable of a script must not turn the state off */
                 return cmd_usage("run", "%s needs a value", word);
             *(word[1] == 'c' ? &r->config_file : &r->state) = argv[i];
         } else {
@@ -82,8 +82,8 @@ static void name_device(struct config *c)
     c->device = mem_strdup(name);
 }
 
-/* SIGHUP: what a running agent can change is the log, the interval of metrics, variables and bounds of apps
- * deployed from now on. */
+/* SIGHUP: what a running agent can change is the log, the interval of metrics, the time to shut down, shares, and all
+ * that apps take when they are deployed. */
 static void reload(struct run *r)
 {
     struct config fresh;
@@ -93,16 +93,13 @@ static void reload(struct run *r)
         log_write(LOG_ERROR, "agent", "%s: refused; the configuration stays as it was", r->config_file);
         config_fini(&fresh);
     } else {
-        if (fresh.workers != r->config.workers || strcmp(fresh.apps, r->config.apps) ||
-            strcmp(fresh.state, r->config.state) || strcmp(fresh.control_socket, r->config.control_socket) ||
-            fresh.errors_bytes != r->config.errors_bytes ||
-            strcmp(fresh.errors_full, r->config.errors_full) || fresh.state_bytes != r->config.state_bytes ||
-            fresh.memory_ballast != r->config.memory_ballast ||
-            fresh.state_ballast != r->config.state_ballast)
-            log_write(LOG_WARN, "agent",
-                      "workers, apps, state, state.bytes, control.socket, errors.bytes, errors.full and the "
-                      "ballasts change with the next start only");
-        fresh.state_bytes = r->config.state_bytes;
+        struct buf names;
+        buf_init(&names, SIZE_MAX);
+        config_keep(&fresh, &r->config, &names);
+        if (names.len)
+            log_write(LOG_WARN, "agent", "changed in %s, and taken with the next start only: %s",
+                      r->config_file, names.bytes);
+        buf_fini(&names);
         config_fini(&r->config);
         r->config = fresh;
         name_device(&r->config);
@@ -110,6 +107,7 @@ static void reload(struct run *r)
         r->metrics_us = 0;
         r->deploy.must_deal = true;
     }
+    r->deploy.tries_again = true;
     deploy_look(&r->deploy);
 }
 

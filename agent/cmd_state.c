@@ -444,7 +444,7 @@ static int compact(const struct state_options *o)
     if (rc < 0)
         return bad(&e);
     rc = compact_locked(o->state, &e);
-    close(lock);
+    statedir_close(o->state, lock);
     return rc < 0 ? bad(&e) : CMD_OK;
 }
 

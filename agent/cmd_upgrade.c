@@ -314,7 +314,7 @@ static int rollback(const struct upgrade_options *o)
     if (rc != 0)
         return bad(&e);
     rc = go_back(o, &e);
-    close(lock);
+    statedir_close(o->state, lock);
     return rc < 0 ? bad(&e) : CMD_OK;
 }
 

@@ -28,17 +28,19 @@ struct setting {
     const char *words;    /* WORD: those allowed, a blank between them */
     const char *help;     /* may have several lines */
     size_t at;            /* in struct config */
+    bool at_start;        /* taken at the agent's start, and not again */
 };
 
 /* clang-format off */
-#define AT(field) offsetof(struct config, field)
+#define AT(field) offsetof(struct config, field), false
+#define AT_START(field) offsetof(struct config, field), true
 static const struct setting settings[] = {
     {"apps", SETTING_TEXT, 0, 0, "", NULL,
-     "Folder of apps (*.siddhi). It is watched: an app is added, changed or removed with its file,\nwhile the others run. \"\": none.", AT(apps)},
+     "Folder of apps (*.siddhi). It is watched: an app is added, changed or removed with its file,\nwhile the others run. \"\": none.", AT_START(apps)},
     {"state", SETTING_TEXT, 0, 0, "", NULL,
-     "Folder for what must survive the agent. Made where missing, locked while in use. \"\": none.\nThe option --state goes before it.", AT(state)},
+     "Folder for what must survive the agent. Made where missing, locked while in use. \"\": none.\nThe option --state goes before it.", AT_START(state)},
     {"workers", SETTING_NUMBER, 1, 64, "1", NULL,
-     "Threads that run apps. Each app lives on one of them; apps that use inMemory share the first.", AT(workers)},
+     "Threads that run apps. Each app lives on one of them; apps that use inMemory share the first.", AT_START(workers)},
     {"inbox.messages", SETTING_NUMBER, 1, 1000000, "4096", NULL,
      "Messages that may wait for an app before its sources stop reading.", AT(inbox_messages)},
     {"inbox.bytes", SETTING_NUMBER, 65536, 1073741824, "4194304", NULL,
@@ -48,41 +50,41 @@ static const struct setting settings[] = {
     {"outbox.bytes", SETTING_NUMBER, 65536, 1073741824, "4194304", NULL,
      "The same in bytes.", AT(outbox_bytes)},
     {"turn.linger.us", SETTING_NUMBER, 0, 5000, "200", NULL,
-     "How long a worker waits, while messages come fast, for more to share a turn. Microseconds.", AT(turn_linger_us)},
+     "How long a worker waits, while messages come fast, for more to share a turn. Microseconds.", AT_START(turn_linger_us)},
     {"shutdown.ms", SETTING_NUMBER, 0, 600000, "10000", NULL,
      "Time to finish what has arrived and hand over what waits for sinks, after SIGTERM.", AT(shutdown_ms)},
     {"retire.ms", SETTING_NUMBER, 0, 86400000, "60000", NULL,
-     "Time for the sinks of a removed or changed app to hand over what waits for them.", AT(retire_ms)},
+     "Time for the sinks of a removed or changed app to hand over what waits for them.", AT_START(retire_ms)},
     {"durable", SETTING_WORD, 0, 0, "no", "no yes",
      "Are apps durable that don't say so by @app:durable or @app:durable('false')? Needs \"state\".", AT(durable_word)},
     {"device", SETTING_TEXT, 0, 0, "", NULL,
      "This device's name in the keys of messages that may arrive twice upstream. \"\": the host's name.", AT(device)},
     {"commit.interval.ms", SETTING_NUMBER, 0, 10000, "20", NULL,
-     "What durable apps did is on disk at the latest so long after it happened, while more keeps coming.\nWhen nothing comes it is written at once.", AT(commit_ms)},
+     "What durable apps did is on disk at the latest so long after it happened, while more keeps coming.\nWhen nothing comes it is written at once.", AT_START(commit_ms)},
     {"commit.events", SETTING_NUMBER, 1, 1000000, "4096", NULL,
-     "It is written earlier when so many messages wait for it.", AT(commit_events)},
+     "It is written earlier when so many messages wait for it.", AT_START(commit_events)},
     {"checkpoint.bytes", SETTING_NUMBER, 4096, 1073741824, "1048576", NULL,
      "An app's state is written when its journal has grown by so much, and by more than the last state took.", AT(checkpoint_bytes)},
     {"state.bytes", SETTING_NUMBER, 1048576, 1099511627776, "1073741824", NULL,
-     "Most bytes of the folder for state. At the bound durable apps stop taking input until there is room.", AT(state_bytes)},
+     "Most bytes of the folder for state. At the bound durable apps stop taking input until there is room.", AT_START(state_bytes)},
     {"state.shares", SETTING_SHARES, 0, 0, NULL, NULL,
      "What of it each app may take, by its name: {\"Room\": \"30%\", \"Hall\": \"64 MB\"}; goes before @app:limits(disk='30%').\nApps without a word share the rest equally. An app at its share takes no input until its far sides took something.", AT(state_shares)},
     {"state.ballast.bytes", SETTING_NUMBER, 0, 1073741824, "262144", NULL,
-     "A file of so many bytes in that folder, given up when the disk is full, so that what far sides acknowledged can still\nbe written down, which makes room. 0: none.", AT(state_ballast)},
+     "A file of so many bytes in that folder, given up when the disk is full, so that what far sides acknowledged can still\nbe written down, which makes room. 0: none.", AT_START(state_ballast)},
     {"memory.bytes", SETTING_NUMBER, 1048576, 1099511627776, "268435456", NULL,
      "Most bytes of memory for all apps together: what their queries hold, and what waits for them and for their sinks.", AT(memory_bytes)},
     {"memory.shares", SETTING_SHARES, 0, 0, NULL, NULL,
      "What of it each app may take, by its name, as for \"state.shares\"; goes before @app:limits(memory='30%').\nApps without a word share the rest equally. `weir status` tells who holds what.", AT(memory_shares)},
     {"memory.ballast.bytes", SETTING_NUMBER, 0, 1073741824, "4194304", NULL,
-     "Address space given back when the system itself has no memory left, so that what is under way is finished. 0: none.", AT(memory_ballast)},
+     "Address space given back when the system itself has no memory left, so that what is under way is finished. 0: none.", AT_START(memory_ballast)},
     {"limits.full", SETTING_WORD, 0, 0, "wait", "wait drop store",
      "What becomes of input for an app at its share, unless it says @app:limits(full='...'). wait: its sources stop reading,\nand brokers keep what they have; drop: it is taken, counted and thrown away; store: it goes to the error store.", AT(limits_full)},
     {"buffer.bytes", SETTING_NUMBER, 65536, 1099511627776, "268435456", NULL,
      "Most bytes on disk that wait for one sink; @sink(buffer.max.size='10 MB') goes before it.", AT(buffer_bytes)},
     {"errors.bytes", SETTING_NUMBER, 0, 1099511627776, "16777216", NULL,
-     "Most bytes of the folder for state that the error store may take: what failed at a stream with @OnError(action='store')\nor a sink with on.error='store', and messages that could not be mapped. `weir errors` lists and replays them. At most half of \"state.bytes\"; 0: none is kept.", AT(errors_bytes)},
+     "Most bytes of the folder for state that the error store may take: what failed at a stream with @OnError(action='store')\nor a sink with on.error='store', and messages that could not be mapped. `weir errors` lists and replays them. At most half of \"state.bytes\"; 0: none is kept.", AT_START(errors_bytes)},
     {"errors.full", SETTING_WORD, 0, 0, "drop.oldest", "drop.oldest refuse",
-     "What becomes of them at that bound: the oldest go, or newer ones are logged only.", AT(errors_full)},
+     "What becomes of them at that bound: the oldest go, or newer ones are logged only.", AT_START(errors_full)},
     {"errors.mapping", SETTING_WORD, 0, 0, "all", "all marked none",
      "Messages that could not be mapped are kept for all streams, for those with @OnError(action='store'), or for none.", AT(errors_mapping)},
     {"metrics.interval.s", SETTING_NUMBER, 0, 86400, "0", NULL,
@@ -92,7 +94,7 @@ static const struct setting settings[] = {
     {"log.format", SETTING_WORD, 0, 0, "text", "text json",
      "text, or json: one object a line.", AT(log_format)},
     {"control.socket", SETTING_TEXT, 0, 0, "control.sock", NULL,
-     "The socket on which `weir query` finds this agent; only its own user, and root, may use it.\nA name without / is in the folder \"state\", and nowhere when there is none. \"\": none.", AT(control_socket)},
+     "The socket on which `weir query` finds this agent; only its own user, and root, may use it.\nA name without / is in the folder \"state\", and nowhere when there is none. \"\": none.", AT_START(control_socket)},
     {"files", SETTING_TEXT, 0, 0, "", NULL,
      "Folders that file: functions of apps may read and change, ':' between them; they are given paths by events.\nNever one that holds apps, state or configuration. \"\": none, and each such function fails its event.", AT(files)},
     {"variables", SETTING_NAMES, 0, 0, NULL, NULL,
@@ -122,6 +124,27 @@ void config_init(struct config *c)
             *(int64_t *)field(c, s) = strtoll(s->standard, NULL, 10);
         else if (s->standard)
             set_text(c, s, s->standard);
+    }
+}
+
+static bool is_same(const struct setting *s, const struct config *a, const struct config *b)
+{
+    if (s->kind == SETTING_NUMBER)
+        return *(int64_t *)field(a, s) == *(int64_t *)field(b, s);
+    return !strcmp(*(char **)field(a, s), *(char **)field(b, s));
+}
+
+void config_keep(struct config *fresh, const struct config *old, struct buf *names)
+{
+    for (int i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *s = &settings[i];
+        if (!s->at_start || is_same(s, fresh, old))
+            continue;
+        buf_printf(names, "%s%s", names->len ? ", " : "", s->name);
+        if (s->kind == SETTING_NUMBER)
+            *(int64_t *)field(fresh, s) = *(int64_t *)field(old, s);
+        else
+            set_text(fresh, s, *(char **)field(old, s));
     }
 }
 

@@ -5,6 +5,7 @@
 #ifndef WEIR_AGENT_CONFIG_H
 #define WEIR_AGENT_CONFIG_H
 
+#include "engine/base/buf.h"
 #include "engine/base/err.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -44,6 +45,9 @@ void config_fini(struct config *c);
 int config_read(struct config *c, const char *file);
 /* text of len bytes as file's content; the above without the file. */
 int config_parse(struct config *c, const char *file, const char *text, size_t len);
+/* fresh was read while the agent runs with old: what is taken at a start only stays as it is in old, and its names are
+ * added to names. */
+void config_keep(struct config *fresh, const struct config *old, struct buf *names);
 /* The file that would give these settings, with every setting's meaning. */
 void config_print(const struct config *c, FILE *out);
 /* Environment first, then the section "variables". NULL: no such variable. user is a struct config. */

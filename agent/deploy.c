@@ -20,23 +20,37 @@ struct deployed {
     struct worker *worker;
     bool is_named; /* on the command line; never removed */
     bool is_there; /* seen in the last look */
+    bool is_lost;  /* it can't be looked at: said once */
+    bool is_refused;
     struct timespec changed;
     off_t size;
     ino_t inode;
 };
 
+/* The folder that has the name now: it may be another than before, by a rename or a symbolic link that was turned.
+ * Adding the one that is watched already changes nothing. -1: looked at now and then instead. */
+static void watch(struct deploy *d)
+{
+    uint32_t events =
+        IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+    if (!*d->folder)
+        return;
+    if (d->inotify < 0)
+        d->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    int folder = d->inotify < 0 ? -1 : inotify_add_watch(d->inotify, d->folder, events);
+    if (folder < 0 && d->inotify >= 0) {
+        close(d->inotify);
+        d->inotify = -1;
+    } else if (folder >= 0 && d->watched != folder && d->watched > 0) {
+        inotify_rm_watch(d->inotify, d->watched);
+    }
+    d->watched = folder;
+}
+
 void deploy_init(struct deploy *d, const struct config *config, struct worker *workers, int worker_count)
 {
     *d = (struct deploy){.config = config, .workers = workers, .worker_count = worker_count, .inotify = -1};
     d->folder = mem_strdup(config->apps);
-    if (!*d->folder)
-        return;
-    d->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    uint32_t events = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR;
-    if (d->inotify >= 0 && inotify_add_watch(d->inotify, d->folder, events) < 0) {
-        close(d->inotify);
-        d->inotify = -1;
-    }
 }
 
 bool deploy_is_watching(const struct deploy *d)
@@ -226,7 +240,8 @@ static const struct deployed *other_of_name(const struct deploy *d, const struct
     return NULL;
 }
 
-static void put_text(struct deploy *d, struct deployed *a, const char *text, size_t len)
+/* False: refused, and told. */
+static bool put_text(struct deploy *d, struct deployed *a, const char *text, size_t len)
 {
     struct change c = {.deploy = d, .file = a->file, .text = text, .len = len};
     const char *goes_on = a->app ? "; the app from before goes on" : "";
@@ -234,19 +249,19 @@ static void put_text(struct deploy *d, struct deployed *a, const char *text, siz
     worker_call(w, job_prepare, &c);
     if (!c.made) {
         log_write(LOG_ERROR, "deploy", "%s: refused%s", a->file, goes_on);
-        return;
+        return false;
     }
     const struct deployed *other = other_of_name(d, a, c.made->name);
     if (other) {
         log_write(LOG_ERROR, "deploy", "%s: refused: %s already runs an app named '%s'%s", a->file,
                   other->file, c.made->name, goes_on);
         worker_call(w, job_discard, c.made);
-        return;
+        return false;
     }
     if (find_shares(d, a, &c) < 0) {
         log_write(LOG_ERROR, "deploy", "%s: refused: %s%s", a->file, c.err.text, goes_on);
         worker_call(w, job_discard, c.made);
-        return;
+        return false;
     }
     bool stays = a->app && a->worker == w;
     c.old = stays ? a->app : NULL;
@@ -255,7 +270,7 @@ static void put_text(struct deploy *d, struct deployed *a, const char *text, siz
     if (c.rc < 0) {
         log_write(LOG_ERROR, "deploy", "%s: refused: %s%s", a->file, c.err.text, goes_on);
         mem_free(name);
-        return;
+        return false;
     }
     if (a->app && !stays)
         worker_call(a->worker, job_discard, a->app);
@@ -265,6 +280,7 @@ static void put_text(struct deploy *d, struct deployed *a, const char *text, siz
     a->app = c.made;
     a->worker = w;
     d->must_deal = true;
+    return true;
 }
 
 static void remove_app(struct deployed *a)
@@ -278,28 +294,47 @@ static void remove_app(struct deployed *a)
     mem_free(a);
 }
 
+static bool is_same(const struct deployed *a, const struct stat *st)
+{
+    return a->inode == st->st_ino && a->size == st->st_size && a->changed.tv_sec == st->st_mtim.tv_sec &&
+           a->changed.tv_nsec == st->st_mtim.tv_nsec;
+}
+
+/* Is its file there? False, and what was noted of it stays, also when it can't be looked at. */
+static bool look_for(struct deployed *a, struct stat *st)
+{
+    if (stat(a->file, st) == 0) {
+        a->is_there = true;
+        a->is_lost = false;
+        return true;
+    }
+    bool is_gone = errno == ENOENT || errno == ENOTDIR;
+    if ((a->is_named || !is_gone) && !a->is_lost)
+        log_write(LOG_ERROR, "deploy", "%s: %s", a->file, strerror(errno));
+    a->is_lost = true;
+    a->is_there = !is_gone; /* a disk that fails removes no app */
+    return false;
+}
+
 static void look_at(struct deploy *d, struct deployed *a)
 {
     struct stat st;
-    if (stat(a->file, &st) < 0) {
-        if (a->is_named)
-            log_write(LOG_ERROR, "deploy", "%s: %s", a->file, strerror(errno));
-        return;
-    }
-    bool is_same = a->inode == st.st_ino && a->size == st.st_size && a->changed.tv_sec == st.st_mtim.tv_sec &&
-                   a->changed.tv_nsec == st.st_mtim.tv_nsec;
-    a->is_there = true;
-    if (is_same)
+    if (!look_for(a, &st) || (is_same(a, &st) && !(d->tries_again && a->is_refused)))
         return;
     a->inode = st.st_ino;
     a->size = st.st_size;
     a->changed = st.st_mtim;
+    a->is_refused = true;
+    if (!a->is_named && !S_ISREG(st.st_mode)) { /* a pipe would be waited for without end */
+        log_write(LOG_ERROR, "deploy", "%s: this is no regular file", a->file);
+        return;
+    }
     struct buf text;
     struct err e = {0};
     if (textfile_read(a->file, LIMIT_APP_BYTES, &text, &e) < 0)
         log_write(LOG_ERROR, "deploy", "%s", e.text);
     else
-        put_text(d, a, text.bytes, text.len);
+        a->is_refused = !put_text(d, a, text.bytes, text.len);
     buf_fini(&text);
 }
 
@@ -352,24 +387,61 @@ static bool list_folder(struct deploy *d)
     return true;
 }
 
-void deploy_look(struct deploy *d)
+/* A file of another name that is what a's file was: it was renamed, and its app goes on under that. One that has its
+ * name from its file would have another name, and other state, after the next start: that is another app. */
+static bool is_renamed(struct deploy *d, struct deployed *a)
 {
-    bool is_listed = *d->folder && list_folder(d);
+    struct stat st;
+    if (a->app && !plan_name(app_plan(a->app->app)))
+        return false;
     for (int i = 0; i < d->count; i++) {
-        d->apps[i]->is_there = false;
-        look_at(d, d->apps[i]);
-    }
-    int kept = 0;
-    for (int i = 0; i < d->count; i++) {
-        struct deployed *a = d->apps[i];
-        if (a->is_there || a->is_named || !is_listed) {
-            d->apps[kept++] = a;
-        } else {
-            remove_app(a);
-            d->must_deal = true;
+        struct deployed *b = d->apps[i];
+        if (b->is_there && !b->is_named && !b->inode && stat(b->file, &st) == 0 && is_same(a, &st)) {
+            char *file = a->file;
+            log_write(LOG_INFO, "deploy", "%s: renamed from %s", b->file, file);
+            a->file = b->file;
+            b->file = file;
+            a->is_there = true;
+            b->is_there = false;
+            return true;
         }
     }
+    return false;
+}
+
+/* Before what came is deployed: it may have the name of what went, or need its share. */
+static void remove_gone(struct deploy *d)
+{
+    struct stat st;
+    int kept = 0;
+    for (int i = 0; i < d->count; i++) {
+        d->apps[i]->is_there = false;
+        (void)look_for(d->apps[i], &st);
+    }
+    for (int i = 0; i < d->count; i++)
+        if (!d->apps[i]->is_there && !d->apps[i]->is_named && d->apps[i]->inode)
+            (void)is_renamed(d, d->apps[i]);
+    for (int i = 0; i < d->count; i++) {
+        struct deployed *a = d->apps[i];
+        if (a->is_there || a->is_named) {
+            d->apps[kept++] = a;
+            continue;
+        }
+        d->tries_again |= a->app != NULL;
+        d->must_deal |= a->app != NULL;
+        remove_app(a);
+    }
     d->count = kept;
+}
+
+void deploy_look(struct deploy *d)
+{
+    watch(d); /* before it is listed: what comes after is an event */
+    if (*d->folder && list_folder(d))
+        remove_gone(d);
+    for (int i = 0; i < d->count; i++)
+        look_at(d, d->apps[i]);
+    d->tries_again = false;
     if (d->must_deal)
         deal(d);
 }

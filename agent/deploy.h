@@ -19,8 +19,11 @@ struct deploy {
     int count;
     char *folder;     /* "" for none; owned */
     int inotify;      /* -1: the folder is looked at every DEPLOY_POLL_MS */
+    int watched;      /* the folder's number there; 0, -1: none */
     bool is_reported; /* the folder can't be read: said once */
-    bool must_deal;   /* apps came or went, or the configuration changed: their shares are dealt anew */
+    bool
+        tries_again; /* what was refused is looked at again: its variables, its name or a share may be there now */
+    bool must_deal; /* apps came or went, or the configuration changed: their shares are dealt anew */
 };
 enum { DEPLOY_POLL_MS = 2000 };
 

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+enum { QUIET_LEAST_US = 1000000, QUIET_MOST_US = 60000000 };
+
 void hush_log(struct hush *h, enum log_level level, const char *part, const char *format, ...)
 {
     int64_t now_us = clock_steady_us();
@@ -23,7 +25,11 @@ void hush_log(struct hush *h, enum log_level level, const char *part, const char
     else
         log_write(level, part, "%s", words);
     h->hidden = 0;
-    h->quiet_until_us = now_us + 1000000;
+    bool is_calm = !h->quiet_us || now_us - h->quiet_until_us >= h->quiet_us;
+    h->quiet_us = is_calm ? QUIET_LEAST_US : h->quiet_us * 2;
+    if (h->quiet_us > QUIET_MOST_US)
+        h->quiet_us = QUIET_MOST_US;
+    h->quiet_until_us = now_us + h->quiet_us;
 }
 
 void hush_end(struct hush *h, enum log_level level, const char *part)

@@ -1,5 +1,5 @@
-/* hush.h - log lines at a bounded rate: one a second for each hush; the next one tells how many were left
- * out. One thread. */
+/* hush.h - log lines at a bounded rate. One is followed by a second of silence, and while they keep coming the
+ * silences grow, up to a minute; the next line tells how many were left out. One thread. */
 #ifndef WEIR_AGENT_HUSH_H
 #define WEIR_AGENT_HUSH_H
 
@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 struct hush {
-    int64_t quiet_until_us;
+    int64_t quiet_until_us, quiet_us; /* the silence, and how long it is */
     uint64_t hidden;
 };
 

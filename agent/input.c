@@ -1,6 +1,7 @@
 #include "agent/input.h"
 #include "agent/csv_input.h"
 #include "agent/jnode.h"
+#include "engine/base/utf8.h"
 #include "ports/map.h"
 #include <string.h>
 
@@ -119,6 +120,21 @@ static bool is_json(const char *text, size_t len)
     return i < len && text[i] == '{';
 }
 
+/* The engine is given text that is one. */
+static int check_text(const char *text, size_t len, struct err *e)
+{
+    int line = 1;
+    uint32_t code;
+    for (size_t i = 0, taken; i < len; i += taken) {
+        taken = utf8_decode(text + i, len - i, &code);
+        if (!taken)
+            return err_set(e, ERR_INVALID, "line %d: the byte 0x%02X is no UTF-8", line,
+                           (unsigned)(unsigned char)text[i]);
+        line += text[i] == '\n';
+    }
+    return 0;
+}
+
 int input_open(struct input *in, const struct plan *plan, const char *spec, struct err *e)
 {
     const char *equals = strchr(spec, '=');
@@ -137,8 +153,10 @@ int input_open(struct input *in, const struct plan *plan, const char *spec, stru
         in->schema = plan_stream(plan, in->stream);
         rc = textfile_read(equals + 1, INPUT_BYTES, &text, e);
         if (rc == 0) {
-            rc = is_json(text.bytes, text.len) ? read_json_lines(in, &a, text.bytes, text.len, &why)
-                                               : read_csv(in, &a, text.bytes, text.len, &why);
+            rc = utf8_valid(text.bytes, text.len) ? 0 : check_text(text.bytes, text.len, &why);
+            if (rc == 0)
+                rc = is_json(text.bytes, text.len) ? read_json_lines(in, &a, text.bytes, text.len, &why)
+                                                   : read_csv(in, &a, text.bytes, text.len, &why);
             if (rc < 0)
                 err_set(e, rc, "%s: %s", equals + 1, why.text);
         }

@@ -2,10 +2,12 @@
 #include "agent/clock.h"
 #include "agent/cmd.h"
 #include "ports/port.h"
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A new command: a row here, a prototype in cmd.h, its body in cmd_NAME.c. */
 struct command {
@@ -22,8 +24,9 @@ static const struct command commands[] = {
      "  --print-config  prints the configuration with every setting, its default and its meaning, and ends\n"
      "Signals: TERM and INT finish what has arrived and end; HUP reads the configuration and the apps again.\n"
      "${NAME} in an app is the environment's NAME, else the one in \"variables\" of the configuration.\n", cmd_run},
-    {"check", "compile apps and report every error", "weir check APP...",
-     "Compiles only. Each error as FILE:LINE:COLUMN: message, the line, a caret. Exit 1 if there is any.\n", cmd_check},
+    {"check", "compile apps and report every error", "weir check [--json] APP...",
+     "Compiles only. Each error as FILE:LINE:COLUMN: message, the line, a caret. Exit 1 if there is any. - is standard input.\n"
+     "  --json  a JSON object for each, on standard output\n", cmd_check},
     {"explain", "print the plan of an app", "weir explain APP",
      "Queries, operators, types, state and its bound, timers, sources and sinks.\n", cmd_explain},
     {"test", "run case files", "weir test [--show N] [--restart-every N] [--record] FILE...",
@@ -145,8 +148,18 @@ int cmd_usage(const char *name, const char *why, ...)
     return CMD_USAGE;
 }
 
+/* Who starts us may have closed them: then the first file that is opened would get such a number, and the log would
+ * be written into the state. What takes their place fails as a closed one does. */
+static void hold_standard(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+            (void)!open("/", O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
+    hold_standard();
     port_use_clock(clock_steady_ms);
     if (argc < 2) {
         print_help(stderr);

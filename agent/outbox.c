@@ -110,8 +110,10 @@ static void on_status(void *user, enum port_state state, const char *words)
     enum log_level level = state == PORT_CONNECTING  ? LOG_DEBUG
                            : state == PORT_CONNECTED ? LOG_INFO
                                                      : LOG_WARN;
-    log_write(level, b->log_name, "sink %s: %s%s%s", b->name, names[state], words ? ": " : "",
-              words ? words : "");
+    bool is_news = b->state != (int)state; /* else a try more that failed: the port has told it */
+    b->state = (int)state;
+    log_write(is_news ? level : LOG_DEBUG, b->log_name, "sink %s: %s%s%s", b->name, names[state],
+              words ? ": " : "", words ? words : "");
     pthread_mutex_lock(&b->lock);
     b->calls++;
     b->is_blocked = false;
@@ -176,6 +178,7 @@ int outbox_open(struct outbox **out, const struct bind_sink *sink, struct spool 
     char text[512];
     pthread_mutex_init(&b->lock, NULL);
     b->type = sink->type;
+    b->state = -1;
     b->name = mem_strdup(stream);
     snprintf(text, sizeof text, "app %s", app);
     b->log_name = mem_strdup(text);

@@ -69,6 +69,7 @@ struct outbox {
     struct outbox *next_retiring;
     int64_t retire_at_us;
     struct hush hush; /* worker only */
+    int state;        /* as the port told last, -1: never; port's thread */
 };
 
 /* ERR_* with e filled when the port refuses; *out then untouched. Takes spool (which may be NULL), also then.

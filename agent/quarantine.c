@@ -68,8 +68,14 @@ int quarantine_replace(const char *folder, const char *made, struct err *e)
     char from[PATH_MOST], to[PATH_MOST];
     path_of(from, folder, made, "data.mdb");
     path_of(to, folder, "", "data.mdb");
+    struct stat was = {.st_mode = 0640};
+    bool is_there = stat(to, &was) == 0;
     int rc = sync_path(from, e);
     (void)FAULT("quarantine.replace");
+    /* It holds messages and texts of apps, and is for who had the other. */
+    if (rc == 0 && (chmod(from, was.st_mode & 0777) < 0 ||
+                    (is_there && geteuid() == 0 && chown(from, was.st_uid, was.st_gid) < 0)))
+        rc = told(e, from);
     if (rc == 0 && rename(from, to) < 0)
         rc = told(e, to);
     if (rc == 0)

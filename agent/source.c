@@ -44,11 +44,9 @@ static void on_status(void *user, enum port_state state, const char *words)
                                                      : LOG_WARN;
     bool is_news = s->state != (int)state;
     s->state = (int)state;
-    if (is_news || !words)
-        log_write(level, s->log_name, "source %s: %s%s%s", s->name, names[state], words ? ": " : "",
-                  words ? words : "");
-    else /* a word in between, about a message that the port refused by itself */
-        log_write(LOG_WARN, s->log_name, "source %s: %s", s->name, words);
+    /* What is no news was a try more that failed, or a message that the port refused: the port has told it. */
+    log_write(is_news ? level : LOG_DEBUG, s->log_name, "source %s: %s%s%s", s->name, names[state],
+              words ? ": " : "", words ? words : "");
 }
 
 static const struct port_host source_host = {.deliver = on_deliver, .status = on_status};

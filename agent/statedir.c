@@ -65,3 +65,27 @@ int statedir_look(const char *folder, int *fd, struct err *e)
     *fd = lock;
     return 0;
 }
+
+/* Only a file of root's that has no other name: the folder's owner may have put anything there. */
+static void give(const char *folder, const char *name, const struct stat *owner)
+{
+    char path[4096 + 16];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == 0 && st.st_nlink == 1)
+        (void)!fchown(fd, owner->st_uid, owner->st_gid);
+    close(fd);
+}
+
+void statedir_close(const char *folder, int fd)
+{
+    static const char *const names[] = {"data.mdb", "lock.mdb", "lock", "ballast"};
+    struct stat owner;
+    if (geteuid() == 0 && stat(folder, &owner) == 0 && owner.st_uid != 0)
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+            give(folder, names[i], &owner);
+    close(fd);
+}

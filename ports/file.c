@@ -396,14 +396,27 @@ static int file_open(struct port *port, struct err *e)
     return 0;
 }
 
+/* Is there a part ".."? An event that is put into a path must not lead out of the folder before it. */
+static bool leads_up(const char *path)
+{
+    for (const char *at = path; (at = strstr(at, "..")); at += 2)
+        if ((at == path || at[-1] == '/') && (!at[2] || at[2] == '/'))
+            return true;
+    return false;
+}
+
 static int file_send(struct port *port, const struct message *m)
 {
     struct file_port *p = port->self;
     const char *uri = message_option(port, m, "file.uri"), *path = uri ? file_path(uri) : NULL;
+    if (path && m->dynamic_count > 0 && leads_up(path)) {
+        port_complain(port, "message refused: the file.uri that its event makes has a '..' in it");
+        return ERR_INVALID;
+    }
     if (!path || !*path || strlen(path) >= PATH_MAX || m->len > LIMIT_MESSAGE_BYTES) {
-        log_write(LOG_WARN, "file", "%s: message refused: %s", port->name,
-                  m->len > LIMIT_MESSAGE_BYTES ? "too long"
-                                               : "file.uri is empty, too long or not a local path");
+        port_complain(port, "message refused: %s",
+                      m->len > LIMIT_MESSAGE_BYTES ? "too long"
+                                                   : "file.uri is empty, too long or not a local path");
         return ERR_INVALID;
     }
     int rc = sendq_put(&p->queue, m->number, 0, path, m->bytes, m->len);

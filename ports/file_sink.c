@@ -3,12 +3,13 @@
 #include "ports/file.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WRITE_BYTES = 256 * 1024 };
+enum { WRITE_BYTES = 256 * 1024, PIPE_MS = 200 };
 
 /* ---- sinks ---- */
 
@@ -43,7 +44,8 @@ static int sink_open(struct file_port *p, const char *path, off_t *size)
                        here.st_ino != there.st_ino))
         sink_shut(p);
     if (p->fd < 0) {
-        p->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND, 0644);
+        /* Of a pipe that nobody reads the open would never end. */
+        p->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND | O_NONBLOCK | O_NOCTTY, 0644);
         if (p->fd < 0 || fstat(p->fd, &here) < 0)
             return -errno;
         snprintf(p->open_path, sizeof p->open_path, "%s", path);
@@ -60,11 +62,15 @@ static int sink_open(struct file_port *p, const char *path, off_t *size)
     return 0;
 }
 
+/* Who reads a pipe has PIPE_MS to make room; other sinks and sources wait meanwhile. */
 static int write_all(int fd, const char *bytes, size_t len)
 {
     while (len > 0) {
         ssize_t done = write(fd, bytes, len);
         if (done < 0 && errno == EINTR)
+            continue;
+        struct pollfd room = {.fd = fd, .events = POLLOUT};
+        if (done < 0 && errno == EAGAIN && poll(&room, 1, PIPE_MS) > 0)
             continue;
         if (done < 0)
             return -errno;
@@ -95,8 +101,7 @@ static int out_write(struct file_port *p, const char *path)
         p->torn.inode = now.st_ino;
         p->torn.from = size;
         p->torn.to = now.st_size;
-        log_write(LOG_WARN, "file", "%s: part of a message stays in %s until it can be taken back",
-                  p->port->name, path);
+        port_complain(p->port, "part of a message stays in %.800s until it can be taken back", path);
     }
     return rc;
 }
@@ -134,7 +139,7 @@ static bool out_flush(struct file_port *p, const char *path, int64_t now_ms)
     }
     sink_shut(p);
     if (rc == -EISDIR || rc == -ENAMETOOLONG || rc == -ELOOP) { /* of this name; the next may be good */
-        log_write(LOG_WARN, "file", "%s: %s: %s", p->port->name, path, strerror(-rc));
+        port_complain(p->port, "%.800s: %s", path, strerror(-rc));
         numbers_report(p, ERR_INVALID);
         return true;
     }

@@ -217,7 +217,7 @@ static int hand_over(struct file_port *p, const char *bytes, size_t len, size_t 
         atomic_fetch_sub(&p->unsettled, 1);
     p->busy = rc == ERR_BUSY;
     if (rc != 0 && rc != ERR_BUSY)
-        log_write(LOG_WARN, "file", "%s: message refused by the host (%d)", p->port->name, rc);
+        port_complain(p->port, "message refused by the host (%d)", rc);
     return p->busy ? ERR_BUSY : 0;
 }
 
@@ -226,7 +226,7 @@ static void refuse_long(struct file_port *p)
     char words[160];
     snprintf(words, sizeof words, "message refused: longer than %d bytes; %llu so far", LIMIT_MESSAGE_BYTES,
              (unsigned long long)++p->refused);
-    log_write(LOG_WARN, "file", "%s: %s", p->port->name, words);
+    port_complain(p->port, "%s", words);
     p->port->host->status(p->port->user, PORT_CONNECTED, words);
 }
 

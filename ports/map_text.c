@@ -237,7 +237,15 @@ static int set_value(struct reading *r, struct row *row, uint32_t i, const char 
     if (type == TYPE_STRING) {
         if (len < 2)
             return unfit(r, i);
-        return map_set_scalar(r->m, row, i, begin + 1, len - 2) ? 0 : unfit(r, i);
+        do /* whole characters, or what is left would be no text */
+            begin++;
+        while (begin < end && ((unsigned char)*begin & 0xC0) == 0x80);
+        do
+            end--;
+        while (end > begin && ((unsigned char)*end & 0xC0) == 0x80);
+        if (end < begin) /* one character is no pair of quotes */
+            return unfit(r, i);
+        return map_set_scalar(r->m, row, i, begin, (size_t)(end - begin)) ? 0 : unfit(r, i);
     }
     if ((type_is_numeric(type) || type == TYPE_BOOL) && memchr(begin, ',', len)) {
         char *plain = arena_raw(&r->m->scratch, len);

@@ -538,9 +538,9 @@ static int mqtt_open(struct port *port, struct err *e)
     return rc;
 }
 
-static int refuse_message(const struct port *port, const char *words)
+static int refuse_message(struct port *port, const char *words)
 {
-    log_write(LOG_WARN, "mqtt", "%s: message refused: %s", port->name, words);
+    port_complain(port, "message refused: %s", words);
     return ERR_INVALID;
 }
 

@@ -233,8 +233,11 @@ static void connection_lost(struct mqtt_connection *c, const char *words, int64_
         for (struct mqtt_port *p = c->ports; p; p = p->next)
             pending_forget(p, false);
     }
-    /* Lost after a good while: one try at once. Two that steal each other's client.id don't get here. */
+    /* Lost after a good while: one try at once. What is lost sooner was a try that failed: of two that steal each
+     * other's client.id, or of many that a broker in distress lets in and throws out. */
     bool at_once = was == MQTT_UP && now_ms - c->up_ms > backoff_first_ms();
+    if (at_once)
+        c->attempt = 0;
     c->state = MQTT_WAITING;
     c->address_at = 0;
     c->at_ms = now_ms + (at_once ? 0 : backoff_ms(c->attempt++, backoff_first_ms()));
@@ -312,7 +315,7 @@ static int publish(struct mqtt_connection *c, struct mqtt_port *p, const struct 
     case MOSQ_ERR_PAYLOAD_SIZE:
     case MOSQ_ERR_OVERSIZE_PACKET:
     case MOSQ_ERR_QOS_NOT_SUPPORTED:
-        log_write(LOG_WARN, "mqtt", "%s: message refused: %s", p->port->name, mosquitto_strerror(rc));
+        port_complain(p->port, "message refused: %s", mosquitto_strerror(rc));
         report(p, item->number, ERR_INVALID);
         return 0;
     default:
@@ -385,7 +388,7 @@ static int deliver(struct mqtt_port *p, const char *topic, const char *bytes, si
     if (rc == 0) {
         p->touched = true;
     } else if (rc != ERR_BUSY) {
-        log_write(LOG_WARN, "mqtt", "%s: message refused by the host (%d)", p->port->name, rc);
+        port_complain(p->port, "message refused by the host (%d)", rc);
         p->port->type->settle(p->port, receipt, OUTCOME_REJECTED);
         rc = 0;
     }
@@ -432,7 +435,7 @@ static void give(struct mqtt_port *p, const struct mosquitto_message *m)
         char words[128];
         snprintf(words, sizeof words, "message of %d bytes refused, limit %d; %llu so far", m->payloadlen,
                  LIMIT_MESSAGE_BYTES, (unsigned long long)++p->refused);
-        log_write(LOG_WARN, "mqtt", "%s: %s", p->port->name, words);
+        port_complain(p->port, "%s", words);
         tell(p, PORT_CONNECTED, words);
         return;
     }
@@ -603,7 +606,6 @@ static void on_connect(struct mosquitto *m, void *user, int rc, int flags)
     }
     c->state = MQTT_UP;
     c->is_kept = !c->clean && (flags & 1);
-    c->attempt = 0;
     c->at_ms = c->up_ms = port_now_ms();
     if (c->is_sink) {
         sinks_open(c);

@@ -3,7 +3,10 @@
  * Calls that a worker makes go through here with the memory account off: what a port allocates is freed on
  * another thread, so it must not be counted to the app whose turn it is. */
 #include "ports/port.h"
+#include "engine/base/log.h"
+#include <inttypes.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +15,12 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum { PORT_STACK_BYTES = 512 * 1024, BACKOFF_FIRST_MS = 5000 };
+enum {
+    PORT_STACK_BYTES = 512 * 1024,
+    BACKOFF_FIRST_MS = 5000,
+    QUIET_LEAST_MS = 1000,
+    QUIET_MOST_MS = 60000,
+};
 
 /* ---- options ---- */
 
@@ -195,6 +203,37 @@ int64_t port_now_ms(void)
 {
     ASSERT(steady_ms);
     return steady_ms();
+}
+
+void port_complain(struct port *p, const char *format, ...)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    int64_t now_ms = port_now_ms();
+    uint64_t hidden = 0;
+    pthread_mutex_lock(&lock);
+    bool is_quiet = now_ms < p->quiet.until_ms;
+    if (is_quiet) {
+        p->quiet.hidden++;
+    } else {
+        bool is_calm = !p->quiet.ms || now_ms - p->quiet.until_ms >= p->quiet.ms;
+        p->quiet.ms = is_calm ? QUIET_LEAST_MS : p->quiet.ms * 2;
+        if (p->quiet.ms > QUIET_MOST_MS)
+            p->quiet.ms = QUIET_MOST_MS;
+        p->quiet.until_ms = now_ms + p->quiet.ms;
+        hidden = p->quiet.hidden;
+        p->quiet.hidden = 0;
+    }
+    pthread_mutex_unlock(&lock);
+    if (is_quiet)
+        return;
+    char words[1024], more[64] = "";
+    va_list args;
+    va_start(args, format);
+    vsnprintf(words, sizeof words, format, args);
+    va_end(args);
+    if (hidden)
+        snprintf(more, sizeof more, " (and %" PRIu64 " more like it before)", hidden);
+    log_write(LOG_WARN, p->type->name, "%s: %s%s", p->name, words, more);
 }
 
 int port_thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *user, struct err *e)

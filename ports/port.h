@@ -92,6 +92,10 @@ struct port {
     bool is_sink;
     struct options options;
     void *self; /* type->size bytes, zeroed */
+    struct {    /* port_complain's, under its lock */
+        int64_t until_ms, ms;
+        uint64_t hidden;
+    } quiet;
 };
 
 /* How the far side names a message that it may send again until it is acknowledged. */
@@ -156,6 +160,10 @@ void port_use_clock(int64_t (*clock_ms)(void));
 /* For the ports' own files. */
 int64_t port_now_ms(void); /* by that clock */
 void port_batch_end(const struct port *p);
+/* A warning about one message, in the log with the port's name. Any thread. What strangers send can cause it, so
+ * its rate is bounded: a line, then a second of silence, up to a minute while they keep coming; the next line
+ * tells how many were left out. */
+void port_complain(struct port *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A thread of a kind: its name, a stack of set size, all signals blocked. */
 int port_thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *user, struct err *e);
 

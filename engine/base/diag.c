@@ -4,6 +4,7 @@
 #include "engine/base/limits.h"
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
     NEAR_MAX_BYTES = 48,    /* longer names have no near ones */
@@ -133,51 +134,139 @@ static bool is_tail(char c)
     return ((unsigned char)c & 0xC0) == 0x80;
 }
 
+/* What the author wrote, and where in it a place of the text is: of a value, the begin of its variable. */
+static const char *shown(const struct diags *d, size_t *len)
+{
+    *len = d->source ? d->source_len : d->len;
+    return d->source ? d->source : d->text;
+}
+
+static size_t shown_at(const struct diags *d, size_t at)
+{
+    size_t ahead = at;
+    at = at < d->len ? at : d->len;
+    for (size_t i = 0; d->source && i < d->swap_count && d->swaps[i].at <= at; i++) {
+        const struct diag_swap *s = &d->swaps[i];
+        ahead = at - s->at < s->len ? s->source_at : at - s->at - s->len + s->source_at + s->source_len;
+    }
+    return ahead;
+}
+
 void diag_position(const struct diags *d, uint32_t at, int *line, int *column)
 {
-    size_t end = at < d->len ? at : d->len;
+    size_t len, end = shown_at(d, at);
+    const char *text = shown(d, &len);
+    end = end < len ? end : len;
     *line = *column = 1;
     for (size_t i = 0; i < end; i++) {
-        if (d->text[i] == '\n') {
+        if (text[i] == '\n') {
             ++*line;
             *column = 1;
-        } else if (!is_tail(d->text[i])) {
+        } else if (!is_tail(text[i])) {
             ++*column;
         }
     }
 }
 
-/* No control characters reach the terminal; a tab stays. */
-static void put_clean(const char *s, size_t len, FILE *out)
+/* ---- what is not shown ---- */
+
+static size_t skip_blanks(const char *text, size_t at, size_t end)
 {
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)s[i];
-        (void)fputc((c < 0x20 && c != '\t') || c == 0x7F ? '?' : c, out);
+    while (at < end && (text[at] == ' ' || text[at] == '\t'))
+        at++;
+    return at;
+}
+
+/* password = '...', "password": "...": what is between the quotes, or up to the end of the line. */
+static bool is_password(const char *text, size_t at, size_t end, size_t *from, size_t *to)
+{
+    static const char word[] = "password";
+    if (end - at < sizeof word - 1 || strncasecmp(text + at, word, sizeof word - 1) != 0)
+        return false;
+    at += sizeof word - 1;
+    if (at < end && (text[at] == '\'' || text[at] == '"'))
+        at++;
+    at = skip_blanks(text, at, end);
+    if (at == end || (text[at] != '=' && text[at] != ':'))
+        return false;
+    at = skip_blanks(text, at + 1, end);
+    if (at == end || (text[at] != '\'' && text[at] != '"'))
+        return false;
+    char quote = text[at];
+    while (at < end && text[at] == quote) /* there may be three */
+        at++;
+    for (*from = at; at < end && text[at] != quote; at++)
+        ;
+    *to = at;
+    return *to > *from;
+}
+
+/* ://user:password@ */
+static bool is_user(const char *text, size_t at, size_t end, size_t *from, size_t *to)
+{
+    if (end - at < 4 || memcmp(text + at, "://", 3) != 0)
+        return false;
+    at += 3;
+    for (*from = at; at < end && !strchr("@/?#'\" \t", text[at]); at++)
+        ;
+    *to = at;
+    return at < end && text[at] == '@';
+}
+
+/* A line from the text's begin to end; characters before start are looked at and not printed. No control
+ * characters reach the terminal; a tab stays. */
+static void put_line(const char *text, size_t line, size_t start, size_t end, size_t line_end, FILE *out)
+{
+    size_t from = 0, to = 0;
+    for (size_t i = line; i < end; i++) {
+        unsigned char c = (unsigned char)text[i];
+        size_t a, b;
+        if (i >= to && (is_password(text, i, line_end, &a, &b) || is_user(text, i, line_end, &a, &b))) {
+            from = a;
+            to = b;
+        }
+        if (i < start)
+            continue;
+        if (i < from || i >= to)
+            (void)fputc((c < 0x20 && c != '\t') || c == 0x7F ? '?' : c, out);
+        else if (!is_tail(text[i]))
+            (void)fputc('*', out);
     }
+}
+
+static void put_clean(const char *s, FILE *out)
+{
+    size_t len = strlen(s);
+    put_line(s, 0, 0, len, len, out);
 }
 
 /* The line of the place and carets below it; of a very long line the part around the place. */
 static void print_line(const struct diags *d, struct span span, FILE *out)
 {
-    size_t at = span.at < d->len ? span.at : d->len;
-    size_t start = at, end = at;
-    while (start > 0 && d->text[start - 1] != '\n' &&
-           (at - start < LINE_BEFORE_BYTES || is_tail(d->text[start])))
+    size_t len, at = shown_at(d, span.at), behind = shown_at(d, (size_t)span.at + span.len);
+    const char *text = shown(d, &len);
+    at = at < len ? at : len;
+    size_t line = at, line_end = at, start, end;
+    while (line > 0 && text[line - 1] != '\n')
+        line--;
+    while (line_end < len && text[line_end] != '\n')
+        line_end++;
+    for (start = at; start > line && (at - start < LINE_BEFORE_BYTES || is_tail(text[start]));)
         start--;
-    while (end < d->len && d->text[end] != '\n' && (end - at < LINE_BEHIND_BYTES || is_tail(d->text[end])))
+    for (end = at; end < line_end && (end - at < LINE_BEHIND_BYTES || is_tail(text[end]));)
         end++;
-    if (end > at && d->text[end - 1] == '\r' && (end == d->len || d->text[end] == '\n'))
+    if (end > at && text[end - 1] == '\r' && end == line_end)
         end--;
     (void)fputs("    ", out);
-    put_clean(d->text + start, end - start, out);
+    put_line(text, line, start, end, line_end, out);
     (void)fputs("\n    ", out);
     for (size_t i = start; i < at; i++) {
-        if (!is_tail(d->text[i]))
-            (void)fputc(d->text[i] == '\t' ? '\t' : ' ', out);
+        if (!is_tail(text[i]))
+            (void)fputc(text[i] == '\t' ? '\t' : ' ', out);
     }
     (void)fputc('^', out);
-    for (size_t i = at + 1; i < end && i - at < span.len; i++) {
-        if (!is_tail(d->text[i]))
+    for (size_t i = at + 1; i < end && i < behind; i++) {
+        if (!is_tail(text[i]))
             (void)fputc('^', out);
     }
     (void)fputc('\n', out);
@@ -188,12 +277,12 @@ static void print_one(const struct diags *d, const struct diag *x, const char *f
     int line, column;
     diag_position(d, x->span.at, &line, &column);
     (void)fprintf(out, "%s:%d:%d: %s", file, line, column, x->kind == DIAG_WARNING ? "warning: " : "");
-    put_clean(x->message, strlen(x->message), out);
+    put_clean(x->message, out);
     (void)fputc('\n', out);
     print_line(d, x->span, out);
     if (x->hint) {
         (void)fputs("hint: ", out);
-        put_clean(x->hint, strlen(x->hint), out);
+        put_clean(x->hint, out);
         (void)fputc('\n', out);
     }
 }

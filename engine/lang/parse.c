@@ -485,20 +485,13 @@ static size_t put_value(char *out, const char *value, const char *name, size_t n
     return n;
 }
 
-static int line_of(const char *text, size_t at)
-{
-    int line = 1;
-    for (size_t i = 0; i < at; i++)
-        line += text[i] == '\n';
-    return line;
-}
-
-/* One pass: the length of the result, and its bytes when result is not NULL. */
+/* One pass: the length of the result and the number of variables, and their bytes and places when result is not
+ * NULL. */
 static int substitute(struct arena *arena, const char *text, size_t len,
                       const char *(*lookup)(void *, const char *), void *user, char *result,
-                      size_t *result_len, bool *any, struct err *e)
+                      struct substituted *out, struct err *e)
 {
-    size_t n = 0;
+    size_t n = 0, count = 0;
     for (size_t i = 0; i < len;) {
         size_t taken = variable_len(text, len, i);
         if (taken == 0) {
@@ -508,46 +501,45 @@ static int substitute(struct arena *arena, const char *text, size_t len,
             i++;
             continue;
         }
-        *any = true;
         const char *name = arena_strndup(arena, text + i + 2, taken - 3);
         const char *value = lookup(user, name);
+        out->wrong = (struct span){(uint32_t)i, (uint32_t)taken};
         if (!value)
-            return err_set(e, ERR_NOT_FOUND, "line %d: no value for ${%.200s}", line_of(text, i), name);
+            return err_set(e, ERR_NOT_FOUND, "no value for ${%.200s}", name);
         bool bad = false;
-        n += put_value(result ? result + n : NULL, value, text + i + 2, taken - 3, &bad);
+        size_t value_len = put_value(result ? result + n : NULL, value, text + i + 2, taken - 3, &bad);
         if (bad)
-            return err_set(
-                e, ERR_INVALID,
-                "line %d: the value of ${%.200s} holds a '$' or an ending '\\'; write '\\$' or '\\\\'",
-                line_of(text, i), name);
-        if (n > LIMIT_APP_BYTES)
+            return err_set(e, ERR_INVALID,
+                           "the value of ${%.200s} holds a '$' or an ending '\\'; write '\\$' or '\\\\'",
+                           name);
+        if (n + value_len > LIMIT_APP_BYTES)
             return err_set(e, ERR_TOO_BIG, "the text with its variables is larger than the limit of %d bytes",
                            LIMIT_APP_BYTES);
+        if (result)
+            out->swaps[count] =
+                (struct diag_swap){(uint32_t)n, (uint32_t)value_len, (uint32_t)i, (uint32_t)taken};
+        count++;
+        n += value_len;
         i += taken;
     }
-    *result_len = n;
+    out->len = n;
+    out->swap_count = count;
     return 0;
 }
 
 int parse_substitute(struct arena *arena, const char *text, size_t len,
-                     const char *(*lookup)(void *user, const char *name), void *user, const char **out,
-                     size_t *out_len, struct err *e)
+                     const char *(*lookup)(void *user, const char *name), void *user, struct substituted *out,
+                     struct err *e)
 {
-    bool any = false;
-    size_t n = 0;
-    int rc = substitute(arena, text, len, lookup, user, NULL, &n, &any, e);
+    *out = (struct substituted){0};
+    int rc = substitute(arena, text, len, lookup, user, NULL, out, e);
     if (rc < 0)
         return rc;
-    if (!any) {
-        *out = text;
-        *out_len = len;
+    out->text = text;
+    if (!out->swap_count)
         return 0;
-    }
-    char *result = arena_alloc(arena, n + 1);
-    rc = substitute(arena, text, len, lookup, user, result, &n, &any, e);
-    if (rc < 0)
-        return rc;
-    *out = result;
-    *out_len = n;
-    return 0;
+    char *result = arena_alloc(arena, out->len + 1);
+    out->text = result;
+    out->swaps = arena_array(arena, out->swap_count, sizeof *out->swaps);
+    return substitute(arena, text, len, lookup, user, result, out, e);
 }

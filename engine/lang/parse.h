@@ -19,10 +19,18 @@ int64_t parse_time(const char *text);
  * and no milliseconds. */
 int64_t parse_purge_time(const char *text);
 
+/* A text with its variables. Arena memory; without any ${ it is the text itself. */
+struct substituted {
+    const char *text;
+    size_t len;
+    struct diag_swap *swaps; /* where values stand */
+    size_t swap_count;
+    struct span wrong; /* of a failure: the variable, in the text it was made of */
+};
 /* Replaces every ${NAME} (spec 01 section 1.6) by lookup(user, NAME); 0, or ERR_NOT_FOUND with the missing
- * name and its place in e. *out is arena memory. Without any ${ *out is text itself. */
+ * name in e and its place in out->wrong. */
 int parse_substitute(struct arena *arena, const char *text, size_t len,
-                     const char *(*lookup)(void *user, const char *name), void *user, const char **out,
-                     size_t *out_len, struct err *e);
+                     const char *(*lookup)(void *user, const char *name), void *user, struct substituted *out,
+                     struct err *e);
 
 #endif

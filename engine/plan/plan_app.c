@@ -336,24 +336,30 @@ void engine_compile(struct compile *c, const char *text, size_t len, const struc
     arena_init(&plan->arena, PLAN_BLOCK);
     const char *(*lookup)(void *, const char *) =
         options && options->variable ? options->variable : no_variable;
-    const char *out = text;
-    size_t out_len = len;
+    struct substituted with_values;
     struct err e = {0};
     /* The tree and what is reported about it live as long as the plan; diagnostics are kept by the caller. */
     diags_init(&c->diags, &c->arena, text, len);
     if (len > LIMIT_APP_BYTES) {
         diag_error(&c->diags, (struct span){0, 0}, "the app has %zu bytes; at most %d are taken", len,
                    LIMIT_APP_BYTES);
-    } else if (parse_substitute(&plan->arena, text, len, lookup, options ? options->user : NULL, &out,
-                                &out_len, &e) < 0) {
+    } else if (parse_substitute(&c->arena, text, len, lookup, options ? options->user : NULL, &with_values,
+                                &e) < 0) {
         diags_init(&c->diags, &c->arena, arena_strndup(&c->arena, text, len), len);
-        diag_error(&c->diags, (struct span){(uint32_t)e.code, 0}, "%s", e.text);
+        diag_error(&c->diags, with_values.wrong, "%s", e.text);
     } else {
-        plan->text = arena_strndup(&plan->arena, out, out_len);
-        diags_init(&c->diags, &c->arena, arena_strndup(&c->arena, out, out_len), out_len);
+        const char *own = arena_strndup(&c->arena, with_values.text, with_values.len);
+        plan->text = arena_strndup(&plan->arena, own, with_values.len);
+        diags_init(&c->diags, &c->arena, own, with_values.len);
         struct diags *d = &c->diags;
+        if (with_values.swap_count) {
+            d->source = arena_strndup(&c->arena, text, len);
+            d->source_len = len;
+            d->swaps = with_values.swaps;
+            d->swap_count = with_values.swap_count;
+        }
         d->arena = &plan->arena; /* parse_app puts the tree where its diagnostics' arena is */
-        compile_text(c, plan, out_len);
+        compile_text(c, plan, with_values.len);
         /* Messages must outlive a plan that is thrown away. */
         d->arena = &c->arena;
         for (struct diag **at = &d->first; *at; at = &(*at)->next) {

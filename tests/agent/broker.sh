@@ -42,10 +42,20 @@ ends_without_broker() {
     start_agent -c "$dir/short.json" "$dir/filter.siddhi"
     until_true logged 'ready: 1 app' && until_true logged 'sink Out: (disconnected|failed)' && stop_agent
 }
+# A broker that lets everybody in and throws him out is left alone longer and longer.
+throws_out() {
+    reserve_port || return 1
+    perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $ARGV[0], Listen => 5, ReuseAddr => 1) or die;
+        while ($c = $s->accept) { sysread $c, $b, 999; syswrite $c, "\x20\x02\0\0"; close $c }' "$port" &
+    broker=$!
+    start_agent "$dir/filter.siddhi"
+    until_true logged 'lost.; next try in [5-6][0-9]{2} ms' 2 && stop_agent && stop_broker
+}
 ok broker-absent-at-start absent_at_start
 ok broker-comes comes
 ok broker-killed killed
 ok broker-is-back is_back
 ok agent-ends-under-load ends_under_load
 ok agent-ends-without-broker ends_without_broker
+ok broker-throws-out throws_out
 tally

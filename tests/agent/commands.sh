@@ -87,6 +87,8 @@ expect replay-time 1 - "*stream 'S' has no attribute 'when'*" "$weir" replay goo
 printf 'k,v,ts\na,warm,1\n' >wrong.csv
 expect replay-type 1 - "*wrong.csv: line 2: 'warm' is no double, which 'v' is" "$weir" replay good.siddhi --input S=wrong.csv
 printf 'x,y\n1,2\n' >other.csv
+printf 'k,v,ts\na,1,1\n\377,1,2\n' >latin.csv
+expect replay-no-text 1 - "*latin.csv: line 3: the byte 0xFF is no UTF-8" "$weir" replay good.siddhi --input S=latin.csv
 expect replay-header 1 - "*other.csv: line 1: the header names no attribute of 'S'" "$weir" replay good.siddhi --input S=other.csv
 printf '{"k":"x"\n' >wrong.jsonl
 expect replay-json-wrong 1 - "*wrong.jsonl: line *" "$weir" replay good.siddhi --input S=wrong.jsonl

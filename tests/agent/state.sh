@@ -52,6 +52,16 @@ compacts() {
     says 0 'bytes before' "$WEIR" state compact --state "$state" || return 1
     [[ $("$WEIR" state inspect --state "$state" --json | sed 's/.*"shelves"/"shelves"/; s/"oldestAgeMs":[0-9]*//g') == "$before" ]] && goes_on 'number 601'
 }
+# Who may read it is as before, and what root does beside an agent of another user keeps nothing from him.
+compacts_for_its_owner() {
+    chmod 600 "$state/data.mdb"
+    "$WEIR" state compact --state "$state" >/dev/null && [[ $(stat -c %a "$state/data.mdb") == 600 ]] || return 1
+    chmod 640 "$state/data.mdb"
+    [[ $UID == 0 ]] || return 0
+    cp -r "$state" "$dir/owned" && rm -f "$dir/owned"/lock* && chown -R 65534:65534 "$dir/owned" || return 1
+    "$WEIR" state compact --state "$dir/owned" >/dev/null && "$WEIR" errors list --state "$dir/owned" >/dev/null || return 1
+    [[ -z $(find "$dir/owned" ! -uid 65534) && -e $dir/owned/lock && -e $dir/owned/lock.mdb ]]
+}
 # The apps run, and go on where they were: nothing of the file comes again.
 goes_on() {
     run_apps && stop_agent || return 1
@@ -153,6 +163,7 @@ salvages() {
 ok state-is-made makes_a_state
 ok state-inspect inspects
 ok state-compact compacts
+ok state-compact-for-its-owner compacts_for_its_owner
 ok state-beside-an-agent refuses_beside_an_agent
 ok state-garbage garbage
 ok state-empty empty

@@ -255,6 +255,9 @@ static void test_sink(void)
     send_text(p, 4, at("out.txt"), "three", 0);
     send_text(p, 5, "", "x", ERR_INVALID);
     send_text(p, 5, "ftp://h/x", "x", ERR_INVALID);
+    send_text(p, 5, at("../x"), "x", ERR_INVALID); /* what an event brings leads nowhere else */
+    send_text(p, 5, at("x/.."), "x", ERR_INVALID);
+    send_text(p, 5, "..", "x", ERR_INVALID);
     CHECK(host_wait(&h, &h.sent_count, 4));
     CHECK_TEXT(get(at("out.txt")), "one\ntwo\nthree\n");
     CHECK_TEXT(get(at("out2.txt")), "other\n");
@@ -274,6 +277,34 @@ static void test_sink(void)
     for (int i = 1; i <= 8; i++)
         CHECK(h.sent_times[i] == 1);
     host_fini(&h);
+}
+
+/* A pipe that nobody reads holds nobody up; one that is read gets what waited. */
+static void test_sink_pipe(void)
+{
+    struct host h, other;
+    char got[16] = "";
+    host_init(&h);
+    host_init(&other);
+    CHECK(mkfifo(at("fifo"), 0600) == 0);
+    struct port *p = must_open(true, &h, OPTIONS("file.uri", at("fifo")));
+    struct port *q = must_open(true, &other, OPTIONS("file.uri", at("beside")));
+    CHECK(host_wait_state(&h, PORT_CONNECTED, 1) && host_wait_state(&other, PORT_CONNECTED, 1));
+    send_text(p, 1, NULL, "waits", 0);
+    CHECK(host_wait(&h, &h.sent_times[1], 1) && h.sent_rc[1] == ERR_IO);
+    send_text(q, 1, NULL, "goes", 0);
+    CHECK(host_wait(&other, &other.sent_times[1], 1) && other.sent_rc[1] == 0);
+    int fd = open(at("fifo"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    CHECK(host_wait_state(&h, PORT_CONNECTED, 2));
+    send_text(p, 2, NULL, "goes", 0);
+    CHECK(host_wait(&h, &h.sent_times[2], 1) && h.sent_rc[2] == 0);
+    CHECK(read(fd, got, sizeof got - 1) == 5);
+    CHECK_TEXT(got, "goes\n");
+    close(fd);
+    port_close(p);
+    port_close(q);
+    host_fini(&h);
+    host_fini(&other);
 }
 
 static void test_sink_replaces(void)
@@ -363,6 +394,7 @@ int main(void)
     test_keep_reads_once();
     test_busy_and_long();
     test_sink();
+    test_sink_pipe();
     test_sink_replaces();
     test_sink_rotates();
     test_many();

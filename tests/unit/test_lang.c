@@ -516,15 +516,15 @@ static void check_substitute(const char *text, int want_code, const char *want)
 {
     struct arena arena;
     struct err e = {0};
-    const char *out = NULL;
-    size_t len = 0;
+    struct substituted out;
     arena_init(&arena, 1024);
-    int rc = parse_substitute(&arena, text, strlen(text), lookup, NULL, &out, &len, &e);
+    int rc = parse_substitute(&arena, text, strlen(text), lookup, NULL, &out, &e);
     CHECK(rc == want_code);
     if (rc == 0)
-        CHECK(len == strlen(want) && memcmp(out, want, len) == 0);
+        CHECK(out.len == strlen(want) && memcmp(out.text, want, out.len) == 0);
     else
-        CHECK(strstr(e.text, want) != NULL);
+        CHECK(strstr(e.text, want) != NULL && text[out.wrong.at] == '$' &&
+              text[out.wrong.at + out.wrong.len - 1] == '}');
     arena_fini(&arena);
 }
 
@@ -533,7 +533,7 @@ static void test_substitute(void)
     check_substitute("a ${MIN} '${MIN}'", 0, "a 5 '5'");
     check_substitute("${ESC}", 0, "a$b\\");
     check_substitute("$ {MIN} ${a-b} ${} ${", 0, "$ {MIN} ${a-b} ${} ${");
-    check_substitute("x\n${NONE}", ERR_NOT_FOUND, "line 2: no value for ${NONE}");
+    check_substitute("x\n${NONE}", ERR_NOT_FOUND, "no value for ${NONE}");
     check_substitute("${BAD}", ERR_INVALID, "${BAD}");
 }
 

@@ -329,6 +329,13 @@ static void test_text(void)
              "2,\nother:x,\nsymbol:'a:b',\nprice:1",
              "WSO2,55.6,1000;a:b,1.0,2;");
     check_in(TEXT, "symbol:\"WSO2\",\nprice:x,\nvolume:1\n~~~~~~~~~~\nsymbol:'b',\nprice:1", "");
+    /* What stands for the quotes goes as a whole. */
+    check_in(TEXT,
+             "symbol:\xC2\xAB"
+             "ab\xC3\xA9,\nprice:1,\nvolume:1",
+             "ab,1.0,1;");
+    check_in(TEXT, "symbol:\xF0\x9F\x98\x80\xC3\xA9,\nprice:1,\nvolume:1", ",1.0,1;");
+    check_in(TEXT, "symbol:\xC3\xA9,\nprice:1,\nvolume:1", "");
     check_in(TEXT, "", "");
     check_in(TEXT, "~~~~~~~~~~\n~~~~~~~~~~\n", "");
     check_in(
