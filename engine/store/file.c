@@ -576,7 +576,7 @@ static uint64_t serial_of(const struct walk *w, const struct meta *m)
 }
 
 /* Which of two good beginnings counts: lmdb takes the higher number, and by their serials that must be the
- * newer one. */
+ * newer one. Both are one apart: where they don't agree, those are damaged that aren't. */
 static int choose_meta(struct walk *w, const struct meta metas[METAS], unsigned good, uint64_t from)
 {
     for (int i = 0; from && i < METAS; i++)
@@ -599,15 +599,19 @@ static int choose_meta(struct walk *w, const struct meta metas[METAS], unsigned 
     if (metas[!newer].top.root == SIZE_MAX && metas[newer].top.root == SIZE_MAX)
         return newer;
     if (!is_so && !is_first) {
+        int other = serials[1] > serials[0];
         bool is_lost =
             !serials[newer]; /* the newer one leads nowhere; the other is the state one transaction before */
-        w->seen->may_lack_last = is_lost;
+        bool numbers_fit = metas[newer].number == metas[!newer].number + 1;
+        bool serials_fit = serials[!other] && serials[other] == serials[!other] + 1;
+        w->seen->may_lack_last = is_lost || numbers_fit == serials_fit;
         damaged(w, &(struct store_damage){
                        .shelf = STORE_SHELVES,
                        .words = is_lost ? "the newer beginning of the file leads nowhere: what the last "
                                           "transaction wrote is lost"
                                         : "the numbers of the file's two beginnings are damaged"});
-        newer = serials[1] > serials[0];
+        if (is_lost || !numbers_fit || serials_fit)
+            newer = other;
     }
     return newer;
 }

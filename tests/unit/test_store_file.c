@@ -258,6 +258,32 @@ static void test_lost_root(void)
     map_fini(&good.map);
 }
 
+/* A serial that is another leads to no older state: the numbers of the two beginnings still tell. */
+static void test_serials(void)
+{
+    struct seen_all good, all;
+    struct store_seen seen;
+    size_t len;
+    int found = 0;
+    CHECK(read_all(folder, &good, NULL, &seen) == 0);
+    char *bytes = read_file(&len);
+    for (size_t at = 0; at + 14 <= len; at++) {
+        if (memcmp(bytes + at, "serial", 6) != 0)
+            continue;
+        for (size_t i = 6; i < 14; i += 5) {
+            bytes[at + i] ^= 0x4D;
+            copy_file(bytes, len);
+            CHECK(read_all(other, &all, &good.map, &seen) == 0 && all.wrong == 0 && all.count == good.count);
+            found += seen.damages > 0;
+            map_fini(&all.map);
+            bytes[at + i] ^= 0x4D;
+        }
+    }
+    CHECK(found >= 4);
+    mem_free(bytes);
+    map_fini(&good.map);
+}
+
 static void make_folder(char *out)
 {
     snprintf(out, 64, "/tmp/weir-file-XXXXXX");
@@ -284,6 +310,7 @@ int main(void)
     test_good();
     test_harm();
     test_lost_root();
+    test_serials();
     remove_folder(folder);
     remove_folder(other);
     return check_end();
