@@ -623,9 +623,10 @@ static void flush(struct outbox *b)
         trim(b);
         bool rests = b->retry_at_us && clock_steady_us() < b->retry_at_us;
         uint64_t end = b->spool && b->spool->committed < b->loaded ? b->spool->committed : b->loaded;
-        if (b->next >= end || b->is_blocked || rests) {
+        bool is_blocked = b->is_blocked;
+        if (b->next >= end || is_blocked || rests) {
             pthread_mutex_unlock(&b->lock);
-            if (!rests && !b->is_blocked && refill(b))
+            if (!rests && !is_blocked && refill(b))
                 continue;
             return;
         }

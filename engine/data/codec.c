@@ -420,7 +420,7 @@ uint64_t read_sparse(struct reader *r)
 {
     uint8_t head = read_u8(r);
     unsigned upper = head >> 4, lower = head & 15;
-    if (upper + lower > 8) {
+    if (upper + lower > 8 || lower == 8) {
         fail(r);
         return 0;
     }
