@@ -155,6 +155,17 @@ static void take_meta(struct census *c, const struct store_item *i)
     }
 }
 
+/* A sink that nothing waits for may stand nowhere but in the copy of its app's names: its number is taken. */
+static void note_sinks(struct census *c, const struct store_item *i)
+{
+    struct mend_names names;
+    struct mend_sink sink;
+    if (!mend_read_names(i->bytes, i->len, &names))
+        return;
+    while (mend_next_sink(&names, &sink))
+        c->last_sink = sink.number > c->last_sink ? sink.number : c->last_sink;
+}
+
 static void take_state(struct census *c, const struct store_item *i)
 {
     const char *key = i->key;
@@ -170,6 +181,8 @@ static void take_state(struct census *c, const struct store_item *i)
         struct buf *copy = key[4] == MEND_MARK ? &a->mark_copy : &a->names_copy;
         buf_clear(copy);
         buf_add(copy, i->bytes, i->len);
+        if (key[4] == MEND_NAMES)
+            note_sinks(c, i);
         return;
     }
     a->parts = room(a->parts, a->part_count, &a->part_cap, sizeof *a->parts);

@@ -166,7 +166,8 @@ static int open_sink(struct mapper *m, struct text_map *t, struct diags *diags,
     return t->mustache ? 0 : -1;
 }
 
-/* Users write '\n' for a newline, and strings of the language know no escapes. */
+/* A source's end of a line is a regex, in which '\n' and '\r' mean what they say; a sink writes its text as it
+ * stands, for strings of the language know no escapes. */
 static const char *line_end(struct arena *a, const char *text)
 {
     char *out = arena_strdup(a, text), *to = out;
@@ -187,7 +188,9 @@ static int text_open(struct mapper *m, struct diags *diags, const struct ast_ann
     struct text_map *t = m->self;
     t->grouping = option_bool(&m->options, "event.grouping.enabled");
     t->delimiter = option_text(&m->options, "delimiter");
-    t->new_line = line_end(m->arena, option_text(&m->options, "new.line.character"));
+    t->new_line = option_text(&m->options, "new.line.character");
+    if (!m->is_sink)
+        t->new_line = line_end(m->arena, t->new_line);
     if (!*t->delimiter || !*t->new_line) {
         diag_error(diags, map->span, "'delimiter' and 'new.line.character' of mapper text cannot be empty");
         return -1;

@@ -305,7 +305,7 @@ int state_bind(struct expr_ctx *c, struct expr *e, const struct ast_expr *call, 
     ASSERT(state->lasts);
     if (!c->aggs) {
         diag_error(c->diags, call->op_span, "%s goes on from event to event and can't be used here", e->name);
-        diag_hint(c->diags, "it stands in select, having and filters of queries");
+        diag_hint(c->diags, "it stands in select, having, filters and 'set' of queries");
         return -1;
     }
     e->agg = state;
@@ -321,7 +321,7 @@ int aggregator_bind(struct expr_ctx *c, struct expr *e, const struct ast_expr *c
     int n = 0;
     if (!c->aggs) {
         diag_error(c->diags, call->op_span, "%s is an aggregator and can't be used here", e->name);
-        diag_hint(c->diags, "aggregators stand in select, having and filters of queries");
+        diag_hint(c->diags, "aggregators stand in select, having, filters and 'set' of queries");
         return -1;
     }
     for (const struct aggregator *r = rows; r->name && n < 16; r++) {

@@ -125,6 +125,8 @@ const char *plan_bound(const struct plan_query *q, const struct op_plan *op)
         return q && has_window(q) && !s->keep_groups && !s->aggs.lasts ? "the groups that have rows"
                                                                        : "every group ever seen";
     }
+    if (op->type == &op_table_aggregate)
+        return "aggregators";
     return op->type->save ? "" : NULL;
 }
 

@@ -567,7 +567,7 @@ static const struct table_query *plan_range(struct aggregation_build *b, const s
                *time = b->columns[b->plan->layout.event_start >= 0 ? b->plan->layout.event_start : 0].name;
     struct ast_expr *from = binary_ast(b, AST_GE, attr_ast(b, id, time), attr_ast(b, range->id, "START"));
     struct ast_expr *to = binary_ast(b, AST_LT, attr_ast(b, id, time), attr_ast(b, range->id, "END"));
-    return plan_table_query(b->p, table, scope, 1, binary_ast(b, AST_AND, from, to));
+    return plan_table_query(b->p, table, scope, 1, binary_ast(b, AST_AND, from, to), NULL);
 }
 
 static void plan_tables(struct aggregation_build *b)

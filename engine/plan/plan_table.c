@@ -606,7 +606,7 @@ static const char *search_words(struct search_build *b, const struct table_searc
 
 const struct table_query *plan_table_query(struct planner *p, const struct plan_element *table,
                                            const struct scope *scope, uint16_t slot,
-                                           const struct ast_expr *on)
+                                           const struct ast_expr *on, struct agg_layout *aggs)
 {
     struct table_query *q = arena_alloc(p->arena, sizeof(*q));
     struct search_build b = {
@@ -614,12 +614,14 @@ const struct table_query *plan_table_query(struct planner *p, const struct plan_
     q->table = table;
     q->slot = slot;
     q->how = "scan";
+    bool is_list = !b.table->primary.count && !b.table->index_count;
+    b.c.aggs = is_list ? aggs : NULL; /* a search compiles parts again: an aggregator would have two states */
     if (on) {
         q->on = expr_compile(&b.c, on);
         if (!q->on)
             return NULL;
     }
-    if (!b.table->primary.count && !b.table->index_count)
+    if (is_list)
         return q;
     q->search = search_of(&b, on);
     bool is_compared = on && on->kind != AST_ATTR && on->kind != AST_IS_NULL;
@@ -635,7 +637,7 @@ const struct lookup *table_lookup(struct planner *p, const struct plan_element *
 {
     struct table_lookup *l = arena_alloc(p->arena, sizeof(*l));
     l->lookup.rows = table_lookup_rows;
-    l->query = plan_table_query(p, table, scope, slot, on);
+    l->query = plan_table_query(p, table, scope, slot, on, NULL);
     if (!l->query)
         return NULL;
     if (search_is_only(l->query))
@@ -681,7 +683,9 @@ struct expr *plan_in(struct expr_ctx *c, const struct ast_expr *in)
     struct scope *scope = arena_alloc(c->arena, sizeof(*scope));
     *scope = (struct scope){.sources = sources, .count = 2, .qualified_only_last = true};
     struct expr *e = expr_new(c->arena, table_eval_in, TYPE_BOOL);
-    e->config = plan_table_query(p, table, scope, 1, in->left);
+    /* where there are groups or keys its aggregators would have a state for each */
+    e->config =
+        plan_table_query(p, table, scope, 1, in->left, c->aggs && !c->aggs->is_keyed ? c->aggs : NULL);
     e->name = "in";
     return e->config ? e : NULL;
 }
@@ -743,10 +747,10 @@ static int assign_column(struct planner *p, const struct ast_assign *a, const st
 
 /* In the order of the columns, whatever the order written. */
 static int assign_set(struct planner *p, const struct ast_output *o, const struct scope *scope,
-                      struct table_statement *s)
+                      struct agg_layout *aggs, struct table_statement *s)
 {
     const struct schema *schema = s->table->schema;
-    struct expr_ctx c = plan_expr_ctx(p, scope, NULL);
+    struct expr_ctx c = plan_expr_ctx(p, scope, aggs);
     struct expr **values = arena_array(p->arena, schema->count + 1, sizeof(*values));
     int rc = 0;
     for (const struct ast_assign *a = o->set; a; a = a->next) {
@@ -812,10 +816,14 @@ int plan_table_statement(struct planner *p, const struct ast_output *o, const st
     sources[0] = (struct scope_source){.id = "the event", .schema = out, .slot = 0};
     sources[1] = (struct scope_source){.id = target->schema->id, .schema = target->schema, .slot = 1};
     struct scope scope = {.sources = sources, .count = 2, .qualified_only_last = true};
+    /* an on-demand query keeps nothing from one execution to the next */
+    struct agg_layout *aggs = p->is_on_demand ? NULL : arena_alloc(p->arena, sizeof(*aggs));
     int rc = 0;
     if (o->kind != OUTPUT_DELETE)
-        rc = o->has_set ? assign_set(p, o, &scope, s) : assign_by_name(p, o, out, s);
-    s->query = plan_table_query(p, target, &scope, 1, o->on);
+        rc = o->has_set ? assign_set(p, o, &scope, aggs, s) : assign_by_name(p, o, out, s);
+    /* rows of one chunk that meet among themselves are looked at again: no aggregator says how often */
+    s->query = plan_table_query(p, target, &scope, 1, o->on, o->kind == OUTPUT_UPSERT ? NULL : aggs);
+    s->aggs = aggs && aggs->slot_count ? aggs : NULL;
     if (s->query && o->kind == OUTPUT_DELETE)
         warn_of_delete(p, o, s->query);
     return s->query ? rc : -1;
@@ -831,6 +839,8 @@ struct op_plan *plan_output_table(struct planner *p, const struct ast_query *ast
         (struct table_output_plan *)op_plan_new(p, &op_table_output, sizeof(*op), o->span);
     if (plan_table_statement(p, o, out, target, &op->statement) < 0)
         return NULL;
+    if (op->statement.aggs)
+        op->op.type = &op_table_aggregate;
     plan_events_wanted(ast, &op->current_wanted, &op->expired_wanted);
     op->op.in = out;
     plan_add_op(p, &op->op);

@@ -735,10 +735,20 @@ int app_find_lost(struct app *app, const struct state_home *home, struct app_men
     return rc;
 }
 
+/* The part of timers was left out: keys whose entries have the order that was must be written again. */
+static void reorder_timers(struct app *app)
+{
+    for (int i = 0; i < app->partition_count; i++)
+        partition_touch_all(app->partitions[i]);
+}
+
 int app_restore_rest(struct app *app, const struct state_home *home, struct app_mend *m, struct err *e)
 {
     int rc = mend(app, home, m, false, e);
-    return rc < 0 ? rc : ops_start(app, e); /* those that begin anew; the others go on */
+    if (rc < 0)
+        return rc;
+    reorder_timers(app);
+    return ops_start(app, e); /* those that begin anew; the others go on */
 }
 
 int app_restore(struct app *app, const struct state_home *home, struct app_upgrade *upgrade, struct err *e)
@@ -750,8 +760,10 @@ int app_restore(struct app *app, const struct state_home *home, struct app_upgra
         state_each_unread(app->state, on_unread, upgrade);
     state_shut(app->state);
     timers_forget(app->timers);
-    if (rc == 0 && upgrade)
+    if (rc == 0 && upgrade) {
+        reorder_timers(app);
         rc = ops_start(app, e); /* those that begin anew; the others go on */
+    }
     return rc;
 }
 

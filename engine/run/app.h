@@ -212,6 +212,7 @@ struct op *partition_new(struct app *app, const struct plan_partition *plan);
 void partition_free(struct op *p);
 const char *partition_key(const struct partition *p, size_t *len); /* lives as long as p */
 void partition_touch(struct partition *p); /* its state changes: the next checkpoint writes it */
+void partition_touch_all(struct op *p); /* what its copies wait for isn't as it was saved */
 /* Of each key's copy; due_only: those that may ask for timers. */
 void partition_each_copy(struct op *op, bool due_only, void (*visit)(struct op *op, void *user), void *user);
 struct stream *partition_stream(struct partition *p, const struct plan_element *e);

@@ -172,7 +172,7 @@ static int run_change(struct app *app, const struct ondemand_plan *q)
             batch_add(&events, app->ondemand->rows[i], RESULT_AT_MS, EVENT_CURRENT);
     }
     if (rc == 0 && events.count)
-        rc = table_run(&q->statement, app->tables[q->statement.table->number], &events);
+        rc = table_run(&q->statement, app->tables[q->statement.table->number], NULL, &events);
     rows_clear(app->ondemand);
     row_unref(nothing);
     return rc;

@@ -867,6 +867,13 @@ static int load_keys(struct partitioner *o, struct reader *r)
     return rc == 0 && keys_count(&o->keys) != o->place_count ? ERR_STATE : rc;
 }
 
+void partition_touch_all(struct op *op)
+{
+    struct partitioner *o = (struct partitioner *)op;
+    for (uint32_t i = 0; o->asks && i < o->place_count; i++)
+        segments_touch(o->saved, i);
+}
+
 int partition_load(struct op *op, struct reader *r)
 {
     struct partitioner *o = (struct partitioner *)op;

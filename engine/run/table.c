@@ -180,10 +180,10 @@ static int insert_unmatched(struct statement *s, const struct batch *unmatched)
     return rc;
 }
 
-int table_run(const struct table_statement *plan, struct table *t, const struct batch *in)
+int table_run(const struct table_statement *plan, struct table *t, char *agg, const struct batch *in)
 {
     struct expr_env *env = &t->app->env;
-    struct statement s = {.plan = plan, .table = t, .frame = {.env = env}};
+    struct statement s = {.plan = plan, .table = t, .frame = {.env = env, .agg = agg}};
     struct op user = {.env = env};
     struct batch unmatched;
     int rc = 0;
@@ -218,10 +218,22 @@ struct value table_eval_in(const struct expr *e, struct frame *f)
     struct frame inner = *f;
     bool found = false;
     inner.rows = rows;
+    inner.kind = EVENT_CURRENT;
     return t->plan->type->contains(t, q, &inner, &found) < 0 ? VALUE_NULL : value_bool(found);
 }
 
 /* ---- the operator ---- */
+
+struct table_output {
+    struct op op;
+    char *agg;
+};
+
+static void table_output_open(struct op *op)
+{
+    const struct table_output_plan *p = (const struct table_output_plan *)op->plan;
+    ((struct table_output *)op)->agg = agg_block_new(p->statement.aggs);
+}
 
 static int table_output_push(struct op *op, const struct batch *in)
 {
@@ -230,7 +242,28 @@ static int table_output_push(struct op *op, const struct batch *in)
     if (UNLIKELY(op_app(op)->host.query != NULL))
         output_callback(op, in, p->current_wanted, p->expired_wanted);
     const struct batch *rows = output_rows(op, in, p->current_wanted, p->expired_wanted, &space);
-    return rows->count ? table_run(&p->statement, op_app(op)->tables[p->statement.table->number], rows) : 0;
+    if (rows->count == 0)
+        return 0;
+    char *agg = p->statement.aggs ? ((struct table_output *)op)->agg : NULL;
+    return table_run(&p->statement, op_app(op)->tables[p->statement.table->number], agg, rows);
+}
+
+static void table_output_save(const struct op *op, struct writer *w)
+{
+    const struct table_output_plan *p = (const struct table_output_plan *)op->plan;
+    agg_block_save(p->statement.aggs, ((const struct table_output *)op)->agg, w);
+}
+
+static int table_output_load(struct op *op, struct reader *r)
+{
+    const struct table_output_plan *p = (const struct table_output_plan *)op->plan;
+    return agg_block_load(p->statement.aggs, ((struct table_output *)op)->agg, r);
+}
+
+static void table_output_close(struct op *op)
+{
+    const struct table_output_plan *p = (const struct table_output_plan *)op->plan;
+    agg_block_free(p->statement.aggs, ((struct table_output *)op)->agg);
 }
 
 static void table_output_explain(const struct op_plan *plan, struct buf *out)
@@ -249,5 +282,16 @@ const struct op_type op_table_output = {
     .name = "table",
     .size = sizeof(struct op),
     .push = table_output_push,
+    .explain = table_output_explain,
+};
+
+const struct op_type op_table_aggregate = {
+    .name = "table.aggregate",
+    .size = sizeof(struct table_output),
+    .open = table_output_open,
+    .push = table_output_push,
+    .save = table_output_save,
+    .load = table_output_load,
+    .close = table_output_close,
     .explain = table_output_explain,
 };

@@ -169,20 +169,23 @@ struct table_statement {
     const struct table_query *query;    /* all but insert */
     const struct table_assign *assigns; /* in the order of the table's columns */
     int assign_count;
+    const struct agg_layout *aggs; /* in set and on; NULL: none */
 };
 /* Sets the statement's columns of row, which nobody else has seen, one after the other. seen: what the
  * table's own names stand for (row itself, or NULL). */
 int table_assign(const struct table_statement *s, struct frame *f, struct row *seen, struct row *row);
-/* One chunk of CURRENT events whose rows are the statement's slot 0. ERR_EVENT: an event failed; what was
- * done before stays. */
-int table_run(const struct table_statement *s, struct table *t, const struct batch *in);
+/* One chunk of CURRENT events whose rows are the statement's slot 0. agg: the block of s->aggs. ERR_EVENT: an
+ * event failed; what was done before stays. */
+int table_run(const struct table_statement *s, struct table *t, char *agg, const struct batch *in);
 
 struct table_output_plan {
     struct op_plan op;
     struct table_statement statement;
     bool current_wanted, expired_wanted;
 };
-extern const struct op_type op_table_output;
+/* without and with aggregators in the statement: those have one state, that every row it sets (or, in a
+ * condition, looks at) is added to and nothing leaves (spec 08 section 2) */
+extern const struct op_type op_table_output, op_table_aggregate;
 
 /* ---- planning: plan_table.c ---- */
 
@@ -195,9 +198,10 @@ struct op_plan *plan_output_table(struct planner *p, const struct ast_query *ast
  * is planned. */
 int plan_table_statement(struct planner *p, const struct ast_output *o, const struct schema *out,
                          const struct plan_element *target, struct table_statement *s);
-/* A condition; on may be NULL. NULL after reporting. */
+/* A condition; on may be NULL. aggs: where its aggregators have their states, NULL: it has none; in a table
+ * with a key or an index it never has. NULL after reporting. */
 const struct table_query *plan_table_query(struct planner *p, const struct plan_element *table,
                                            const struct scope *scope, uint16_t slot,
-                                           const struct ast_expr *on);
+                                           const struct ast_expr *on, struct agg_layout *aggs);
 
 #endif
