@@ -131,11 +131,10 @@ static void tables_committed(struct hosted *h)
     mem_account = account;
 }
 
-int commit_now(struct worker *w, struct err *e)
+/* What is stuck, or else what has come together. */
+static int commit_once(struct worker *w, struct err *e)
 {
     struct commit *c = &w->commit;
-    if (!c->store)
-        return 0;
     if (c->is_stuck)
         relieve(w);
     else
@@ -168,6 +167,16 @@ int commit_now(struct worker *w, struct err *e)
     if (was_stuck)
         worker_wake_apps(w);
     return 0;
+}
+
+/* When what was stuck is written, what came meanwhile is not yet. */
+int commit_now(struct worker *w, struct err *e)
+{
+    if (!w->commit.store)
+        return 0;
+    bool was_stuck = w->commit.is_stuck;
+    int rc = commit_once(w, e);
+    return rc == 0 && was_stuck ? commit_once(w, e) : rc;
 }
 
 void commit_look(struct worker *w, bool is_dry)

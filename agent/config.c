@@ -27,7 +27,7 @@ struct setting {
     const char *standard; /* as text */
     const char *words;    /* WORD: those allowed, a blank between them */
     const char *help;     /* may have several lines */
-    size_t at;            /* in struct config */
+    uint32_t at;          /* in struct config */
     bool at_start;        /* taken at the agent's start, and not again */
 };
 

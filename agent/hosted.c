@@ -602,13 +602,17 @@ static struct hosted *resurrect(struct hosted *h, const struct config *config, s
     return NULL;
 }
 
-/* The one it replaces has left its state where the new one looks for it. */
+/* The one it replaces has left its state where the new one looks for it. While the store takes nothing the old one
+ * can't work off what it took in, of which nobody would be told then. */
 static int take_state(struct hosted *h, struct hosted *old, const struct config *config, struct err *e)
 {
     if (!old || !((h->durable && old->durable) || old->has_tables))
         return 0;
+    int rc = h->worker->commit.is_stuck ? commit_now(h->worker, e) : 0;
+    if (rc < 0)
+        return rc;
     finish(old);
-    int rc = settle_down(old, e);
+    rc = settle_down(old, e);
     if (rc < 0 || !h->durable || !old->durable)
         return rc;
     durable_close(h->durable);

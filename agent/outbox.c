@@ -464,8 +464,13 @@ static bool refill(struct outbox *b)
     struct spool *s = b->spool;
     struct spool_item *items;
     uint64_t first = 0;
-    if (!s || b->replays || b->loaded >= s->committed || b->loaded - b->head >= RING_MESSAGES ||
-        b->live_bytes >= RING_BYTES || b->live > REFILL_MESSAGES)
+    if (!s || b->replays)
+        return false;
+    pthread_mutex_lock(&b->lock);
+    bool is_enough = b->loaded >= s->committed || b->loaded - b->head >= RING_MESSAGES ||
+                     b->live_bytes >= RING_BYTES || b->live > REFILL_MESSAGES;
+    pthread_mutex_unlock(&b->lock);
+    if (is_enough)
         return false;
     int count = spool_load(s, b->loaded, &first, &items);
     if (count == ERR_IO)
@@ -529,7 +534,9 @@ void outbox_collect(struct outbox *b, struct store_batch *batch, bool only_acks)
 
 void outbox_committed(struct outbox *b)
 {
+    pthread_mutex_lock(&b->lock);
     b->spool->committed = b->spool->tail;
+    pthread_mutex_unlock(&b->lock);
 }
 
 void outbox_replay(struct outbox *b, uint64_t tail)
@@ -623,9 +630,10 @@ static void flush(struct outbox *b)
         trim(b);
         bool rests = b->retry_at_us && clock_steady_us() < b->retry_at_us;
         uint64_t end = b->spool && b->spool->committed < b->loaded ? b->spool->committed : b->loaded;
-        if (b->next >= end || b->is_blocked || rests) {
+        bool is_blocked = b->is_blocked;
+        if (b->next >= end || is_blocked || rests) {
             pthread_mutex_unlock(&b->lock);
-            if (!rests && !b->is_blocked && refill(b))
+            if (!rests && !is_blocked && refill(b))
                 continue;
             return;
         }

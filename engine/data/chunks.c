@@ -3,6 +3,7 @@
 #include "engine/data/chunks.h"
 #include "engine/base/hash.h"
 #include "engine/base/mem.h"
+#include <stdlib.h>
 #include <string.h>
 
 #ifdef WEIR_DEBUG
@@ -153,6 +154,26 @@ void chunks_save(struct chunks *c, struct state *s, const char *bytes, size_t le
     write_list(c, list);
 }
 
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* A number stands in the list once. */
+static bool are_different(const struct chunks *c)
+{
+    uint64_t *numbers = mem_array((size_t)c->count + 1, sizeof *numbers);
+    bool different = true;
+    for (uint32_t i = 0; i < c->count; i++)
+        numbers[i] = c->list[i].number;
+    qsort(numbers, c->count, sizeof *numbers, by_number);
+    for (uint32_t i = 1; i < c->count; i++)
+        different = different && numbers[i - 1] != numbers[i];
+    mem_free(numbers);
+    return different;
+}
+
 bool chunks_load(struct chunks *c, struct state *s, struct reader *list, struct buf *out)
 {
     uint32_t cap = 0;
@@ -165,14 +186,15 @@ bool chunks_load(struct chunks *c, struct state *s, struct reader *list, struct 
         struct chunk x = {.number = read_step(list, expected)};
         x.len = (uint32_t)read_varint(list);
         struct reader body;
-        if (list->failed || !state_get(s, c->group, x.number, &body) || (size_t)(body.end - body.at) != x.len)
+        if (list->failed || x.number >= c->next || !state_get(s, c->group, x.number, &body) ||
+            (size_t)(body.end - body.at) != x.len)
             return false;
         x.hash = hash_bytes(body.at, x.len, 0);
         buf_add(out, body.at, x.len);
         chunk_add(c, &cap, x);
         expected = x.number + 1;
     }
-    return !list->failed;
+    return !list->failed && are_different(c);
 }
 
 void chunks_end(struct chunks *c, struct state *s)

@@ -187,10 +187,6 @@ static inline void write_any(struct writer *w, struct value v, int depth);
 
 static void write_object(struct writer *w, const struct object *o, int depth)
 {
-    if (depth > LIMIT_PARSE_DEPTH) {
-        w->out.overflow = true;
-        return;
-    }
     if (object_is_failure(o)) {
         const char *message = failure_message(o);
         write_u8(w, KIND_FAILURE);
@@ -265,6 +261,8 @@ static inline void write_any(struct writer *w, struct value v, int depth)
             return;
         *at = (char)v.type;
         done(w, put_little(at + 1, (uint64_t)v.as.l, 8));
+    } else if (UNLIKELY(v.type == TYPE_OBJECT && depth >= LIMIT_PARSE_DEPTH)) {
+        write_u8(w, TYPE_NULL);
     } else {
         write_u8(w, (uint8_t)v.type);
         write_bare(w, v, depth);
@@ -422,7 +420,7 @@ uint64_t read_sparse(struct reader *r)
 {
     uint8_t head = read_u8(r);
     unsigned upper = head >> 4, lower = head & 15;
-    if (upper + lower > 8) {
+    if (upper + lower > 8 || lower == 8) {
         fail(r);
         return 0;
     }

@@ -3,7 +3,8 @@
  *
  * A reader is hostile until checked: reads past the end or wrong tags set failed and give zeros/NULL; the
  * caller checks once. A writer's out is the caller's (buf_init, buf_fini); out.overflow tells that the state
- * met out.max_bytes or nests deeper than LIMIT_PARSE_DEPTH, and must not be saved. */
+ * met out.max_bytes, and must not be saved. Of an object that nests deeper than LIMIT_PARSE_DEPTH what lies
+ * deeper is null there: so the rest of a state is not lost for one value. */
 #ifndef WEIR_DATA_CODEC_H
 #define WEIR_DATA_CODEC_H
 

@@ -498,7 +498,8 @@ void state_shut(struct state *s)
     struct map_entry *e;
     for (uint32_t at = 0; map_next(&s->claimed, &at, &e);) { /* the counter itself may be what was lost */
         uint64_t group = from_big_endian(e->key);
-        s->next_group = group >= s->next_group ? group + 1 : s->next_group;
+        if (group >= s->next_group && group < UINT64_MAX / 2)
+            s->next_group = group + 1;
     }
     map_fini(&s->claimed);
     map_init(&s->claimed);

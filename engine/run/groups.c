@@ -317,6 +317,14 @@ void group_token_end(void *group)
     ((struct group *)group)->held--;
 }
 
+bool groups_are_dense(const struct groups *g)
+{
+    bool dense = g->next_number == g->count;
+    for (uint32_t i = 0; dense && i < g->count; i++)
+        dense = g->all[i]->number < g->count;
+    return dense;
+}
+
 int groups_load(struct groups *g, const struct agg_layout *l, struct reader *r)
 {
     struct saving s = {.g = g, .l = l};

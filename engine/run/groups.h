@@ -57,6 +57,8 @@ void groups_forget(struct groups *g, const struct agg_layout *l, struct group *g
 void groups_reset(struct groups *g, const struct agg_layout *l, bool keep);
 /* In a checkpoint (w->state) of many groups only those that changed are written. */
 void groups_save(struct groups *g, const struct agg_layout *l, struct writer *w);
+/* None was ever forgotten: their numbers are 0 .. count. */
+bool groups_are_dense(const struct groups *g);
 /* A window's tokens are groups of one key: the key, NULL when it is null; and the end of a token. */
 struct text *group_token_text(const void *group);
 void group_token_end(void *group);

@@ -149,7 +149,8 @@ static inline int64_t op_now(const struct op *op)
 /* The last moment before until_ms of those that come every span_ms from at_ms on; at_ms when that isn't before. */
 static inline int64_t moment_before(int64_t at_ms, int64_t span_ms, int64_t until_ms)
 {
-    return at_ms < until_ms ? at_ms + (until_ms - 1 - at_ms) / span_ms * span_ms : at_ms;
+    uint64_t gap = at_ms < until_ms ? (uint64_t)until_ms - 1 - (uint64_t)at_ms : 0;
+    return (int64_t)((uint64_t)at_ms + gap / (uint64_t)span_ms * (uint64_t)span_ms);
 }
 
 /* timer.c */

@@ -5,8 +5,10 @@
  * time it needs no timer; (4) RESET events are counted by 'first' without 'group by' only. */
 #include "engine/run/ratelimit.h"
 #include "engine/data/segments.h"
+#include "engine/run/app.h"
+#include "engine/run/select.h"
 
-enum { HELD_FIRST = 4, ROWS_AHEAD = 8, RATE_GROUPS_MOST = INT32_MAX };
+enum { HELD_FIRST = 4, ROWS_AHEAD = 8 };
 #define NONE INT64_MIN /* nothing is kept for this key */
 
 struct rate {
@@ -312,6 +314,8 @@ static void rate_save(const struct op *op, struct writer *w)
 
 static int load_held(struct rate *r, struct reader *in, bool with_places)
 {
+    const struct query *q = r->op.query;
+    uint32_t numbers = select_group_numbers(q->ops[q->plan->select->index]);
     size_t count = read_count(in, UINT32_MAX / 2);
     for (size_t i = 0; i < count && !in->failed; i++) {
         struct event e = {.row = read_row_behind(in, i ? r->held[i - 1].row : NULL)};
@@ -323,7 +327,7 @@ static int load_held(struct rate *r, struct reader *in, bool with_places)
         e.group = (uint32_t)(group >> 1);
         hold(r, &e);
         row_unref(e.row);
-        if (group >> 1 > RATE_GROUPS_MOST || (with_places && *group_of(r, e.group) != NONE))
+        if (group >> 1 >= numbers || (with_places && *group_of(r, e.group) != NONE))
             return ERR_STATE;
         if (with_places)
             *group_of(r, e.group) = (int64_t)i;

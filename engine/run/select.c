@@ -757,7 +757,16 @@ static int select_load(struct op *op, struct reader *r)
     int rc = agg_block_load(&p->aggs, s->agg, r);
     if (rc == 0)
         rc = agg_block_load(&p->having_aggs, s->having_agg, r);
-    return rc < 0 || !s->groups ? rc : groups_load(s->groups, &p->aggs, r);
+    if (rc < 0 || !s->groups)
+        return rc;
+    rc = groups_load(s->groups, &p->aggs, r);
+    return rc == 0 && p->keep_groups && !groups_are_dense(s->groups) ? ERR_STATE : rc;
+}
+
+uint32_t select_group_numbers(const struct op *select)
+{
+    const struct select *s = (const struct select *)select;
+    return s->groups ? s->groups->next_number : 1;
 }
 
 static void select_close(struct op *op)

@@ -98,6 +98,8 @@ bool select_collecting(const struct op *select);
  * Returns rc or the push's. */
 int select_release(struct op *select, struct batch *collected, int rc);
 
+/* The numbers of its groups (event.group) are below this; without groups it is 1. */
+uint32_t select_group_numbers(const struct op *select);
 /* Which columns of events that expired the selector looks at (engine/window/kept.h). False: that is not
  * known, or it hands them on. */
 struct kept_plan;

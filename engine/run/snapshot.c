@@ -492,7 +492,7 @@ static void snapshot_explain(const struct op_plan *plan, struct buf *out)
         .start = snapshot_start,                                     \
         .push = NAME##_push,                                         \
         .due = NAME##_due,                                           \
-        .is_idle = IDLE,                                             \
+        .is_idle = (IDLE),                                           \
         .skip = snapshot_skip,                                       \
         .save = snapshot_save,                                       \
         .load = snapshot_load,                                       \

@@ -306,6 +306,12 @@ static void fire(struct app *app, struct op *op, int64_t due_ms)
 /* ---- what nobody needs: a clock that is set on by years finds millions of moments of 'output every 1 sec' or
  * timeBatch(1 sec) at which there is nothing to do ---- */
 
+/* A moment may be any: saved bytes say so. */
+static inline bool is_long(int64_t from_ms, int64_t to_ms)
+{
+    return to_ms > from_ms && (uint64_t)to_ms - (uint64_t)from_ms >= SKIP_LEAST_MS;
+}
+
 static bool is_idle(const struct op_timers *o)
 {
     const struct op_type *type = o->op->type;
@@ -322,7 +328,7 @@ static void skip_idle(struct heap *h, int64_t until_ms)
         if (o->at_ms < until_ms && (!is_idle(o) || o->at_ms != o->dues[o->head]))
             until_ms = o->at_ms;
     }
-    if (until_ms - h->list[0]->at_ms < SKIP_LEAST_MS)
+    if (!is_long(h->list[0]->at_ms, until_ms))
         return;
     for (uint32_t i = 0; i < h->count; i++) {
         struct op_timers *o = h->list[i];
@@ -337,7 +343,7 @@ static void skip_idle(struct heap *h, int64_t until_ms)
  * that have had their turn would come in before the others. */
 static void skip_now_and_then(struct heap *h, int64_t now_ms, int64_t until_ms, uint32_t *turns)
 {
-    if (LIKELY(until_ms - h->list[0]->at_ms < SKIP_LEAST_MS))
+    if (LIKELY(!is_long(h->list[0]->at_ms, until_ms)))
         return;
     if (*turns > 0)
         --*turns;
@@ -355,7 +361,7 @@ static void run(struct app *app, struct heap *h, struct op_timers *o)
     heap_remove(h, o);
     o->runs = true;
     while (o->count > 0 && o->dues[o->head] <= now_of(op)) {
-        if (UNLIKELY(now_of(op) - o->dues[o->head] >= SKIP_LEAST_MS) && is_idle(o))
+        if (UNLIKELY(is_long(o->dues[o->head], now_of(op))) && is_idle(o))
             o->dues[o->head] = op->type->skip(op, now_of(op));
         int64_t due_ms = o->dues[o->head];
         o->head = (o->head + 1) & (o->cap - 1);

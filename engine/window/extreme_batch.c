@@ -204,11 +204,12 @@ static void extreme_batch_explain(const struct op_plan *plan, struct buf *out)
     buf_add_char(out, ')');
 }
 
-#define TYPE(shown, pushes, fires, idle, skips)                                                              \
-    {                                                                                                        \
-        .name = "window.extrema:" shown, .size = sizeof(struct extreme_batch), .push = pushes, .due = fires, \
-        .save = extreme_batch_save, .load = extreme_batch_load, .close = extreme_batch_close,                \
-        .content = extreme_batch_content, .explain = extreme_batch_explain, .is_idle = idle, .skip = skips,  \
+#define TYPE(shown, pushes, fires, idle, skips)                                                           \
+    {                                                                                                     \
+        .name = "window.extrema:" shown, .size = sizeof(struct extreme_batch), .push = (pushes),          \
+        .due = (fires), .save = extreme_batch_save, .load = extreme_batch_load,                           \
+        .close = extreme_batch_close, .content = extreme_batch_content, .explain = extreme_batch_explain, \
+        .is_idle = (idle), .skip = (skips),                                                               \
     }
 static const struct op_type min_by_length = TYPE("minByLengthBatch", length_push, NULL, NULL, NULL),
                             max_by_length = TYPE("maxByLengthBatch", length_push, NULL, NULL, NULL),

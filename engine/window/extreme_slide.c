@@ -322,11 +322,11 @@ static void slide_explain(const struct op_plan *plan, struct buf *out)
         buf_printf(out, "(%s, %d)", p->key.text, p->n);
 }
 
-#define TYPE(shown, pushes, fires)                                                                         \
-    {                                                                                                      \
-        .name = "window.extrema:" shown, .size = sizeof(struct slide), .open = slide_open, .push = pushes, \
-        .due = fires, .save = slide_save, .load = slide_load, .close = slide_close,                        \
-        .content = slide_content, .content_is_stable = true, .explain = slide_explain,                     \
+#define TYPE(shown, pushes, fires)                                                                           \
+    {                                                                                                        \
+        .name = "window.extrema:" shown, .size = sizeof(struct slide), .open = slide_open, .push = (pushes), \
+        .due = (fires), .save = slide_save, .load = slide_load, .close = slide_close,                        \
+        .content = slide_content, .content_is_stable = true, .explain = slide_explain,                       \
     }
 static const struct op_type min_by_length = TYPE("minByLength", length_push, NULL),
                             max_by_length = TYPE("maxByLength", length_push, NULL),

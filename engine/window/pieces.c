@@ -115,7 +115,7 @@ static bool load_piece(struct state_piece *piece, uint64_t taken, uint64_t *numb
         good = owner->read(owner->user, &piece->reader, begins, *number >= taken);
     if (owner->end)
         owner->end(owner->user);
-    return good && !piece->reader.failed;
+    return good && !piece->reader.failed && piece->reader.at == piece->reader.end;
 }
 
 int pieces_load(struct pieces **at, struct reader *r, uint64_t *taken, const struct pieces_owner *owner)
@@ -124,7 +124,7 @@ int pieces_load(struct pieces **at, struct reader *r, uint64_t *taken, const str
     uint64_t group = (uint64_t)read_i64(r);
     *taken = (uint64_t)read_i64(r);
     uint64_t end = *taken + read_u32(r), number = *taken;
-    if (r->failed || !r->state)
+    if (r->failed || !r->state || *taken > UINT64_MAX / 2)
         return ERR_STATE;
     pieces_end(at);
     struct pieces *p = *at = pieces_new(r->state, group);

@@ -324,12 +324,12 @@ static void top_explain(const struct op_plan *plan, struct buf *out)
     buf_add_char(out, ')');
 }
 
-#define TYPE(shown, pushes, starts, fires)                                                               \
-    {                                                                                                    \
-        .name = "extrema:" shown, .size = sizeof(struct top), .shared_size = sizeof(struct top_shared),  \
-        .save_shared = top_save_shared, .load_shared = top_load_shared, .start = starts, .push = pushes, \
-        .due = fires, .save = top_save, .load = top_load, .ahead = top_ahead, .close = top_close,        \
-        .explain = top_explain,                                                                          \
+#define TYPE(shown, pushes, starts, fires)                                                                   \
+    {                                                                                                        \
+        .name = "extrema:" shown, .size = sizeof(struct top), .shared_size = sizeof(struct top_shared),      \
+        .save_shared = top_save_shared, .load_shared = top_load_shared, .start = (starts), .push = (pushes), \
+        .due = (fires), .save = top_save, .load = top_load, .ahead = top_ahead, .close = top_close,          \
+        .explain = top_explain,                                                                              \
     }
 static const struct op_type top_k = TYPE("topK", window_push, NULL, NULL),
                             bottom_k = TYPE("bottomK", window_push, NULL, NULL),

@@ -97,6 +97,35 @@ ended_meanwhile() {
     turns
     start "$dir/count.siddhi" && until_true came '"n":42,"t":903' && stop_agent
 }
+# An app is changed while it can't write, and the disk is well again before the next try: what the one before had taken in
+# counts, and so does what comes then.
+change_app() { # FACTOR
+    cat >"$dir/new" <<APP
+@app:name('Changes') @app:durable
+@source(type='mqtt', url='\${MQTT_URL}', topic='in', quality.of.service='1', client.id='disk-changes', clean.session='false', @map(type='json'))
+define stream S (k string, v int);
+@sink(type='mqtt', url='\${MQTT_URL}', topic='out', quality.of.service='1', @map(type='json'))
+define stream Out (k string, n long, f int);
+@info(name='counts') from S select k, count() as n insert into Counts;
+from Counts select k, n, $1 as f insert into Out;
+APP
+    mv "$dir/new" "$dir/apps/changes.siddhi"
+}
+changed_meanwhile() {
+    mkdir "$dir/apps" && echo "{\"apps\": \"$dir/apps\"}" >"$dir/weir.json" && change_app 1
+    start -c "$dir/weir.json" && until_true subscribed in 5 || return 1
+    send 1 5
+    until_true came '"n":5,"f":1' || return 1
+    turns EROFS
+    send 6 25
+    until_true logged 'Read-only file system: durable apps take nothing in' || return 1
+    read -r -t 4 -u "$never" # tries are two seconds apart by then
+    turns
+    change_app 2
+    until_true logged 'app Changes changed' && until_true came '"n":25,' || return 1
+    send 26 30
+    until_true came '"n":30,"f":2' && stop_agent
+}
 in_file() { # NAME V...: a new file in the folder, under its name when it is whole
     local name=$1 v
     shift
@@ -128,5 +157,6 @@ ok disk-turns-read-only turns_read_only
 ok disk-fails fails
 ok disk-bad-and-killed killed_meanwhile
 ok disk-bad-and-ended ended_meanwhile
+ok disk-bad-and-changed changed_meanwhile
 ok disk-bad-for-files files_wait
 tally
