@@ -165,6 +165,7 @@ static void request_all(struct pattern *m)
             break;
         at[node]++;
         m->due_order = first->order + 1;
+        KNOWN(m->nodes[node].plan->timer);
         timer_request(m->op.query->ops[m->nodes[node].plan->timer->index], first->due_ms);
     }
     mem_free(at);

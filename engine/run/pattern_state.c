@@ -108,6 +108,7 @@ static void save_chain(struct saving *s, const struct chain *c, int node)
 {
     if (!save_ref(s, &s->chains, c, c ? c->refs : 0))
         return;
+    KNOWN(c);
     write_count(s->w, c->count);
     for (uint32_t i = 0; i < c->count; i++)
         save_row(s, c->rows[i], node);

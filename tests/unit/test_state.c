@@ -1,6 +1,8 @@
 /* test_state.c - what a checkpoint writes, counted: segments and chunks against what they must hold, then
  * whole apps of each kind of state. In this build the limits are so small that few entries are many. */
+#include "engine/base/limits.h"
 #include "engine/data/chunks.h"
+#include "engine/data/object.h"
 #include "engine/data/segments.h"
 #include "engine/engine.h"
 #include "tests/unit/check.h"
@@ -230,6 +232,33 @@ static void test_chunks(void)
     home_fini(&h);
 }
 
+/* ---- a value that nests too deep ---- */
+
+/* What is around it is not lost. */
+static void test_deep(void)
+{
+    struct value v = value_object(list_new());
+    struct writer w = {0};
+    for (int i = 0; i < LIMIT_PARSE_DEPTH + 50; i++) {
+        struct object *around = list_new();
+        list_add(around, value_long(i));
+        list_add(around, v);
+        value_drop(v);
+        v = value_object(around);
+    }
+    buf_init(&w.out, SIZE_MAX);
+    write_value(&w, v);
+    write_i64(&w, 42);
+    CHECK(!w.out.overflow);
+    struct reader r = {.at = (const uint8_t *)w.out.bytes, .end = (const uint8_t *)w.out.bytes + w.out.len};
+    struct value read = read_value(&r);
+    CHECK(!r.failed && read_i64(&r) == 42 && r.at == r.end);
+    CHECK(read.type == TYPE_OBJECT && list_get(read.as.o, 0).as.l == LIMIT_PARSE_DEPTH + 49);
+    value_drop(read);
+    value_drop(v);
+    buf_fini(&w.out);
+}
+
 /* ---- whole apps ---- */
 
 static const char head[] =
@@ -348,6 +377,7 @@ int main(void)
     test_segments();
     test_segments_damaged();
     test_chunks();
+    test_deep();
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         test_kind(&kinds[i]);
     return check_end();
