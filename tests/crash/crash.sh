@@ -52,7 +52,7 @@ turns() { # NAME ERRNO WORDS
     export BADDISK_LIBRARY=$PWD/build/crash/baddisk.so BADDISK_FOLDER=$folder/state BADDISK_SWITCH=$folder/disk
     (
         said() { [[ $(grep -cs "$1" "$folder/log") -ge $2 ]]; }
-        until_true said 'connected' 1
+        until_true said 'ready: 2 apps' 1
         for i in 1 2 3 4; do
             read -r -t "0.$((RANDOM % 5))$((RANDOM % 10))" -u "$never"
             echo "$2" >"$folder/disk"
